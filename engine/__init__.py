@@ -1,0 +1,1 @@
+"""Frames in, people out. `engine.api` is what a library user imports."""

@@ -1,0 +1,1 @@
+"""HigherHRNet: layers, checkpoint names and where checkpoints come from."""

@@ -1,0 +1,51 @@
+"""HigherHRNet: HRNet, a first prediction at stride 4, a deconvolution, a finer one at stride 2.
+
+Cheng et al., "HigherHRNet: Scale-Aware Representation Learning for Bottom-Up Human Pose
+Estimation", CVPR 2020. Tags group the joints of one person: Newell et al., "Associative
+Embedding", NIPS 2017.
+"""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor, nn
+
+from engine.network.hrnet import HRNet, BasicBlock, Sizes
+
+
+class HigherHRNet(HRNet):
+    """Normalised RGB image -> heatmaps and tag maps, raw linear values without a sigmoid."""
+
+    def __init__(self, sizes: Sizes) -> None:
+        super().__init__(sizes)
+        self.sizes = sizes
+        c, k = sizes.width, sizes.keypoints
+        self.final_layers = nn.ModuleList([nn.Conv2d(c, 2 * k, 1), nn.Conv2d(c, k, 1)])
+        self.deconv_layers = nn.ModuleList(
+            [
+                nn.Sequential(
+                    nn.Sequential(
+                        nn.ConvTranspose2d(c + 2 * k, c, 4, 2, 1, bias=False),
+                        nn.BatchNorm2d(c),
+                        nn.ReLU(inplace=True),
+                    ),
+                    # The original wraps each block in a Sequential; the extra level keeps its names.
+                    *(nn.Sequential(BasicBlock(c)) for _ in range(sizes.head_blocks)),
+                )
+            ]
+        )
+
+    def forward(self, x: Tensor) -> tuple[Tensor, Tensor]:
+        """Predict the maps of a batch.
+
+        Args:
+            x: (B, 3, H, W) float32, RGB normalised with the ImageNet mean and deviation; H and W
+                multiples of 32.
+
+        Returns:
+            low (B, 2K, H/4, W/4), K heatmaps then K tag maps; high (B, K, H/2, W/2), heatmaps.
+        """
+        features = self.features(x)
+        low = self.final_layers[0](features)
+        finer = self.deconv_layers[0](torch.cat((features, low), dim=1))
+        return low, self.final_layers[1](finer)

@@ -1,0 +1,1 @@
+"""From COCO-format keypoints to a checkpoint."""
