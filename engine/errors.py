@@ -1,0 +1,41 @@
+"""Everything that can go wrong for a reason the user can mend.
+
+    PoseError
+    ├── SettingsError     a value or a key in a setting, an option or a settings file
+    ├── SourceError       a camera, stream, video or image that cannot be opened or read
+    ├── WeightsError      a checkpoint that is missing, damaged or of another network
+    ├── DeviceError       a device or precision this machine does not offer, or that failed
+    ├── DataError         annotations or data sets that are not what they should be
+    └── OutputError       a file, folder or socket that cannot be written
+
+The command line prints a PoseError as one line and exits with 1. Anything else is a bug.
+A message says what is wrong, which value, and what to do.
+"""
+
+
+class PoseError(Exception):
+    """A failure the user can do something about."""
+
+
+class SettingsError(PoseError):
+    """A setting has an unknown name or an impossible value."""
+
+
+class SourceError(PoseError):
+    """Frames cannot be read from where they were asked for."""
+
+
+class WeightsError(PoseError):
+    """A checkpoint is missing, damaged or does not fit the network."""
+
+
+class DeviceError(PoseError):
+    """The device or precision asked for is not available, or failed while working."""
+
+
+class DataError(PoseError):
+    """Annotations or a data set cannot be used as they are."""
+
+
+class OutputError(PoseError):
+    """Results cannot be written."""

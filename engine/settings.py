@@ -1,0 +1,162 @@
+"""Every value a user can choose, with its unit, its range and its default.
+
+`assets/settings.toml` shows the same values with comments (a test keeps the two equal). Values are
+frozen: a change makes a new section, which is handed over whole. Unknown keys are errors.
+"""
+
+from __future__ import annotations
+
+import tomllib
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
+
+from engine.errors import SettingsError
+
+Fraction = Annotated[float, Field(ge=0, le=1)]
+Positive = Annotated[float, Field(gt=0)]
+
+
+class Section(BaseModel):
+    """A group of settings: frozen, and an unknown name is an error."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
+
+
+class EngineSettings(Section):
+    """The network and how it is run."""
+
+    weights: str = "compact"  # a name from `weights list`, or a file
+    network: str | None = None  # w32, w48, compact; None: as the checkpoint says
+    input_size: Annotated[int, Field(ge=64, le=2048)] | None = None  # short side, pixels
+    device: str = "auto"  # auto, cpu, cuda, cuda:1
+    precision: Literal["auto", "fp32", "fp16", "bf16"] = "auto"
+    batch: Annotated[int, Field(ge=1, le=64)] | None = None  # frames; None: as the device likes
+    depth: Annotated[int, Field(ge=1, le=4)] = 2  # batches in flight
+    flip: bool = False  # a second pass over the mirrored image, averaged
+    scales: tuple[Positive, ...] = (1.0,)  # several passes at these sizes, averaged
+    two_step_upsample: bool = False  # aggregate as mmpose 0.6 did
+
+    @field_validator("scales")
+    @classmethod
+    def _tags_need_a_scale(cls, scales: tuple[float, ...]) -> tuple[float, ...]:
+        if not scales or (len(scales) > 1 and 1.0 not in scales):
+            raise ValueError("several scales must include 1, because the tags are read there")
+        if len(set(scales)) != len(scales):
+            raise ValueError("the scales must differ")
+        return scales
+
+
+class GroupingSettings(Section):
+    """From heatmaps to people."""
+
+    peak_threshold: Fraction = 0.1  # heatmap response a joint must exceed
+    tag_distance: Positive = 1.0  # tags closer than this belong to one person
+    most_people: Annotated[int, Field(ge=1, le=100)] = 30  # peaks kept per joint
+    refine: bool = True  # look for a person's missing joints in the whole heatmap
+    adjust: bool = True  # shift a quarter cell towards the higher neighbour
+    first_30_groups_only: bool = False  # match candidates as mmpose 0.6 did
+    duplicate_oks: Fraction = 0.7  # people more alike than this are one; 1: keep all
+    min_score: Fraction = 0.1  # people below this are not shown; 0: keep all
+    min_joints: Annotated[int, Field(ge=0, le=100)] = 4  # detected, not refined; 0: keep all
+
+
+class TrackingSettings(Section):
+    """Who is who from frame to frame."""
+
+    enabled: bool = True
+    min_similarity: Fraction = 0.2  # OKS below this is somebody else
+    memory: Annotated[float, Field(ge=0, le=60)] = 1.0  # s a person may be out of sight
+
+
+class SmoothingSettings(Section):
+    """The One-Euro filter on every joint."""
+
+    enabled: bool = True
+    min_cutoff: Positive = 1.5  # Hz when still: lower is calmer
+    beta: Annotated[float, Field(ge=0)] = 3.0  # how fast the cutoff opens with speed (body sizes/s)
+    speed_cutoff: Positive = 1.0  # Hz, of the speed estimate itself
+
+
+class DisplaySettings(Section):
+    """What is drawn on pictures."""
+
+    min_joint_score: Fraction = 0.15  # weaker joints are not drawn
+    boxes: bool = False
+    ids: bool = True
+    thickness: Annotated[float, Field(gt=0, le=10)] = 1.0  # of lines, times the size that fits
+
+
+class OutputSettings(Section):
+    """What `process` writes beside the tracks."""
+
+    overlay: bool = True
+    audio: bool = True  # copy the sound into the overlay
+    quality: Annotated[int, Field(ge=0, le=51)] = 23  # H.264 CRF: lower is better and larger
+
+
+class Settings(Section):
+    """All sections. Build it with `load_settings` or in code with keyword arguments."""
+
+    engine: EngineSettings = EngineSettings()
+    grouping: GroupingSettings = GroupingSettings()
+    tracking: TrackingSettings = TrackingSettings()
+    smoothing: SmoothingSettings = SmoothingSettings()
+    display: DisplaySettings = DisplaySettings()
+    output: OutputSettings = OutputSettings()
+
+
+# What the published AP was measured with: every person the decoder finds is judged.
+PAPER_GROUPING = GroupingSettings(duplicate_oks=1.0, min_score=0.0, min_joints=0)
+
+
+def load_settings(file: Path | None = None, changes: tuple[str, ...] = ()) -> Settings:
+    """Defaults, then a TOML file, then `section.key=value` changes.
+
+    Raises:
+        SettingsError: the file cannot be read, a key is unknown or a value is out of range.
+    """
+    values: dict[str, Any] = _read(file) if file else {}
+    for change in changes:
+        _apply(values, change)
+    try:
+        return Settings.model_validate(values)
+    except ValidationError as error:
+        raise SettingsError(_explain(error)) from error
+
+
+def _read(file: Path) -> dict[str, Any]:
+    try:
+        return tomllib.loads(file.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise SettingsError(f"cannot read settings file {file}: {error.strerror}") from error
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise SettingsError(f"settings file {file} is not TOML: {error}") from error
+
+
+def _apply(values: dict[str, Any], change: str) -> None:
+    key, equals, text = change.partition("=")
+    section, dot, name = key.strip().partition(".")
+    if not (equals and dot and name):
+        raise SettingsError(f"--set takes section.key=value, got {change!r}")
+    inner = values.setdefault(section, {})
+    if not isinstance(inner, dict):
+        raise SettingsError(f"settings: {section!r} must be a section, got {inner!r}")
+    inner[name] = _value(text.strip())
+
+
+def _value(text: str) -> object:
+    try:
+        return tomllib.loads(f"value = {text}")["value"]
+    except tomllib.TOMLDecodeError:
+        return text  # an unquoted word, as people type it in a shell
+
+
+def _explain(error: ValidationError) -> str:
+    first = error.errors()[0]
+    where = ".".join(str(part) for part in first["loc"])
+    more = f" (and {error.error_count() - 1} more)" if error.error_count() > 1 else ""
+    if first["type"] == "extra_forbidden":
+        return f"unknown setting {where!r}; see assets/settings.toml for all names{more}"
+    return f"setting {where}: {first['msg']}, got {first['input']!r}{more}"

@@ -1,0 +1,180 @@
+"""The contract between the engine and a device: shapes, tie rules and exactness.
+
+`cpu.py` defines what every operation means; `cuda.py` must agree. From bit-identical inputs every
+device picks the same cells (peaks, best cells) and gathers the same values; interpolated values
+may differ by 1e-5. Ties go to the first cell in raster order.
+
+Names of dimensions: B images, K keypoint types, M peaks per heatmap, T tags per joint (2 with the
+mirrored pass, else 1), P people of all images of a batch; H, W cells of the aggregated heatmap,
+which are pixels of the network input at the base scale; h, w cells of the stride-4 tag maps.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from types import TracebackType
+from typing import Protocol, Self
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+Network = Callable[[Tensor], tuple[Tensor, Tensor]]
+
+
+class DeviceUnavailable(RuntimeError):
+    """The device or precision asked for is not on this machine; the text says what to do."""
+
+
+class DeviceFailure(RuntimeError):
+    """The device stopped working in the middle of an operation; the text names it."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Pass:
+    """What the network put out at one scale, on the device."""
+
+    scale: float
+    low: Tensor  # (B, 2K, h, w), with a mirrored pass (2B, 2K, h, w): mirrored images last
+    high: Tensor  # (B, K, 2h, 2w) or (2B, K, 2h, 2w)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Maps:
+    """What decoding reads; stays on the device."""
+
+    heat: Tensor  # (B, K, H, W) float32, aggregated over stages, mirror and scales
+    tag: Tensor  # (B, T, K, h, w) float32, at any resolution: sampled bilinearly to (H, W)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Peaks:
+    """The best local maxima of every heatmap, on the host, sorted by score."""
+
+    cell: NDArray[np.int32]  # (B, K, M) flat index y * W + x; -1 fills up
+    score: NDArray[np.float32]  # (B, K, M) heatmap response; 0 fills up
+    tag: NDArray[np.float32]  # (B, K, M, T)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Groups:
+    """People as grouped peaks, on the host; all images of a batch one after another."""
+
+    image: NDArray[np.int32]  # (P,) index of the image in the batch
+    cell: NDArray[np.int32]  # (P, K) flat index of the joint's peak; -1 where there is none
+    tag: NDArray[np.float32]  # (P, T) mean tag of the person's peaks
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Joints:
+    """People with coordinates, on the host."""
+
+    xy: NDArray[np.float32]  # (P, K, 2) heatmap cells; (0, 0) where there is no joint
+    score: NDArray[np.float32]  # (P, K) heatmap response; 0 where there is no joint
+
+
+class Lane(Protocol):
+    """Everything one batch needs from upload to download; a `with` makes it current."""
+
+    def __enter__(self) -> Self:
+        """Make this lane's stream current."""
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        """Make the previous stream current again."""
+
+    def warp(
+        self,
+        pixels: Sequence[NDArray[np.uint8]],
+        affines: Sequence[NDArray[np.float64]],
+        size: tuple[int, int],
+        *,
+        mirror: bool,
+    ) -> Tensor:
+        """Bring images into the network's input.
+
+        Args:
+            pixels: B arrays (H, W, 3) uint8 RGB, of any sizes.
+            affines: B matrices (2, 3) from image to input pixel indices.
+            size: (W, H) of the input.
+            mirror: append the B mirrored inputs.
+
+        Returns:
+            (B, 3, H, W) or (2B, 3, H, W) on the device, bilinear, black outside the image, divided
+            by 255 and normalised with the ImageNet mean and deviation.
+        """
+
+    def run(self, network: Network, x: Tensor) -> tuple[Tensor, Tensor]:
+        """The network's low and high maps of x."""
+
+    def aggregate(
+        self,
+        passes: Sequence[Pass],
+        size: tuple[int, int],
+        mirror: Sequence[int] | None,
+        *,
+        two_step: bool,
+    ) -> Maps:
+        """Average stages, mirrored passes and scales into maps of size (W, H).
+
+        Args:
+            passes: one per scale, in descending order of scale.
+            size: (W, H) of the result.
+            mirror: keypoint permutation of the mirrored pass; None if there was no such pass.
+            two_step: upsample stage 1 to stage 2 before averaging, as mmpose 0.6 did.
+        """
+
+    def find_peaks(self, maps: Maps, *, radius: int, threshold: float, most: int) -> None:
+        """Start looking for the best `most` local maxima of every heatmap.
+
+        A peak is above `threshold` (compared as float64) and not smaller than any cell within
+        `radius`. Of equal neighbours both are peaks; equal scores are ordered by raster order.
+        """
+
+    def peaks(self) -> Peaks:
+        """Wait for the peaks."""
+
+    def refine(self, maps: Maps, groups: Groups, *, adjust: bool, refine: bool) -> Joints:
+        """Give joints coordinates, and look for those that were not grouped.
+
+        A joint at cell (x, y) goes to (x + 0.5, y + 0.5), with `adjust` moved by 0.25 towards the
+        higher neighbour (ties go to the negative side). With `refine` a missing joint is placed on
+        the first cell, in raster order, where heat - round_half_even(|tag - person's tag|) is
+        largest, if the heat there is above 0; its score is the heat.
+        """
+
+
+class Device(Protocol):
+    """Where tensors live and operations run. Opened, used and closed by one thread."""
+
+    name: str  # cpu, cuda:0
+    description: str  # for people: the processor or the card
+    precision: str  # fp32, fp16, bf16
+    torch_device: torch.device
+
+    def __enter__(self) -> Self:
+        """The device, to be closed at the end of the block."""
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        """Release what the device holds."""
+
+    def prepare(self, network: torch.nn.Module) -> Network:
+        """The network in the form that is fastest here. The argument may be changed."""
+
+    def lane(self) -> Lane:
+        """A new lane."""
+
+    @property
+    def best_batch(self) -> int:
+        """How many frames per call suit this device when nobody waits for them."""

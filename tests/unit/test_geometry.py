@@ -1,0 +1,48 @@
+"""The fit into the network input equals the reference's, to the last pixel."""
+
+import json
+import zlib
+
+import cv2
+import numpy as np
+import pytest
+
+from engine.geometry import fit
+
+
+def test_sizes_centres_and_matrices_equal_the_reference(shared):
+    cases = json.loads((shared / "golden/preprocess_sizes.json").read_text())
+    assert len(cases) == 112
+    for case in cases:
+        placed = fit((case["w"], case["h"]), case["input"], case["scales"])
+        assert list(placed.size) == case["base"], case
+        assert list(placed.center) == case["center"], case
+        assert [extent / 200 for extent in placed.extent] == pytest.approx(case["scale"], abs=1e-15)
+        for scale, w, h in case["sizes"]:
+            assert placed.size_at(scale) == (w, h), case
+        assert placed.affine_at().ravel() == pytest.approx(case["M"], abs=1e-12), case
+
+
+def test_warped_images_equal_the_reference_byte_for_byte(shared):
+    images = json.loads((shared / "golden/preprocess_images.json").read_text())
+    assert len(images) == 4
+    for name, case in images.items():
+        rgb = cv2.cvtColor(cv2.imread(str(shared / "golden/images" / name)), cv2.COLOR_BGR2RGB)
+        assert zlib.crc32(rgb.tobytes()) == case["crc_rgb"]
+        for warp in case["warps"]:
+            placed = fit((rgb.shape[1], rgb.shape[0]), warp["input"], warp["scales"])
+            got = cv2.warpAffine(rgb, placed.affine_at(warp["s"]), placed.size_at(warp["s"]))
+            assert zlib.crc32(got.tobytes()) == warp["crc"], (name, warp["input"], warp["scales"])
+
+
+@pytest.mark.parametrize("size", [(640, 425), (333, 500), (1280, 720), (64, 64), (7, 900)])
+def test_going_to_the_input_and_back_ends_where_it_began(size):
+    placed = fit(size, 512)
+    xy = np.random.default_rng(0).uniform(0, size, (50, 2)).astype(np.float32)
+    assert placed.to_image(placed.to_input(xy)) == pytest.approx(xy, abs=1e-3)
+
+
+def test_the_image_centre_lands_on_the_input_centre():
+    placed = fit((640, 480), 512)
+    middle = placed.to_input(np.array([[320, 240]], np.float32))
+    assert middle == pytest.approx(np.array([[352, 256]]), abs=1e-3)
