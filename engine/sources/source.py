@@ -1,0 +1,58 @@
+"""What every source of frames offers: a name, its facts, an iterator, a close.
+
+A file, a camera, a stream and a folder of images look the same from here on; only `capture.py`
+calls `frames` and `close`, and it does so on the capture thread that owns the decoder.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from fractions import Fraction
+from typing import Literal, Protocol
+
+from engine.types import Frame
+
+Kind = Literal["video", "camera", "stream", "images"]
+
+
+@dataclass(frozen=True, slots=True)
+class SourceInfo:
+    """What is known about a source before its first frame."""
+
+    kind: Kind
+    size: tuple[int, int]  # (width, height) in pixels of the frames, after rotation
+    rotation: int = 0  # degrees clockwise already applied to the frames: 0, 90, 180, 270
+    rate: float | None = None  # frames per second, average
+    frames: int | None = None  # how many to expect; None: not known
+    duration: float | None = None  # seconds; None: not known or endless
+    codec: str = ""
+    has_audio: bool = False
+    live: bool = False  # frames come whether or not anybody is ready for them
+    time_base: Fraction | None = None  # seconds; every Frame.time is a whole multiple of it
+
+
+class Source(Protocol):
+    """Frames in the order in which they are to be shown."""
+
+    @property
+    def name(self) -> str:
+        """What the user called it; goes into `Frame.source`."""
+        ...
+
+    @property
+    def info(self) -> SourceInfo:
+        """Facts about the frames to come."""
+        ...
+
+    def frames(self) -> Iterator[Frame]:
+        """Yield every frame once; called on the capture thread.
+
+        Raises:
+            SourceError: after the last frame that could be read, when some could not.
+        """
+        ...
+
+    def close(self) -> None:
+        """Give the decoder or device back. May be called twice, and from the capture thread."""
+        ...
