@@ -1,0 +1,174 @@
+"""Checkpoint files: reading any kind without running its code, writing ours.
+
+Ours are safetensors with text beside the tensors: the format's name, the network, its sizes, the
+keypoints. A `.pth` is a pickle, which may ask for any code to be run; it is read with
+`weights_only=True` and refused if that is not enough.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import pickle
+import re
+import struct
+import zipfile
+from collections.abc import Mapping
+from dataclasses import asdict, fields
+from pathlib import Path
+
+import torch
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import save_file
+from torch import Tensor
+
+from engine.errors import WeightsError
+from engine.network.convert import unwrap
+from engine.network.hrnet import Sizes
+from engine.skeleton import COCO, Skeleton, skeleton_from_names
+
+FORMAT = "posestream-1"
+_AGAIN = "copy or download it again"
+
+
+def read(path: Path) -> tuple[dict[str, Tensor], dict[str, str]]:
+    """Read the tensors of a checkpoint, under the names it has, and the text stored with them.
+
+    Raises:
+        WeightsError: there is no such file, or it is no checkpoint that can be read safely.
+    """
+    try:
+        kind = _kind(path)
+        return _read_safetensors(path) if kind == "safetensors" else (_read_pickle(path), {})
+    except OSError as error:
+        raise WeightsError(f"cannot read {path}: {error.strerror or error}") from error
+    except WeightsError as error:
+        raise WeightsError(f"cannot use {path}: {error}") from error
+
+
+def _kind(path: Path) -> str:
+    with path.open("rb") as file:
+        head = file.read(64)
+    if not head:
+        raise WeightsError(f"the file is empty; {_AGAIN}")
+    if head.startswith(b"PK\x03\x04"):
+        if not zipfile.is_zipfile(path):
+            raise WeightsError(f"the file is truncated; {_AGAIN}")
+        return "pickle"
+    if head.startswith(b"\x80"):
+        return "pickle"
+    if head[8:9] == b"{":
+        return "safetensors"
+    if head.lstrip().lower().startswith((b"<!doctype", b"<html")):
+        raise WeightsError("it is no checkpoint but a web page; download the file itself")
+    raise WeightsError("it is no checkpoint (neither PyTorch nor safetensors)")
+
+
+def _read_safetensors(path: Path) -> tuple[dict[str, Tensor], dict[str, str]]:
+    try:
+        with safe_open(path, framework="pt", device="cpu") as file:
+            tensors = {key: file.get_tensor(key) for key in file.keys()}  # noqa: SIM118 (no dict)
+            return tensors, dict(file.metadata() or {})
+    except SafetensorError as error:
+        raise WeightsError(f"the file is truncated or damaged ({error}); {_AGAIN}") from error
+
+
+def _read_pickle(path: Path) -> dict[str, Tensor]:
+    try:
+        content = torch.load(path, map_location="cpu", weights_only=True)
+    except pickle.UnpicklingError as error:
+        wanted = re.search(r"(?:GLOBAL|function|class|type) ([\w.]+\.\w+)", str(error))
+        if wanted is None:
+            raise WeightsError(f"the file is damaged or no checkpoint; {_AGAIN}") from error
+        raise WeightsError(
+            f"the pickle wants to run code ({wanted[1]}) and is refused; where you trust it, save "
+            "its 'state_dict' alone with torch.save"
+        ) from error
+    except (RuntimeError, EOFError, ValueError, LookupError, struct.error, AttributeError) as error:
+        # What PyTorch raises depends on where the bytes end.
+        raise WeightsError(f"the file is truncated or damaged; {_AGAIN}") from error
+    return unwrap(content)
+
+
+def write(
+    path: Path,
+    state: Mapping[str, Tensor],
+    *,
+    network: str,
+    sizes: Sizes,
+    skeleton: Skeleton = COCO,
+    input_size: int,
+    **notes: str,
+) -> None:
+    """Write a checkpoint of ours; the file takes its name when it is complete.
+
+    Args:
+        path: ends in .safetensors.
+        state: our names; may be half precision.
+        network: the name under which `sizes` is known, such as "w32".
+        sizes: widths and depths.
+        skeleton: the keypoints it was trained for.
+        input_size: short side in pixels that suits it.
+        notes: any other text to keep, such as `trained`.
+    """
+    text = {
+        **notes,
+        "format": FORMAT,
+        "network": network,
+        "sizes": json.dumps(asdict(sizes)),
+        "keypoints": json.dumps(skeleton.names),
+        "limbs": json.dumps(skeleton.limbs),
+        "input_size": str(input_size),
+        "tensors_sha256": digest(state),
+    }
+    partial = path.with_name(path.name + ".part")
+    path.parent.mkdir(parents=True, exist_ok=True)
+    # Tied or strided tensors cannot be stored; a contiguous copy always can.
+    save_file({key: t.detach().cpu().contiguous() for key, t in state.items()}, partial, text)
+    partial.replace(path)
+
+
+def digest(state: Mapping[str, Tensor]) -> str:
+    """SHA-256 over names, types and values, so that a copy of the same tensors has the same."""
+    total = hashlib.sha256()
+    for key in sorted(state):
+        tensor = state[key].detach().cpu().contiguous()
+        total.update(f"{key} {tensor.dtype} {tuple(tensor.shape)}".encode())
+        total.update(tensor.view(-1).view(torch.uint8).numpy().data)
+    return total.hexdigest()
+
+
+def stored_sizes(text: Mapping[str, str]) -> Sizes:
+    """Sizes from the text of a file of ours.
+
+    Raises:
+        WeightsError: they are not there or not sizes.
+    """
+    try:
+        values = json.loads(text["sizes"])
+        known = {field.name for field in fields(Sizes)}
+        if unknown := set(values) - known:
+            raise WeightsError(f"it has sizes this version does not know: {sorted(unknown)}")
+        sizes = Sizes(**{**values, "modules": tuple(values["modules"])})
+    except (KeyError, TypeError, ValueError) as error:
+        raise WeightsError(f"its metadata has no usable sizes ({error!r})") from error
+    numbers = (getattr(sizes, name) for name in known - {"modules"})
+    if not all(isinstance(n, int) and 0 < n <= 4096 for n in (*numbers, *sizes.modules)):
+        raise WeightsError(f"its metadata has impossible sizes: {text['sizes']}")
+    return sizes
+
+
+def stored_skeleton(text: Mapping[str, str]) -> Skeleton:
+    """Keypoints and limbs from the text of a file of ours.
+
+    Raises:
+        WeightsError: they are not lists of names and of index pairs.
+    """
+    try:
+        names = [str(name) for name in json.loads(text["keypoints"])]
+        limbs = [(int(a), int(b)) for a, b in json.loads(text.get("limbs", "[]"))]
+    except (KeyError, TypeError, ValueError) as error:
+        raise WeightsError(f"its metadata has no usable keypoints ({error!r})") from error
+    if any(not 0 <= end < len(names) for limb in limbs for end in limb):
+        raise WeightsError(f"its metadata has limbs beyond its {len(names)} keypoints")
+    return skeleton_from_names(names, limbs)

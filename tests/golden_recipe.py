@@ -1,0 +1,88 @@
+"""Seeded w32 and w48 parameters, equal to those the golden numbers were measured with.
+
+The recipe is written down in ../shared/golden/README.md: every tensor is drawn from a generator
+seeded by its mmpose name. The last layers are scaled so that the maps look like a trained one's.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+import zlib
+from pathlib import Path
+from typing import Literal
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from engine.network.convert import shapes_of, to_mmpose, to_ours
+from engine.network.hrnet import SIZES
+
+GOLDEN = Path(__file__).parents[1] / "../shared/golden"
+TRANSPOSED = "keypoint_head.deconv_layers.0.0.0.weight"
+
+
+def _generator(text: str, seed: int) -> np.random.RandomState:
+    return np.random.RandomState((zlib.crc32(text.encode()) + 1000003 * seed) % 2**32)
+
+
+def seeded_state(network: Literal["w32", "w48"], golden: Path = GOLDEN, seed: int = 0):
+    """All 1810 tensors under mmpose's names; `golden` holds calibration/."""
+    table = json.loads((golden / f"calibration/{network}.json").read_text())
+    ours = {key: torch.empty(shape) for key, shape in shapes_of(SIZES[network]).items()}
+    shapes = {key: tuple(tensor.shape) for key, tensor in to_mmpose(ours).items()}
+    return {key: _tensor(key, shape, table, seed) for key, shape in shapes.items()}
+
+
+def _tensor(key: str, shape: tuple[int, ...], table: dict[str, list[float]], seed: int) -> Tensor:
+    if key.endswith("num_batches_tracked"):
+        return torch.zeros(shape, dtype=torch.int64)
+    values = np.array(table[key]) if key in table else _values(key, shape, table, seed)
+    return torch.from_numpy(values.astype(np.float32))
+
+
+def _values(key, shape, table, seed):
+    draw = _generator(key, seed)
+    if key.endswith("running_var"):
+        return 0.5 + draw.random_sample(shape)
+    if key.endswith(("running_mean", "bias")):
+        return 0.1 * draw.standard_normal(shape)
+    if len(shape) == 1:
+        return 0.5 + 0.5 * draw.random_sample(shape)
+    return _kernel(key, draw.standard_normal(shape), table, seed)
+
+
+def _kernel(key, z, table, seed):
+    z -= z.mean(axis=(0, 2, 3) if key == TRANSPOSED else (1, 2, 3), keepdims=True)
+    outputs_or_inputs, inputs, height, width = z.shape
+    if key == TRANSPOSED:
+        return z * math.sqrt(2 / (outputs_or_inputs * height * width / 4))
+    if "final_layers" not in key:
+        return z * math.sqrt(2 / (inputs * height * width))
+    if ".final_layers.0." in key:
+        # All tag maps follow one pattern, so that a person's joints get similar tags.
+        q = _generator("tag_common", seed).standard_normal((1, *z.shape[1:]))
+        z[17:] = (q - q.mean()) + 0.05 * z[17:]
+    gain = np.array(table[key.removesuffix("weight") + "gain"])
+    return z / math.sqrt(inputs) * gain[:, None, None, None]
+
+
+def seeded_checkpoint(
+    network: Literal["w32", "w48"],
+    path: Path,
+    layout: Literal["mmpose", "original"] = "mmpose",
+    *,
+    golden: Path = GOLDEN,
+    legacy: bool = False,
+) -> Path:
+    """Write the seeded parameters as a .pth file, as mmpose 0.x or the original repository do.
+
+    `legacy` uses the file format of PyTorch before 1.6, which the published files have.
+    """
+    state = seeded_state(network, golden)
+    content = (
+        {"meta": {"epoch": 300}, "state_dict": state} if layout == "mmpose" else to_ours(state)
+    )
+    torch.save(content, path, _use_new_zipfile_serialization=not legacy)
+    return path
