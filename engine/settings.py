@@ -77,6 +77,7 @@ class SmoothingSettings(Section):
     min_cutoff: Positive = 1.5  # Hz when still: lower is calmer
     beta: Annotated[float, Field(ge=0)] = 3.0  # how fast the cutoff opens with speed (body sizes/s)
     speed_cutoff: Positive = 1.0  # Hz, of the speed estimate itself
+    max_gap: Annotated[float, Field(ge=0, le=10)] = 0.5  # s unseen after which a joint starts anew
 
 
 class DisplaySettings(Section):
