@@ -4,6 +4,7 @@
     ├── SettingsError     a value or a key in a setting, an option or a settings file
     ├── SourceError       a camera, stream, video or image that cannot be opened or read
     ├── WeightsError      a checkpoint that is missing, damaged or of another network
+    ├── DownloadError     a file that cannot be fetched
     ├── DeviceError       a device or precision this machine does not offer, or that failed
     ├── DataError         annotations or data sets that are not what they should be
     └── OutputError       a file, folder or socket that cannot be written
@@ -27,6 +28,10 @@ class SourceError(PoseError):
 
 class WeightsError(PoseError):
     """A checkpoint is missing, damaged or does not fit the network."""
+
+
+class DownloadError(PoseError):
+    """A file cannot be fetched, or is not the one expected."""
 
 
 class DeviceError(PoseError):

@@ -90,6 +90,20 @@ def find(name: str, folders: Sequence[Path]) -> Path:
     raise WeightsError(_unknown(name, folders) if entry is None else _absent(entry))
 
 
+def known(name: str) -> Entry:
+    """A row of the table.
+
+    Raises:
+        WeightsError: there is none of that name.
+    """
+    entry = registry().get(name)
+    if entry is None:
+        raise WeightsError(
+            f"no weights named {name!r} in the table; it has {', '.join(registry())}"
+        )
+    return entry
+
+
 def _unknown(name: str, folders: Sequence[Path]) -> str:
     return f"no weights named {name!r}, and no such file; known: {', '.join(names(folders))}"
 

@@ -74,13 +74,15 @@ def locate(name_or_path: str | Path, folders: Sequence[Path]) -> Path:
         WeightsError: there is no such file.
     """
     path = Path(name_or_path).expanduser()
-    if str(name_or_path) in registry() or not (path.suffix or len(path.parts) > 1):
+    if str(name_or_path) in registry():
         return find(str(name_or_path), folders)
+    if path.is_file():
+        return path
     if path.is_dir():
         raise WeightsError(f"{path} is a folder; give the checkpoint file in it")
-    if not path.exists():
+    if path.suffix or len(path.parts) > 1:
         raise WeightsError(f"there is no file {path}; `weights list` shows the known names")
-    return path
+    return find(str(name_or_path), folders)
 
 
 def _assemble(
@@ -97,7 +99,7 @@ def _assemble(
         )
     state = convert.fit(state, sizes, name)
     sha256 = text.get("source_sha256") if native else file_sha256(path)
-    entry = _published(path, text, sha256)
+    entry = _published(path, text, sha256, name)
     return Checkpoint(
         name=entry.name if entry else text.get("name", path.stem),
         network=build(sizes, state),
@@ -139,23 +141,29 @@ def file_sha256(path: Path) -> str:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
-def _published(path: Path, text: Mapping[str, str], sha256: str | None) -> Entry | None:
+def _published(
+    path: Path, text: Mapping[str, str], sha256: str | None, network: str
+) -> Entry | None:
     """The table's row of this very file; its published accuracy holds for nothing else."""
     for entry in registry().values():
-        if entry.layout == "native":
-            if path.resolve() == (assets.path("weights") / entry.file).resolve():
-                return entry
-        elif entry.sha256 is None:
-            if entry.file in (path.name, text.get("source_file")):
-                return entry
-        elif sha256 and sha256.startswith(entry.sha256):
+        if entry.network == network and _is(entry, path, text, sha256):
             return entry
-        elif path.name == entry.file:
-            raise WeightsError(
-                f"its sha256 begins {(sha256 or '')[: len(entry.sha256)]}, the published file's "
-                f"{entry.sha256}: it is damaged or another one; get it again, or rename it"
-            )
     return None
+
+
+def _is(entry: Entry, path: Path, text: Mapping[str, str], sha256: str | None) -> bool:
+    if entry.layout == "native":
+        return path.resolve() == (assets.path("weights") / entry.file).resolve()
+    named = path.name == entry.file or text.get("name") == entry.name
+    if entry.sha256 is None:
+        return named
+    same = sha256 is not None and sha256.startswith(entry.sha256)
+    if named and not same:
+        raise WeightsError(
+            f"its sha256 begins {(sha256 or 'unknown')[: len(entry.sha256)]}, that of "
+            f"{entry.name} {entry.sha256}: it is damaged or another one; get it again or rename it"
+        )
+    return same
 
 
 def _input_size(text: Mapping[str, str], entry: Entry | None, network: str) -> int:

@@ -1,0 +1,262 @@
+"""Fetch one file over HTTP so that what stands under its name is always complete and checked.
+
+The bytes gather in `NAME.part` beside the target. A break (of the line, the program or the power)
+leaves that file, and the next attempt asks the server only for the rest. It knows nothing of
+weights or data sets.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import http.client
+import shutil
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+from engine.errors import DownloadError
+
+Progress = Callable[[int, int | None], None]  # bytes here, bytes in all if the server says so
+
+_CHUNK = 1 << 18
+_WORTH_ANOTHER_TRY = (408, 429, 500, 502, 503, 504)
+
+
+class _BrokenError(Exception):
+    """The transfer ended early for a reason that may pass."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Wanted:
+    url: str
+    size: int | None
+    sha256: str | None
+    timeout: float
+
+    def fault(self, file: Path) -> str | None:
+        """What is wrong with a complete file, or None."""
+        if self.size is not None and file.stat().st_size != self.size:
+            return f"{file.stat().st_size} bytes arrived, but the file has {self.size}"
+        if self.sha256 is None:
+            return None
+        with file.open("rb") as stream:
+            found = hashlib.file_digest(stream, "sha256").hexdigest()
+        if found.startswith(self.sha256):
+            return None
+        return f"its sha256 begins {found[: len(self.sha256)]} instead of {self.sha256}"
+
+
+def download(
+    url: str,
+    target: Path,
+    *,
+    sha256: str | None = None,
+    size: int | None = None,
+    progress: Progress | None = None,
+    timeout: float = 30.0,
+    attempts: int = 4,
+    pause: float = 1.0,
+) -> Path:
+    """Fetch `url` to `target`, unless a file that passes the checks is already there.
+
+    Args:
+        url: http or https.
+        target: the file to make; its folder is created.
+        sha256: the file's digits, or as many first ones as are known.
+        size: bytes, where known beforehand.
+        progress: called with the bytes here and the bytes in all as they arrive.
+        timeout: s without a byte from the server before it counts as a break.
+        attempts: breaks in a row without a new byte before giving up.
+        pause: s to wait after a break.
+
+    Raises:
+        DownloadError: it cannot be fetched or written, or is not the file expected. Bytes that
+            arrived are kept for the next call, except after a failed check.
+    """
+    wanted = _Wanted(url, size, sha256.lower() if sha256 else None, timeout)
+    if not url.startswith(("http://", "https://")):
+        raise DownloadError(f"can only fetch http and https, not {url!r}")
+    if target.is_file() and wanted.fault(target) is None:
+        return target
+    part = _Part(target)
+    left = attempts
+    while True:
+        before = part.length()
+        try:
+            _receive(wanted, part, progress or (lambda _here, _all: None))
+            _check(wanted, part, resumed=before > 0)
+            return part.become_target()
+        except _BrokenError as broken:
+            left = attempts if part.length() > before else left - 1
+            if left <= 0:
+                raise DownloadError(f"cannot fetch {url}: {broken}") from broken
+            time.sleep(pause)
+
+
+class _Part:
+    """What has arrived so far, and which version of the file on the server it belongs to."""
+
+    def __init__(self, target: Path) -> None:
+        self.target = target
+        self.file = target.with_name(target.name + ".part")
+        self._version_file = target.with_name(target.name + ".part-version")
+        self._make(target.parent)
+
+    def _make(self, folder: Path) -> None:
+        try:
+            folder.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise self._unwritable(error) from error
+
+    def length(self) -> int:
+        return self.file.stat().st_size if self.file.exists() else 0
+
+    def version(self) -> str:
+        return self._version_file.read_text("ascii") if self._version_file.exists() else ""
+
+    def begin(self, version: str) -> None:
+        self.drop()
+        try:
+            if version:
+                self._version_file.write_text(version, "ascii")
+            self.file.touch()
+        except OSError as error:
+            raise self._unwritable(error) from error
+
+    def append(self, chunk: bytes) -> None:
+        try:  # opened each time: what has arrived is in the file, however the program ends
+            with self.file.open("ab") as file:
+                file.write(chunk)
+        except OSError as error:
+            raise self._unwritable(error) from error
+
+    def drop(self) -> None:
+        self.file.unlink(missing_ok=True)
+        self._version_file.unlink(missing_ok=True)
+
+    def become_target(self) -> Path:
+        try:
+            self.file.replace(self.target)
+        except OSError as error:
+            raise self._unwritable(error) from error
+        self._version_file.unlink(missing_ok=True)
+        return self.target
+
+    def _unwritable(self, error: OSError) -> DownloadError:
+        return DownloadError(f"cannot write {self.target}: {error.strerror or error}")
+
+
+def _check(wanted: _Wanted, part: _Part, *, resumed: bool) -> None:
+    fault = wanted.fault(part.file)
+    if fault is None:
+        return
+    part.drop()
+    if resumed:  # the older bytes may be to blame: once more from the start
+        raise _BrokenError(fault)
+    raise DownloadError(f"{wanted.url} is not the file expected: {fault}")
+
+
+def _usable(wanted: _Wanted, part: _Part) -> int:
+    """Bytes of an earlier attempt that can be trusted: of a known version, or checked later."""
+    here = part.length()
+    too_long = wanted.size is not None and here > wanted.size
+    return 0 if too_long or not (part.version() or wanted.sha256) else here
+
+
+def _receive(wanted: _Wanted, part: _Part, progress: Progress) -> None:
+    here = _usable(wanted, part)
+    if here and here == wanted.size:
+        return
+    try:
+        with _ask(wanted, part, here) as response:
+            start = _start(response, part, here)
+            total = _total(response, start)
+            _refuse(wanted, part, start, total)
+            if start == 0:
+                part.begin(_version(response))
+            progress(start, total)
+            _copy(response, part, start, total, progress)
+    except urllib.error.HTTPError as error:
+        if error.code == 416 and here:
+            if error.headers.get("Content-Range", "").endswith(f"/{here}"):
+                return  # everything had arrived, only the last step was missing
+            part.drop()
+            raise _BrokenError("the server has no more of a file that had been begun") from error
+        text = f"the server answers {error.code} {error.reason}"
+        if error.code in _WORTH_ANOTHER_TRY:
+            raise _BrokenError(text) from error
+        raise DownloadError(f"cannot fetch {wanted.url}: {text}") from error
+    except TimeoutError as error:
+        raise _BrokenError(f"nothing arrived for {wanted.timeout:g} s") from error
+    except (OSError, http.client.HTTPException) as error:
+        raise _BrokenError(_reason(error)) from error
+
+
+def _reason(error: Exception) -> str:
+    inner = getattr(error, "reason", error)
+    return "nothing arrived in time" if isinstance(inner, TimeoutError) else str(inner)
+
+
+def _ask(wanted: _Wanted, part: _Part, here: int) -> http.client.HTTPResponse:
+    headers = {"User-Agent": "posestream", "Accept-Encoding": "identity"}
+    if here:
+        headers["Range"] = f"bytes={here}-"
+        if version := part.version():  # the rest of another version would be useless
+            headers["If-Range"] = version
+    request = urllib.request.Request(wanted.url, headers=headers)
+    response: http.client.HTTPResponse = urllib.request.urlopen(request, timeout=wanted.timeout)
+    return response
+
+
+def _version(response: http.client.HTTPResponse) -> str:
+    tag = response.headers.get("ETag", "")
+    # A weak tag promises the same meaning, not the same bytes.
+    return tag if tag and not tag.startswith("W/") else response.headers.get("Last-Modified", "")
+
+
+def _start(response: http.client.HTTPResponse, part: _Part, here: int) -> int:
+    if response.status != 206:
+        return 0  # a server that ignores ranges, or has a new version, sends everything
+    if response.headers.get("Content-Range", "").startswith(f"bytes {here}-"):
+        return here
+    part.drop()
+    raise _BrokenError(f"the server sent another part than asked for (from byte {here} on)")
+
+
+def _total(response: http.client.HTTPResponse, start: int) -> int | None:
+    length = response.headers.get("Content-Length", "")
+    return start + int(length) if length.isdecimal() else None
+
+
+def _refuse(wanted: _Wanted, part: _Part, start: int, total: int | None) -> None:
+    if total is None:
+        return
+    if wanted.size is not None and total != wanted.size:
+        part.drop()
+        raise DownloadError(f"{wanted.url} has {total} bytes, not {wanted.size} as expected")
+    free = shutil.disk_usage(part.file.parent).free
+    if free < total - start:
+        raise DownloadError(
+            f"{part.file.parent} has {free / 1e6:.0f} MB left, {wanted.url} needs "
+            f"{(total - start) / 1e6:.0f} MB more"
+        )
+
+
+def _copy(
+    response: http.client.HTTPResponse,
+    part: _Part,
+    start: int,
+    total: int | None,
+    progress: Progress,
+) -> None:
+    here = start
+    # read1 hands over what has arrived, so a break loses nothing of it.
+    while here != total and (chunk := response.read1(_CHUNK)):
+        part.append(chunk)
+        here += len(chunk)
+        progress(here, total)
+    if total is not None and here < total:
+        raise _BrokenError(f"the connection ended after {here} of {total} bytes")

@@ -1,0 +1,137 @@
+"""Bring checkpoints to this machine: from the network, or from a file the user has."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+from engine.download import Progress, download
+from engine.errors import DownloadError, WeightsError
+from engine.network import storage
+from engine.network.registry import Entry, cache_folder, known, registry
+from engine.network.weights import Checkpoint, load_checkpoint
+
+_NAME = re.compile(r"\w[\w+-]*")  # no dot and no slash: those make it a file
+
+
+def fetch(
+    name: str,
+    *,
+    folder: Path | None = None,
+    progress: Progress | None = None,
+    timeout: float = 30.0,
+    pause: float = 1.0,
+) -> Path:
+    """Download a registered checkpoint, check its hash and convert it, each only once.
+
+    Args:
+        name: as in `weights list`.
+        folder: where to keep it; None: the user's cache.
+        progress: called with the bytes here and in all.
+        timeout: s without a byte before it counts as a break.
+        pause: s between attempts.
+
+    Raises:
+        WeightsError: it is unknown or cannot be fetched; the message names the url and the path
+            where a file copied by hand belongs.
+    """
+    folder = folder or cache_folder()
+    entry = known(name)
+    stored = folder / entry.stored_as
+    if stored.is_file():
+        return stored
+    raw = folder / entry.file
+    if entry.url is None:
+        raise WeightsError(_not_fetchable(entry))
+    try:
+        download(
+            entry.url, raw, sha256=entry.sha256, progress=progress, timeout=timeout, pause=pause
+        )
+    except DownloadError as error:
+        raise WeightsError(
+            f"{error}; a copy of {entry.url} made elsewhere belongs at {raw}"
+        ) from error
+    _store(load_checkpoint(raw, entry.network), entry.name, stored)
+    raw.unlink()
+    return stored
+
+
+def _not_fetchable(entry: Entry) -> str:
+    if entry.layout == "native":
+        return f"weights {entry.name!r} ship with the program; there is nothing to fetch"
+    return (
+        f"weights {entry.name!r} cannot be fetched by a program: get {entry.file} from "
+        f"{entry.source}, then `weights import {entry.file} --name {entry.name}`"
+    )
+
+
+def import_file(
+    file: Path, name: str | None = None, *, folder: Path | None = None, replace: bool = False
+) -> Path:
+    """Check a checkpoint of the user's and keep it, converted, under a name.
+
+    Args:
+        file: of mmpose 0.x, of the original repository, or of ours.
+        name: a registered name or a new one; None: the registered one it belongs to, else the
+            file's name.
+        folder: where to keep it; None: the user's cache.
+        replace: overwrite what is there under this name.
+
+    Raises:
+        WeightsError: it cannot be used, is not what the name stands for, or the name is taken.
+    """
+    checkpoint = load_checkpoint(file)
+    name = name or checkpoint.name
+    _expect_free(name, checkpoint)
+    stored = (folder or cache_folder()) / f"{name}.safetensors"
+    if stored.exists() and not replace:
+        raise WeightsError(f"there are weights named {name!r} already; use --name or --replace")
+    _store(checkpoint, name, stored)
+    return stored
+
+
+def _expect_free(name: str, checkpoint: Checkpoint) -> None:
+    if not _NAME.fullmatch(name):
+        raise WeightsError(f"{name!r} cannot be a name: use letters, digits, '_', '+' and '-'")
+    entry = registry().get(name)
+    if entry is None:
+        return
+    if entry.layout == "native":
+        raise WeightsError(f"{name!r} is the one that ships with the program; use another name")
+    if entry.network != checkpoint.network_name:
+        raise WeightsError(f"{name!r} is a {entry.network}, this is a {checkpoint.network_name}")
+    if entry.sha256 and not (checkpoint.sha256 or "").startswith(entry.sha256):
+        raise WeightsError(
+            f"{checkpoint.path} is not {name!r}: its sha256 begins "
+            f"{(checkpoint.sha256 or 'unknown')[: len(entry.sha256)]}, not {entry.sha256}; "
+            "use another name"
+        )
+
+
+def _store(checkpoint: Checkpoint, name: str, stored: Path) -> None:
+    notes = {"name": name, "source_file": checkpoint.path.name}
+    if checkpoint.sha256:
+        notes["source_sha256"] = checkpoint.sha256
+    storage.write(
+        stored,
+        checkpoint.network.state_dict(),
+        network=checkpoint.network_name,
+        sizes=checkpoint.sizes,
+        skeleton=checkpoint.skeleton,
+        input_size=checkpoint.input_size,
+        **notes,
+    )
+
+
+def verify(name_or_path: str | Path, folders: tuple[Path, ...] | None = None) -> Checkpoint:
+    """Load a checkpoint and compare its hash with the one that was published or stored with it.
+
+    Raises:
+        WeightsError: it is damaged or does not fit.
+    """
+    checkpoint = load_checkpoint(name_or_path, folders=folders)
+    tensors, text = storage.read(checkpoint.path)
+    expected = text.get("tensors_sha256")
+    if expected and storage.digest(tensors) != expected:
+        raise WeightsError(f"{checkpoint.path} has changed since it was written; fetch it again")
+    return checkpoint
