@@ -7,7 +7,7 @@ Any number of keypoints: names come from the annotated category, and mirror part
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -15,7 +15,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from engine.errors import PoseError
+from engine.errors import DataError
+from engine.skeleton import Skeleton, skeleton_from_names
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -30,10 +31,9 @@ class Picture:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Annotations:
-    """A data set: its keypoints' names and its pictures with at least one labelled person."""
+    """A data set: its keypoints and its pictures with at least one labelled person."""
 
-    keypoints: tuple[str, ...]
-    mirror: NDArray[np.int64]  # (K,) index of each keypoint's mirror partner, itself if it has none
+    skeleton: Skeleton
     pictures: tuple[Picture, ...]
 
     @property
@@ -46,65 +46,56 @@ def load_annotations(file: Path, images: Path) -> Annotations:
     """Read a COCO keypoint file and find its images in a folder.
 
     Raises:
-        PoseError: the file or one of its annotations is not usable, or no image is there.
+        DataError: the file or one of its annotations is not usable, or no image is there.
     """
     content = _read(file)
-    keypoints = _keypoint_names(content, file)
+    skeleton = _skeleton(content, file)
     by_image: dict[Any, list[Mapping[str, Any]]] = {}
     for annotation in _list(content, "annotations", file):
         by_image.setdefault(annotation.get("image_id"), []).append(annotation)
     pictures = []
     for image in _list(content, "images", file):
         found = by_image.pop(image.get("id"), [])
-        picture = _picture(image, found, images, len(keypoints), file)
+        picture = _picture(image, found, images, len(skeleton), file)
         if len(picture.boxes):
             pictures.append(picture)
     if by_image:
         image_id, orphans = next(iter(by_image.items()))
         raise _bad(file, orphans[0], f"its image_id {image_id!r} is not among the images")
     if not pictures:
-        raise PoseError(f"{file}: no annotation has a labelled keypoint; nothing to train on")
-    return Annotations(keypoints, mirror_partners(keypoints), tuple(pictures))
-
-
-def mirror_partners(keypoints: Sequence[str]) -> NDArray[np.int64]:
-    """Pair keypoints whose names differ in left and right only; the others map to themselves."""
-    swapped = {"left": "right", "right": "left", "Left": "Right", "Right": "Left"}
-    order = []
-    for index, name in enumerate(keypoints):
-        side = next((word for word in swapped if word in name), None)
-        partner = name.replace(side, swapped[side]) if side else name
-        order.append(keypoints.index(partner) if partner in keypoints else index)
-    return np.array(order, np.int64)
+        raise DataError(f"{file}: no annotation has a labelled keypoint; nothing to train on")
+    return Annotations(skeleton, tuple(pictures))
 
 
 def _read(file: Path) -> Mapping[str, Any]:
     try:
         content = json.loads(file.read_text(encoding="utf-8"))
     except OSError as error:
-        raise PoseError(f"{file}: cannot be read ({error.strerror}); give the COCO json") from error
+        raise DataError(f"{file}: cannot be read ({error.strerror}); give the COCO json") from error
     except ValueError as error:
-        raise PoseError(f"{file}: not a JSON file ({error})") from error
+        raise DataError(f"{file}: not a JSON file ({error})") from error
     if not isinstance(content, dict):
-        raise PoseError(f"{file}: not a COCO keypoint file, its top level is no object")
+        raise DataError(f"{file}: not a COCO keypoint file, its top level is no object")
     return content
 
 
 def _list(content: Mapping[str, Any], key: str, file: Path) -> list[dict[str, Any]]:
     value = content.get(key)
     if not isinstance(value, list) or not all(isinstance(item, dict) for item in value):
-        raise PoseError(f"{file}: not a COCO keypoint file, it has no list {key!r}")
+        raise DataError(f"{file}: not a COCO keypoint file, it has no list {key!r}")
     return value
 
 
-def _keypoint_names(content: Mapping[str, Any], file: Path) -> tuple[str, ...]:
+def _skeleton(content: Mapping[str, Any], file: Path) -> Skeleton:
     categories = [c for c in _list(content, "categories", file) if c.get("keypoints")]
     if len(categories) != 1:
-        raise PoseError(
+        raise DataError(
             f"{file}: {len(categories)} categories have keypoints; exactly one must, "
             "with its names under 'keypoints'"
         )
-    return tuple(str(name) for name in categories[0]["keypoints"])
+    names = [str(name) for name in categories[0]["keypoints"]]
+    limbs = [(int(a) - 1, int(b) - 1) for a, b in categories[0].get("skeleton", [])]
+    return skeleton_from_names(names, limbs)
 
 
 def _picture(
@@ -113,7 +104,7 @@ def _picture(
     name = image.get("file_name")
     path = images / str(name)
     if found and (name is None or not path.is_file()):
-        raise PoseError(f"{file}: image {image.get('id')}: there is no file {path}")
+        raise DataError(f"{file}: image {image.get('id')}: there is no file {path}")
     joints, boxes, unknown = [], [], []
     for annotation in found:
         points = _joints(annotation, k, file)
@@ -168,5 +159,5 @@ def _numbers(
     return numbers
 
 
-def _bad(file: Path, annotation: Mapping[str, Any], what: str) -> PoseError:
-    return PoseError(f"{file}: annotation {annotation.get('id')}: {what}")
+def _bad(file: Path, annotation: Mapping[str, Any], what: str) -> DataError:
+    return DataError(f"{file}: annotation {annotation.get('id')}: {what}")

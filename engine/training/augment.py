@@ -72,9 +72,9 @@ def move(points: NDArray[np.float32], affine: Affine) -> NDArray[np.float32]:
 def relight(rng: Generator, pixels: NDArray[np.uint8]) -> NDArray[np.uint8]:
     """Change brightness, contrast, gamma, colour balance and saturation of (H, W, 3) pixels."""
     level = np.arange(256, dtype=np.float32)[:, None] / 255
-    gamma = np.exp(rng.normal(0, 0.2))
-    contrast = np.exp(rng.normal(0, 0.2, 3) * (0.3, 0.3, 0.3) + rng.normal(0, 0.2))
-    shift = rng.normal(0, 0.08) + rng.normal(0, 0.03, 3)
+    gamma = np.exp(rng.normal(0, 0.15))
+    contrast = np.exp(rng.normal(0, 0.05, 3) + rng.normal(0, 0.15))
+    shift = rng.normal(0, 0.05) + rng.normal(0, 0.02, 3)
     curve = ((level**gamma - 0.5) * contrast + 0.5 + shift) * 255
     table = np.clip(curve, 0, 255).astype(np.uint8)[None]
     lit = cv2.LUT(pixels, table)

@@ -1,0 +1,78 @@
+"""Files of a training run: the state it resumes from and the weights it delivers."""
+
+from __future__ import annotations
+
+import json
+import pickle
+from collections.abc import Mapping
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+import torch
+from safetensors.torch import save_file
+
+from engine.errors import WeightsError
+from engine.network.higher_hrnet import HigherHRNet
+
+
+def save_state(file: Path, state: Mapping[str, object]) -> None:
+    """Write a training state; a crash in the middle leaves the previous one."""
+    file.parent.mkdir(parents=True, exist_ok=True)
+    unfinished = file.with_suffix(".unfinished")
+    torch.save(dict(state), unfinished)
+    unfinished.replace(file)
+
+
+def load_state(file: Path) -> dict[str, Any]:
+    """Read what `save_state` wrote.
+
+    Raises:
+        WeightsError: there is none, or it is damaged.
+    """
+    try:
+        state: dict[str, Any] = torch.load(file, map_location="cpu", weights_only=True)
+    except FileNotFoundError as error:
+        raise WeightsError(f"{file}: no training state to resume from; start without it") from error
+    except (RuntimeError, EOFError, pickle.UnpicklingError) as error:
+        raise WeightsError(f"{file}: the training state is damaged ({error})") from error
+    return state
+
+
+def export(
+    file: Path,
+    network: HigherHRNet,
+    *,
+    name: str,
+    keypoints: tuple[str, ...],
+    input_size: int,
+    trained: str,
+    half: bool = True,
+) -> None:
+    """Write weights that say themselves which network they belong to.
+
+    Args:
+        file: the safetensors file; it appears complete or not at all.
+        network: in the state to deliver.
+        name: of the network in the table of sizes.
+        keypoints: the K keypoint names, in channel order.
+        input_size: short side of the input it was finished for, pixels.
+        trained: what it was trained on and for how long, for people.
+        half: store float16; loading returns to float32.
+    """
+    metadata = {
+        "format": "posestream-1",
+        "network": name,
+        "sizes": json.dumps(asdict(network.sizes)),
+        "keypoints": json.dumps(keypoints),
+        "input_size": str(input_size),
+        "trained": trained,
+    }
+    tensors = {
+        key: (value.half() if half and value.is_floating_point() else value).contiguous()
+        for key, value in network.state_dict().items()
+    }
+    file.parent.mkdir(parents=True, exist_ok=True)
+    unfinished = file.with_suffix(".unfinished")
+    save_file(tensors, unfinished, metadata)
+    unfinished.replace(file)

@@ -1,0 +1,104 @@
+"""Annotations of any skeleton are read; bad ones are named in one line."""
+
+import json
+
+import cv2
+import numpy as np
+import pytest
+
+from engine.errors import DataError
+from engine.training.annotations import load_annotations
+
+
+@pytest.fixture
+def content(tmp_path):
+    cv2.imwrite(str(tmp_path / "a.png"), np.zeros((40, 60, 3), np.uint8))
+    return {
+        "images": [{"id": 7, "file_name": "a.png", "width": 60, "height": 40}],
+        "annotations": [
+            {
+                "id": 1,
+                "image_id": 7,
+                "bbox": [5, 5, 20, 30],
+                "keypoints": [10, 10, 2, 20, 12, 1, 0, 0, 0],
+            },
+            {"id": 2, "image_id": 7, "bbox": [30, 0, 20, 30], "keypoints": [0] * 9},
+            {"id": 3, "image_id": 7, "bbox": [0, 0, 9, 9], "iscrowd": 1, "keypoints": [0] * 9},
+        ],
+        "categories": [
+            {"id": 1, "name": "cat"},
+            {"id": 2, "keypoints": ["left_paw", "right_paw", "tail"], "skeleton": [[1, 3], [2, 3]]},
+        ],
+    }
+
+
+def load(tmp_path, content):
+    file = tmp_path / "a.json"
+    file.write_text(content if isinstance(content, str) else json.dumps(content))
+    return load_annotations(file, tmp_path)
+
+
+def test_any_skeleton_is_read_from_the_annotated_category(tmp_path, content):
+    found = load(tmp_path, content)
+    assert found.skeleton.names == ("left_paw", "right_paw", "tail")
+    assert found.skeleton.mirror == (1, 0, 2)
+    assert found.skeleton.limbs == ((0, 2), (1, 2))
+    assert found.people == 1
+    assert found.pictures[0].joints.tolist() == [[[10, 10, 1], [20, 12, 1], [0, 0, 0]]]
+
+
+def test_crowds_and_people_without_keypoints_become_unknown_regions(tmp_path, content):
+    assert load(tmp_path, content).pictures[0].unknown.tolist() == [[30, 0, 20, 30], [0, 0, 9, 9]]
+
+
+def test_a_missing_box_is_drawn_around_the_labelled_keypoints(tmp_path, content):
+    del content["annotations"][0]["bbox"]
+    assert load(tmp_path, content).pictures[0].boxes.tolist() == [[10, 10, 10, 2]]
+
+
+@pytest.mark.parametrize(
+    ("change", "complaint"),
+    [
+        ({"keypoints": [1, 2, 2]}, r"annotation 1: 3 keypoint numbers, expected 3 x 3 = 9"),
+        ({"keypoints": ["x"] * 9}, r"annotation 1: keypoints holds something that is no number"),
+        ({"keypoints": [float("nan"), 1, 2] * 3}, r"annotation 1: keypoints .* not finite"),
+        ({"bbox": [1, 2, 0, 5]}, r"annotation 1: bbox \[1, 2, 0, 5\] is empty"),
+        ({"bbox": "here"}, r"annotation 1: bbox is 'here'"),
+        ({"image_id": 99}, r"annotation 1: its image_id 99 is not among the images"),
+    ],
+)
+def test_a_bad_annotation_is_named(tmp_path, content, change, complaint):
+    content["annotations"][0].update(change)
+    with pytest.raises(DataError, match=complaint):
+        load(tmp_path, content)
+
+
+def test_a_missing_image_is_named(tmp_path, content):
+    content["images"][0]["file_name"] = "gone.png"
+    with pytest.raises(DataError, match=r"image 7: there is no file .*gone\.png"):
+        load(tmp_path, content)
+
+
+@pytest.mark.parametrize(
+    ("text", "complaint"),
+    [
+        ("{", "not a JSON file"),
+        ("[]", "not a COCO keypoint file"),
+        ('{"images": []}', "no list 'categories'"),
+        ('{"images": [], "annotations": [], "categories": []}', "0 categories have keypoints"),
+    ],
+)
+def test_a_file_that_is_no_keypoint_file_is_refused(tmp_path, text, complaint):
+    with pytest.raises(DataError, match=complaint):
+        load(tmp_path, text)
+
+
+def test_a_file_that_is_not_there_is_named(tmp_path):
+    with pytest.raises(DataError, match=r"b\.json: cannot be read"):
+        load_annotations(tmp_path / "b.json", tmp_path)
+
+
+def test_nothing_labelled_is_said(tmp_path, content):
+    content["annotations"] = content["annotations"][1:]
+    with pytest.raises(DataError, match="nothing to train on"):
+        load(tmp_path, content)

@@ -1,0 +1,149 @@
+"""Training learns, resumes exactly, and leaves files that load."""
+
+import json
+
+import numpy as np
+import pytest
+import torch
+from safetensors import safe_open
+from test_training_augment import NAMES, write_data
+
+from engine.errors import WeightsError
+from engine.network.higher_hrnet import HigherHRNet
+from engine.network.hrnet import Sizes
+from engine.training.augment import Views
+from engine.training.checkpoint import export, load_state, save_state
+from engine.training.dataset import Batches, Phase
+from engine.training.loop import Recipe, Trainer, resume, train
+from engine.training.start import initialise
+
+TINY = Sizes(
+    width=8,
+    stem=8,
+    bottleneck=4,
+    bottlenecks=1,
+    modules=(1, 1, 1),
+    blocks=1,
+    head_blocks=1,
+    keypoints=3,
+)
+
+
+def trainer_for(data, *, steps, batch=2, **recipe):
+    phases = [Phase(steps, batch, ((64, 64),), Views(scene=0.5, rotation=10))]
+    network = initialise(HigherHRNet(TINY), seed=1)
+    options = {"warm_up": 5, "learning_rate": 5e-3, "save_every": 4, "report_every": 2} | recipe
+    return Trainer(network, Batches([data], phases), Recipe(**options), torch.device("cpu"))
+
+
+def weights_of(trainer):
+    return [*trainer.network.state_dict().values(), *trainer.averaged.state_dict().values()]
+
+
+@pytest.fixture(autouse=True)
+def _one_thread():
+    """Networks this small spend their time waiting for a second thread."""
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(threads)
+
+
+@pytest.fixture
+def data(tmp_path):
+    return write_data(tmp_path)
+
+
+def test_a_resumed_run_ends_with_the_same_bits_as_an_uninterrupted_one(data, tmp_path):
+    straight = trainer_for(data, steps=8)
+    train(straight, tmp_path / "straight")
+
+    class Stop(Exception):
+        """The power cut."""
+
+    def cut(trainer):
+        raise Stop
+
+    broken = trainer_for(data, steps=8)
+    with pytest.raises(Stop):
+        train(broken, tmp_path / "broken", saved=cut)
+    again = trainer_for(data, steps=8)
+    resume(again, tmp_path / "broken")
+    assert again.step == 4
+    train(again, tmp_path / "broken")
+    for one, other in zip(weights_of(straight), weights_of(again), strict=True):
+        assert torch.equal(one, other)
+
+
+def test_worker_processes_prepare_the_same_batches(data, tmp_path):
+    here, elsewhere = trainer_for(data, steps=3), trainer_for(data, steps=3)
+    train(here, tmp_path)
+    train(elsewhere, tmp_path, workers=1)
+    for one, other in zip(weights_of(here), weights_of(elsewhere), strict=True):
+        assert torch.equal(one, other)
+
+
+def test_two_pictures_are_learned_by_heart(data, tmp_path):
+    reports = []
+    learner = trainer_for(data, steps=80, report_every=10)
+    train(learner, tmp_path, report=reports.append)
+    first, last = reports[0].losses, reports[-1].losses
+    assert last["low"] < 0.5 * first["low"]
+    assert last["high"] < 0.5 * first["high"]
+
+
+def test_progress_reports_say_step_losses_and_speed(data, tmp_path):
+    lines = []
+    train(trainer_for(data, steps=4), tmp_path, report=lambda progress: lines.append(str(progress)))
+    assert [line.split()[1] for line in lines] == ["2/4", "4/4"]
+    assert all(word in lines[0] for word in ("low ", "high ", "push ", "pull ", "views/s"))
+
+
+def test_the_rate_rises_stays_and_falls_to_nothing(data):
+    trainer = trainer_for(data, steps=100, warm_up=10, cool_down=0.4, learning_rate=1.0)
+    rates = [trainer.rate(step) for step in range(100)]
+    assert rates[0] == pytest.approx(0.1)
+    assert rates[9:60] == [1.0] * 51
+    assert rates[80] == pytest.approx(0.5)
+    assert rates[99] == pytest.approx(1 / 40)
+
+
+def test_the_average_follows_the_weights_norms_included(data, tmp_path):
+    trainer = trainer_for(data, steps=3, average=0.0)
+    train(trainer, tmp_path)
+    for one, other in zip(
+        trainer.network.state_dict().values(), trainer.averaged.state_dict().values(), strict=True
+    ):
+        if one.is_floating_point():
+            assert torch.allclose(one, other)
+
+
+def test_an_exported_file_says_what_it_is_and_halves_its_size(tmp_path):
+    network = initialise(HigherHRNet(TINY), seed=2)
+    file = tmp_path / "deep" / "tiny.safetensors"
+    options = {"name": "tiny", "keypoints": tuple(NAMES), "input_size": 64, "trained": "never"}
+    export(file, network, **options)
+    with safe_open(str(file), "pt") as stored:
+        metadata = stored.metadata()
+        tensors = {key: stored.get_tensor(key) for key in stored.keys()}  # noqa: SIM118
+    assert metadata["format"] == "posestream-1"
+    assert Sizes(**{**json.loads(metadata["sizes"]), "modules": (1, 1, 1)}) == TINY
+    assert json.loads(metadata["keypoints"]) == NAMES
+    assert metadata["input_size"] == "64"
+    assert tensors.keys() == network.state_dict().keys()
+    again = HigherHRNet(TINY)
+    again.load_state_dict({key: value.float() for key, value in tensors.items()}, strict=False)
+    x = torch.from_numpy(np.random.default_rng(0).normal(size=(1, 3, 64, 64)).astype(np.float32))
+    with torch.no_grad():
+        for one, other in zip(network.eval()(x), again.eval()(x), strict=True):
+            assert (one - other).abs().max() < 0.01 * one.abs().max()
+
+
+def test_a_missing_or_damaged_state_is_one_clear_error(tmp_path):
+    with pytest.raises(WeightsError, match="no training state to resume from"):
+        load_state(tmp_path / "state.pt")
+    save_state(tmp_path / "state.pt", {"step": 3, "x": torch.zeros(1000)})
+    whole = (tmp_path / "state.pt").read_bytes()
+    (tmp_path / "state.pt").write_bytes(whole[: len(whole) // 2])
+    with pytest.raises(WeightsError, match="damaged"):
+        load_state(tmp_path / "state.pt")
