@@ -23,6 +23,8 @@ class SourceInfo:
     kind: Kind
     size: tuple[int, int]  # (width, height) in pixels of the frames, after rotation
     rotation: int = 0  # degrees clockwise already applied to the frames: 0, 90, 180, 270
+    mirrored: bool = False  # the stored picture was mirrored left to right before it was turned
+    pixel_aspect: Fraction = Fraction(1)  # width : height of one pixel as it is to be shown
     rate: float | None = None  # frames per second, average
     frames: int | None = None  # how many to expect; None: not known
     duration: float | None = None  # seconds; None: not known or endless

@@ -1,0 +1,147 @@
+"""The images of an annotation file as a source, in an order that fills batches.
+
+Images of one input shape follow each other. A picture that cannot be read, or is not the one that
+was annotated, stops the measurement: an accuracy over whatever could be read would mean nothing.
+"""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from engine.errors import DataError, SourceError
+from engine.geometry import Fit
+from engine.ground_truth import ImageEntry
+from engine.sources.source import SourceInfo
+from engine.types import Frame
+
+log = logging.getLogger(__name__)
+
+MANY = 5  # file names shown before the rest is only counted
+
+
+@dataclass(frozen=True, slots=True)
+class CocoImage:
+    """One annotated image and its file."""
+
+    entry: ImageEntry
+    path: Path
+
+
+def find_images(entries: Sequence[ImageEntry], folder: Path) -> tuple[list[CocoImage], list[str]]:
+    """Look for the annotated images in a folder.
+
+    Returns:
+        the images that are there, and the file names of those that are not.
+
+    Raises:
+        DataError: there is no such folder, or none of the images is in it.
+    """
+    if not folder.is_dir():
+        raise DataError(f"there is no image folder {folder}; give it with --images")
+    images = [CocoImage(entry, folder / entry.file) for entry in entries]
+    found = [image for image in images if image.path.is_file()]
+    missing = [image.entry.file for image in images if not image.path.is_file()]
+    if not found:
+        raise DataError(
+            f"none of the {len(images)} annotated images is in {folder} (for example "
+            f"{missing[0]}); give the folder that holds them with --images"
+        )
+    return found, missing
+
+
+def named(files: Sequence[str]) -> str:
+    """The first few names, and how many more there are."""
+    more = f" and {len(files) - MANY} more" if len(files) > MANY else ""
+    return ", ".join(files[:MANY]) + more
+
+
+def by_input_shape(
+    images: Sequence[CocoImage], fit: Callable[[tuple[int, int]], Fit]
+) -> list[CocoImage]:
+    """Sorted by network input shape, then by id, so that batches are full."""
+    return sorted(images, key=lambda image: (fit(image.entry.size).size, image.entry.id))
+
+
+class CocoImages:
+    """Annotated images; `Frame.index` is the position in `images`."""
+
+    def __init__(
+        self, images: Sequence[CocoImage], positions: Sequence[int], *, skip_unreadable: bool
+    ) -> None:
+        """Prepare to read.
+
+        Args:
+            images: all images, in order.
+            positions: those to be read.
+            skip_unreadable: go on after a picture that cannot be read, and note it in `skipped`.
+        """
+        self.name = "COCO images"
+        self.images = images
+        self.positions = positions
+        self.skipped: list[str] = []  # file names
+        self._skip = skip_unreadable
+        self.info = SourceInfo(
+            kind="images", size=images[0].entry.size, rate=1.0, frames=len(positions)
+        )
+
+    def frames(self) -> Iterator[Frame]:
+        """Yield every picture.
+
+        Raises:
+            SourceError: a picture cannot be read.
+            DataError: a picture has not the size that was annotated.
+        """
+        for position in self.positions:
+            image = self.images[position]
+            try:
+                pixels = read_annotated(image)
+            except SourceError as error:
+                if not self._skip:
+                    raise
+                log.warning("%s; going on without it", error)
+                self.skipped.append(image.entry.file)
+                continue
+            yield Frame(pixels, position, float(position), time.perf_counter(), self.name)
+
+    def close(self) -> None:
+        """Nothing is held open between two pictures."""
+
+
+def read_annotated(image: CocoImage) -> NDArray[np.uint8]:
+    """(H, W, 3) uint8 RGB, turned as the EXIF tag says, as the reference reads it.
+
+    Raises:
+        SourceError: it cannot be read, or its end is missing.
+        DataError: it is another picture than was annotated.
+    """
+    try:
+        coded = image.path.read_bytes()
+    except OSError as error:
+        raise SourceError(f"cannot read image {image.path}: {error.strerror}") from error
+    picture = cv2.imdecode(np.frombuffer(coded, np.uint8), cv2.IMREAD_COLOR) if coded else None
+    if picture is None or _is_cut_off(coded):
+        raise SourceError(f"{image.path} is not an image, or a damaged one")
+    h, w = picture.shape[:2]
+    if {w, h} != set(image.entry.size):
+        raise DataError(
+            f"{image.path} has {w}x{h} pixels, but the annotations are for "
+            f"{image.entry.size[0]}x{image.entry.size[1]}: it is another image, or was resized"
+        )
+    if (w, h) != image.entry.size:
+        log.warning("%s lies on its side: its EXIF tag and its annotations disagree", image.path)
+    return np.asarray(cv2.cvtColor(picture, cv2.COLOR_BGR2RGB), np.uint8)
+
+
+def _is_cut_off(coded: bytes) -> bool:
+    """Whether a JPEG ends before its end mark; the decoder would fill the rest with grey."""
+    start_of_scan, end_of_image = b"\xff\xda", b"\xff\xd9"
+    is_jpeg = coded.startswith(b"\xff\xd8")
+    return is_jpeg and coded.rfind(end_of_image) < coded.rfind(start_of_scan)
