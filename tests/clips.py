@@ -62,8 +62,11 @@ def write_clip(
         mirrored: a player must also mirror the stored picture left to right, before turning it.
     """
     time_base = time_base or 1 / Fraction(rate)
+    fast = {"preset": "ultrafast"} if codec == "libx264" else {}
     with av.open(str(path), "w", options=container_options or {}) as file:
-        stream = file.add_stream(codec, rate=Fraction(rate), options=options or {"g": "10"})
+        stream = file.add_stream(
+            codec, rate=Fraction(rate), options=fast | (options or {"g": "10"})
+        )
         stored = size if clockwise % 180 == 0 else size[::-1]
         stream.width, stream.height = stored
         stream.pix_fmt = "yuv420p" if stored[0] % 2 == stored[1] % 2 == 0 else "yuv444p"

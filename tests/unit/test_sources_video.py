@@ -191,8 +191,7 @@ def test_an_mp4_without_its_index_says_what_is_missing(tmp_path):
         open_source(str(clip))
 
 
-@pytest.mark.parametrize("threads", ["1", "auto"])
-def test_an_mp4_broken_off_in_the_middle_delivers_all_that_can_be_decoded(tmp_path, threads):
+def test_an_mp4_broken_off_in_the_middle_delivers_all_that_can_be_decoded(tmp_path):
     clip = write_clip(
         tmp_path / "c.mp4",
         120,
@@ -200,9 +199,9 @@ def test_an_mp4_broken_off_in_the_middle_delivers_all_that_can_be_decoded(tmp_pa
         container_options={"movflags": "faststart"},
     )
     with av.open(str(clip)) as file:
-        entries = list(file.streams.video[0].index_entries)
-    # Inside frame 77: frames 0 to 76 are whole.
-    clip.write_bytes(clip.read_bytes()[: entries[77].pos + entries[77].size // 2])
+        entry = file.streams.video[0].index_entries[77]
+        inside = entry.pos + entry.size // 2  # frames 0 to 76 are whole
+    clip.write_bytes(clip.read_bytes()[:inside])
     frames, error = read(clip)
     assert numbers(frames)[:77] == list(range(77))
     assert len(frames) <= 78
@@ -221,11 +220,10 @@ def test_a_matroska_file_broken_off_says_how_much_is_missing(tmp_path):
 
 def test_damage_in_the_middle_is_counted_and_the_rest_still_comes(tmp_path):
     clip = write_clip(tmp_path / "c.mp4", 120, options={"g": "12", "bf": "0"})
-    with av.open(str(clip)) as file:
-        entries = list(file.streams.video[0].index_entries)
     data = bytearray(clip.read_bytes())
-    for entry in entries[50:53]:
-        data[entry.pos : entry.pos + entry.size] = bytes(entry.size)
+    with av.open(str(clip)) as file:
+        for entry in file.streams.video[0].index_entries[50:53]:
+            data[entry.pos : entry.pos + entry.size] = bytes(entry.size)
     clip.write_bytes(data)
     frames, error = read(clip)
     assert numbers(frames)[:50] == list(range(50))
@@ -268,8 +266,6 @@ def test_an_address_where_nobody_answers_is_reported_without_its_password():
 @pytest.mark.parametrize(
     ("name", "frames"),
     [
-        ("terryky_pexels_posenet.mp4", 381),
-        ("pose2sim_multiperson_cam01.mp4", 100),
         ("sports2d_demo.mp4", 230),
         ("mmaction2_demo_skeleton.mp4", 72),
         ("tfjs_pose_squats.mp4", 65),
