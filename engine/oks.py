@@ -39,6 +39,7 @@ def similarity(
     b: NDArray[np.floating],
     sigmas: Sequence[float],
     size: ArrayLike | None = None,
+    moved: NDArray[np.floating] | None = None,
 ) -> NDArray[np.float64]:
     """Object keypoint similarity between every pose of `a` and every pose of `b`.
 
@@ -50,6 +51,7 @@ def similarity(
         b: (Q, K, 2) in the same frame of reference.
         sigmas: (K,) precision of each keypoint relative to the body size.
         size: s in pixels, broadcast to (P, Q); None: the root mean square of the two body sizes.
+        moved: (P, Q, 2) pixels added to each pose of `b` before it is compared.
 
     Returns:
         (P, Q) in [0, 1].
@@ -57,7 +59,10 @@ def similarity(
     if size is None:
         size = np.sqrt((body_size(a)[:, None] ** 2 + body_size(b)[None] ** 2) / 2)
     scale = np.maximum(np.broadcast_to(np.asarray(size, np.float64), (len(a), len(b))), 1.0)
-    away = ((a[:, None].astype(np.float64) - b[None].astype(np.float64)) ** 2).sum(axis=3)
+    apart = a[:, None].astype(np.float64) - b[None].astype(np.float64)
+    if moved is not None:
+        apart -= moved[:, :, None]
+    away: NDArray[np.float64] = (apart**2).sum(axis=3)
     spread = 2 * (scale[..., None] * 2 * np.asarray(sigmas, np.float64)) ** 2
     common = ~np.isnan(away)
     alike = np.where(common, np.exp(-np.where(common, away, 0.0) / spread), 0.0)

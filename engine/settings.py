@@ -68,6 +68,9 @@ class TrackingSettings(Section):
     enabled: bool = True
     min_similarity: Fraction = 0.2  # OKS below this is somebody else
     memory: Annotated[float, Field(ge=0, le=60)] = 1.0  # s a person may be out of sight
+    sure_score: Fraction = 0.3  # people above this choose their tracks first
+    birth_evidence: Annotated[float, Field(ge=0, le=10)] = 1.0  # sum of scores that earns an id
+    caution: Fraction = 0.5  # 0..1, how much a track of uncertain place stands back for others
 
 
 class SmoothingSettings(Section):

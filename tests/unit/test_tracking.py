@@ -51,8 +51,10 @@ def test_no_id_is_used_twice_even_after_a_seek():
     track = tracker(memory=0.1)
     seen = []
     for time in (0.0, 1.0, 2.0, 0.5, 3.0):
-        seen += track(frame(time), people((0, 0), (500, 0))).ids.tolist()
+        track(frame(time), people((0, 0), (500, 0)))
+        seen += track(frame(time + 0.04), people((0, 0), (500, 0))).ids.tolist()
     assert len(set(seen)) == len(seen)
+    assert -1 not in seen
 
 
 def test_time_running_backwards_forgets_everyone():
@@ -88,8 +90,75 @@ def test_a_restored_tracker_goes_on_bit_for_bit():
     assert again.state() == whole.state()
 
 
-@pytest.mark.parametrize("rate", [15, 30, 120])
+@pytest.mark.parametrize("rate", [5, 15, 30, 120])
 def test_a_steady_walk_is_one_person_at_any_frame_rate(rate):
     track = tracker()
     ids = {int(track(frame(t / rate), people((120 * t / rate, 0))).ids[0]) for t in range(3 * rate)}
     assert len(ids) == 1
+
+
+def test_people_are_numbered_from_the_first_frame_and_newcomers_from_the_second():
+    track = tracker()
+    assert track(frame(0.0), people((0, 0))).ids.tolist() == [0]
+    assert track(frame(0.04), people((0, 0), (300, 0))).ids.tolist() == [0, -1]
+    assert track(frame(0.08), people((0, 0), (300, 0))).ids.tolist() == [0, 1]
+
+
+def test_a_false_detection_now_and_then_never_gets_an_id():
+    track = tracker()
+    for t in range(40):
+        poses = people((0, 0), (300, 0)) if t % 8 == 0 else people((0, 0))
+        poses.score[1:] = 0.25
+        assert track(frame(t / 25), poses).ids.tolist()[1:] in ([], [-1])
+
+
+def test_people_the_network_doubts_keep_their_ids_but_choose_last():
+    track = tracker()
+    track(frame(0.0), people((0, 0)))
+    poses = people((30, 0), (1, 0))
+    poses.score[1] = 0.15
+    poses.score[0] = 0.1
+    assert track(frame(0.04), poses).ids.tolist() == [-1, 0]
+    poses = people((12, 0), (1, 0))
+    poses.score[1] = 0.15
+    assert track(frame(0.08), poses).ids.tolist() == [0, -1]
+
+
+def test_two_who_pass_each_other_keep_their_ids_though_one_is_hidden():
+    track = tracker()
+    for t in range(100):
+        left, right = (4.0 * t, 0.0), (400 - 4.0 * t, 8.0)
+        hidden = abs(left[0] - right[0]) < 60
+        ids = track(frame(t / 25), people(left) if hidden else people(left, right)).ids.tolist()
+        assert ids == ([0] if hidden else [0, 1])
+
+
+def test_the_same_person_twice_is_not_a_newcomer():
+    track = tracker()
+    track(frame(0.0), people((0, 0)))
+    for t in range(1, 6):
+        ids = track(frame(t / 25), people((0, 0), (6, 3))).ids.tolist()
+        assert sorted(ids) == [-1, 0]
+
+
+def test_left_and_right_mistaken_for_each_other_is_still_the_same_person():
+    track = tracker()
+    track(frame(0.0), people((0, 0)))
+    turned = people((0, 0))
+    order = list(COCO.mirror)
+    mistaken = untracked(turned.xy[:, order], turned.joint_score, turned.score, turned.state)
+    assert track(frame(0.04), mistaken).ids.tolist() == [0]
+
+
+def test_a_jerk_of_the_camera_mixes_nobody_up():
+    rng = np.random.default_rng(1)
+    wall = np.kron(rng.integers(0, 255, (60, 120, 3)), np.ones((8, 8, 1))).astype(np.uint8)
+
+    def picture(shift: int, time: float) -> Frame:
+        return Frame(np.ascontiguousarray(wall[:360, 300 - shift :][:, :640]), 0, time, 0.0, "test")
+
+    track = tracker()
+    for t in range(10):
+        assert track(picture(0, t / 25), people((100, 50), (220, 50))).ids.tolist() == [0, 1]
+    shifted = track(picture(120, 0.4), people((220, 50), (340, 50)))
+    assert shifted.ids.tolist() == [0, 1]
