@@ -85,9 +85,7 @@ def _input_size(
     w, h = image
     # Division before multiplication: the reference's float rounding decides on a multiple of 64.
     if w < h:
-        return int(short * scale / smallest), int(
-            _up_to_divisor(short / w * h) * scale / smallest
-        )
+        return int(short * scale / smallest), int(_up_to_divisor(short / w * h) * scale / smallest)
     return int(_up_to_divisor(short / h * w) * scale / smallest), int(short * scale / smallest)
 
 

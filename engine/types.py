@@ -66,9 +66,7 @@ class Poses:
 
     def __post_init__(self) -> None:
         people, joints = self.joint_score.shape
-        shapes = tuple(
-            a.shape for a in (self.xy, self.score, self.ids, self.state, self.raw_xy)
-        )
+        shapes = tuple(a.shape for a in (self.xy, self.score, self.ids, self.state, self.raw_xy))
         expected = (
             (people, joints, 2),
             (people,),

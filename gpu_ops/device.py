@@ -32,6 +32,10 @@ class DeviceFailure(RuntimeError):
     """The device stopped working in the middle of an operation; the text names it."""
 
 
+class OutOfMemory(DeviceFailure):
+    """The device has too little memory for this batch; a smaller one may fit."""
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class Pass:
     """What the network put out at one scale, on the device."""

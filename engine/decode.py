@@ -1,0 +1,128 @@
+"""Aggregated heat and tag maps to people: the stable function the golden numbers test.
+
+The streaming path runs the same steps through a device lane (`engine.estimator`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from engine.grouping import group, mean_tag
+from engine.settings import PAPER_GROUPING, GroupingSettings
+from engine.skeleton import COCO
+from gpu_ops import open_device
+from gpu_ops.device import Groups, Joints, Lane, Maps, Peaks
+
+NMS_RADIUS = 2  # cells: a 5 x 5 window
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class People:
+    """Decoded people of one image, in heatmap cells."""
+
+    xy: NDArray[np.float32]  # (P, K, 2)
+    joint_score: NDArray[np.float32]  # (P, K); 0 where there is no joint
+    score: NDArray[np.float32]  # (P,) mean over all K joint scores before refinement
+    detected: NDArray[np.bool_]  # (P, K) the joint is a grouped peak, not a refined cell
+
+
+def decode(
+    heat: NDArray[np.float32],
+    tag: NDArray[np.float32],
+    *,
+    device: str = "cpu",
+    refine: bool = True,
+    settings: GroupingSettings | None = None,
+) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+    """Find the people in one image's aggregated maps.
+
+    Args:
+        heat: (K, H, W) float32 heatmaps.
+        tag: (K, H, W, L) float32 tags, L = 2 with the mirrored pass, else 1.
+        device: where the maps are searched.
+        refine: look for missing joints in the whole heatmap.
+        settings: thresholds; by default those of the published results.
+
+    Returns:
+        joints (P, K, 3) float32: x, y in heatmap cells after adjust and refine, and the heatmap
+        response there, all 0 where a joint is missing; scores (P,) float32: the mean response of
+        all K joints before refine. People are in the order in which grouping found them.
+    """
+    settings = settings or PAPER_GROUPING
+    with open_device(device) as opened, opened.lane() as lane:
+        maps = Maps(
+            torch.from_numpy(heat)[None].to(opened.torch_device),
+            torch.from_numpy(tag).permute(3, 0, 1, 2)[None].to(opened.torch_device),
+        )
+        find_peaks(lane, maps, settings)
+        settings = settings.model_copy(update={"refine": refine})
+        order = COCO.order if len(heat) == len(COCO) else range(len(heat))
+        people = finish(lane, maps, lane.peaks(), order, settings)[0]
+    joints = np.concatenate((people.xy, people.joint_score[..., None]), axis=2)
+    return joints, people.score
+
+
+def find_peaks(lane: Lane, maps: Maps, settings: GroupingSettings) -> None:
+    """The first half of decoding: start the search on the device."""
+    lane.find_peaks(
+        maps,
+        radius=NMS_RADIUS,
+        threshold=settings.peak_threshold,
+        most=settings.most_people,
+    )
+
+
+def finish(
+    lane: Lane, maps: Maps, peaks: Peaks, order: Sequence[int], settings: GroupingSettings
+) -> list[People]:
+    """The second half: group on the host, refine on the device. One entry per image."""
+    chosen = [
+        group(score, tag, order, settings)
+        for score, tag in zip(peaks.score, peaks.tag, strict=True)
+    ]
+    joints = lane.refine(
+        maps, as_groups(peaks, chosen), adjust=settings.adjust, refine=settings.refine
+    )
+    return _split(joints, peaks, chosen)
+
+
+def as_groups(peaks: Peaks, chosen: Sequence[NDArray[np.intp]]) -> Groups:
+    """All images' people one after another, as the device wants them.
+
+    Args:
+        peaks: of B images.
+        chosen: B arrays (P, K), the peak of each person's joint or -1.
+    """
+    image = np.repeat(np.arange(len(chosen), dtype=np.int32), [len(rows) for rows in chosen])
+    joints, tags = peaks.score.shape[1], peaks.tag.shape[3]
+    cell = np.full((len(image), joints), -1, np.int32)
+    tag = np.zeros((len(image), tags), np.float32)
+    for person, (of, row) in enumerate(zip(image, np.concatenate(chosen), strict=True)):
+        found = np.flatnonzero(row >= 0)
+        cell[person, found] = peaks.cell[of, found, row[found]]
+        tag[person] = mean_tag(peaks.tag[of, found, row[found]])
+    return Groups(image, cell, tag)
+
+
+def _split(joints: Joints, peaks: Peaks, chosen: Sequence[NDArray[np.intp]]) -> list[People]:
+    people = []
+    start = 0
+    for score, rows in zip(peaks.score, chosen, strict=True):
+        end = start + len(rows)
+        detected = rows >= 0
+        before = np.where(detected, np.take_along_axis(score, rows.T, axis=1).T, 0)
+        people.append(
+            People(
+                joints.xy[start:end],
+                joints.score[start:end],
+                before.mean(axis=1, dtype=np.float32),
+                detected,
+            )
+        )
+        start = end
+    return people

@@ -1,0 +1,160 @@
+"""The CPU device, and the definition of every operation: what other devices must agree with.
+
+OpenCV and NumPy do the work on maps, because they use the vector units well without a copy;
+only the network itself is torch.
+"""
+
+from __future__ import annotations
+
+import platform
+from collections.abc import Sequence
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+import cv2
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from gpu_ops import cpu_decode
+from gpu_ops.device import (
+    DeviceUnavailable,
+    Groups,
+    Joints,
+    Maps,
+    Network,
+    Pass,
+    Peaks,
+)
+
+IMAGENET_MEAN = (0.485, 0.456, 0.406)
+IMAGENET_DEVIATION = (0.229, 0.224, 0.225)
+
+
+def _normalised_bytes() -> NDArray[np.float32]:
+    """(1, 256, 3) the normalised value of every byte and channel, computed as for pixels."""
+    value = np.arange(256, dtype=np.float32)[:, None] / np.float32(255)
+    mean, deviation = np.array((IMAGENET_MEAN, IMAGENET_DEVIATION), np.float32)
+    return np.asarray((value - mean) / deviation, np.float32)[None]
+
+
+class CpuDevice:
+    """Runs everything on the processor, in float32."""
+
+    name = "cpu"
+    precision = "fp32"
+
+    def __init__(self, precision: str = "auto") -> None:
+        if precision not in ("auto", "fp32"):
+            raise DeviceUnavailable(
+                f"the CPU runs in fp32 only, not {precision!r}: half precision is slower there"
+            )
+        self.torch_device = torch.device("cpu")
+        self.description = _processor_name()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        pass
+
+    @property
+    def best_batch(self) -> int:
+        """One: a larger batch does not make better use of the cores, it only waits."""
+        return 1
+
+    def prepare(self, network: torch.nn.Module) -> Network:
+        """Channels last is the layout oneDNN's vector kernels read without reordering."""
+        return network.to(memory_format=torch.channels_last)  # type: ignore[call-overload, no-any-return]
+
+    def lane(self) -> CpuLane:
+        """A new lane."""
+        return CpuLane()
+
+
+class CpuLane:
+    """One batch; on the CPU nothing is in flight, each call returns when its work is done."""
+
+    def __init__(self) -> None:
+        self._peaks: Peaks | None = None
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        pass
+
+    def warp(
+        self,
+        pixels: Sequence[NDArray[np.uint8]],
+        affines: Sequence[NDArray[np.float64]],
+        size: tuple[int, int],
+        *,
+        mirror: bool,
+    ) -> Tensor:
+        """See `device.Lane.warp`. The result is channels last."""
+        batch = np.empty((len(pixels) * (2 if mirror else 1), size[1], size[0], 3), np.float32)
+        for row, image, affine in zip(batch, pixels, affines, strict=False):
+            # Bytes are warped, then normalised: the reference's border is black, not mean grey.
+            cv2.LUT(cv2.warpAffine(image, affine, size), _BYTES, dst=row)
+        if mirror:
+            batch[len(pixels) :] = batch[: len(pixels), :, ::-1]
+        return torch.from_numpy(batch).permute(0, 3, 1, 2)
+
+    def run(self, network: Network, x: Tensor) -> tuple[Tensor, Tensor]:
+        """See `device.Lane.run`."""
+        with torch.inference_mode():
+            return network(x)
+
+    def aggregate(
+        self,
+        passes: Sequence[Pass],
+        size: tuple[int, int],
+        mirror: Sequence[int] | None,
+        *,
+        two_step: bool,
+    ) -> Maps:
+        """See `device.Lane.aggregate`."""
+        heat, tag = cpu_decode.aggregate(
+            [(p.scale, p.low.numpy(), p.high.numpy()) for p in passes], size, mirror, two_step
+        )
+        return Maps(torch.from_numpy(heat), torch.from_numpy(tag))
+
+    def find_peaks(self, maps: Maps, *, radius: int, threshold: float, most: int) -> None:
+        """See `device.Lane.find_peaks`."""
+        self._peaks = cpu_decode.find_peaks(
+            maps.heat.numpy(), maps.tag.numpy(), radius, threshold, most
+        )
+
+    def peaks(self) -> Peaks:
+        """See `device.Lane.peaks`."""
+        assert self._peaks is not None, "find_peaks comes first"
+        return self._peaks
+
+    def refine(self, maps: Maps, groups: Groups, *, adjust: bool, refine: bool) -> Joints:
+        """See `device.Lane.refine`."""
+        return cpu_decode.refine(maps.heat.numpy(), maps.tag.numpy(), groups, adjust, refine)
+
+
+def _processor_name() -> str:
+    cpuinfo = Path("/proc/cpuinfo")
+    if cpuinfo.is_file():
+        for line in cpuinfo.read_text().splitlines():
+            if line.startswith("model name"):
+                return line.partition(":")[2].strip()
+    return platform.processor() or platform.machine()
+
+
+_BYTES = _normalised_bytes()

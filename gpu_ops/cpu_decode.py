@@ -1,0 +1,219 @@
+"""What is done with the network's maps, on NumPy arrays: aggregate, peaks, refine.
+
+The definitions that the CUDA kernels are tested against. Names of dimensions as in `device.py`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from gpu_ops.cpu_search import BestCellSearch
+from gpu_ops.device import Groups, Joints, Peaks
+
+Array = NDArray[np.float32]
+Cells = NDArray[np.intp]
+
+
+def aggregate(
+    passes: Sequence[tuple[float, Array, Array]],
+    size: tuple[int, int],
+    mirror: Sequence[int] | None,
+    two_step: bool,
+) -> tuple[Array, Array]:
+    """Average two stages, the mirrored pass and all scales.
+
+    Args:
+        passes: (scale, low (n, 2K, h, w), high (n, K, 2h, 2w)); n = B, or 2B when mirrored.
+        size: (W, H) of the result.
+        mirror: keypoint permutation of the mirrored half of the batch, or None.
+        two_step: average at stride 2 first, then upsample once (mmpose 0.6).
+
+    Returns:
+        heat (B, K, H, W), the mean; tag (B, T, K, h, w) of the pass at scale 1, not upsampled.
+    """
+    total: Array | None = None
+    tag = np.zeros(0, np.float32)
+    for scale, low, high in passes:
+        joints = high.shape[1]
+        images = len(low) // (2 if mirror else 1)
+        tags = low[:, joints:]
+        heat = _stages(low[:images, :joints], high[:images], size, two_step)
+        if mirror:
+            mirrored = _stages(
+                low[images:, list(mirror)][..., ::-1],
+                high[images:, list(mirror)][..., ::-1],
+                size,
+                two_step,
+            )
+            heat += mirrored
+            heat /= 2
+        if scale == 1 or len(passes) == 1:
+            pairs = [tags[:images]]
+            if mirror:
+                pairs.append(tags[images:, list(mirror)][..., ::-1])
+            tag = np.stack(pairs, axis=1)
+        total = heat if total is None else total + heat
+    assert total is not None
+    if len(passes) > 1:
+        total /= len(passes)
+    return total, tag
+
+
+def _stages(low: Array, high: Array, size: tuple[int, int], two_step: bool) -> Array:
+    """(B, K, H, W) mean of both stages' heatmaps at the full size."""
+    if two_step:
+        finer = (high.shape[3], high.shape[2])
+        return resize((resize(low, finer) + high) / np.float32(2), size)
+    heat = resize(low, size)
+    heat += resize(high, size)
+    heat /= 2
+    return heat
+
+
+def resize(maps: Array, size: tuple[int, int]) -> Array:
+    """(B, K, h, w) -> (B, K, H, W), bilinear with half-pixel centres; always a new array."""
+    w, h = size
+    out = np.empty((*maps.shape[:2], h, w), np.float32)
+    for target, source in zip(out.reshape(-1, h, w), _planes(maps), strict=True):
+        cv2.resize(source, size, dst=target, interpolation=cv2.INTER_LINEAR)
+    return out
+
+
+def _planes(maps: Array) -> list[Array]:
+    return [np.ascontiguousarray(plane) for image in maps for plane in image]
+
+
+def find_peaks(heat: Array, tag: Array, radius: int, threshold: float, most: int) -> Peaks:
+    """The best local maxima of every heatmap with their tags.
+
+    Args:
+        heat: (B, K, H, W); tag: (B, T, K, h, w).
+        radius: half-width of the square in which a peak must not be exceeded, cells.
+        threshold: a peak must be above it, compared in float64.
+        most: M, peaks kept per heatmap.
+    """
+    b, k, h, w = heat.shape
+    t = tag.shape[1]
+    lowest = float32_above(threshold)
+    peaks = Peaks(
+        np.full((b, k, most), -1, np.int32),
+        np.zeros((b, k, most), np.float32),
+        np.zeros((b, k, most, t), np.float32),
+    )
+    window = np.ones((2 * radius + 1, 2 * radius + 1), np.uint8)
+    for image in range(b):
+        for joint in range(k):
+            cell, score = _maxima(heat[image, joint], window, lowest, most)
+            n = len(cell)
+            peaks.cell[image, joint, :n] = cell
+            peaks.score[image, joint, :n] = score
+            peaks.tag[image, joint, :n] = sample(tag[image, :, joint], cell, (w, h)).T
+    return peaks
+
+
+def float32_above(threshold: float) -> np.float32:
+    """The smallest float32 that is greater than a float64: lets float32 maps compare exactly."""
+    rounded = np.float32(threshold)
+    if float(rounded) > threshold:
+        return rounded
+    return np.float32(np.nextafter(rounded, np.float32(np.inf)))
+
+
+def _maxima(
+    heat: Array, window: NDArray[np.uint8], lowest: np.float32, most: int
+) -> tuple[Cells, Array]:
+    """Flat cells and values of the best maxima, best first, equal ones in raster order."""
+    if not (heat >= lowest).any():
+        return np.zeros(0, np.intp), np.zeros(0, np.float32)
+    largest_nearby = cv2.dilate(heat, window)  # its border counts as smaller than everything
+    cell = np.flatnonzero((heat == largest_nearby) & (heat >= lowest))
+    score = heat.reshape(-1)[cell]
+    best = np.argsort(-score, kind="stable")[:most]
+    return cell[best], score[best]
+
+
+def sample(maps: Array, cell: NDArray[np.integer], size: tuple[int, int]) -> Array:
+    """Values of maps at cells of a finer grid, bilinear with half-pixel centres.
+
+    Args:
+        maps: (T, h, w); cell: (N,) flat indices into a grid of (W, H) = size.
+
+    Returns:
+        (T, N); of maps that have the grid's own size, the very values.
+    """
+    _, h, w = maps.shape
+    y, x = np.divmod(cell, size[0])
+    if (w, h) == size:
+        return np.asarray(maps[:, y, x])
+    x0, x1, right = _between(x, w, size[0])
+    y0, y1, down = _between(y, h, size[1])
+    left, up = 1 - right, 1 - down
+    upper = left * maps[:, y0, x0] + right * maps[:, y0, x1]
+    lower = left * maps[:, y1, x0] + right * maps[:, y1, x1]
+    return np.asarray(up * upper + down * lower, np.float32)
+
+
+def _between(at: Cells, cells: int, finer: int) -> tuple[Cells, Cells, Array]:
+    """The two coarse cells around a fine one, and the weight of the second."""
+    place = (at + np.float32(0.5)) * np.float32(cells / finer) - np.float32(0.5)
+    place = np.maximum(place, 0).astype(np.float32)
+    first = place.astype(np.intp)
+    return first, np.minimum(first + 1, cells - 1), place - first.astype(np.float32)
+
+
+def refine(heat: Array, tag: Array, groups: Groups, adjust: bool, fill: bool) -> Joints:
+    """Coordinates for the grouped joints, and the best cell for each joint that was not.
+
+    Args:
+        heat: (B, K, H, W); tag: (B, T, K, h, w).
+        groups: people, all images one after another.
+        adjust: shift each joint by a quarter cell towards the higher neighbour.
+        fill: look for missing joints.
+    """
+    w = heat.shape[3]
+    cell = groups.cell.astype(np.intp)
+    if fill and len(cell):
+        cell = _fill(heat, tag, groups)
+    person, joint = np.nonzero(cell >= 0)
+    image = groups.image[person]
+    y, x = np.divmod(cell[person, joint], w)
+    joints = Joints(np.zeros((*cell.shape, 2), np.float32), np.zeros(cell.shape, np.float32))
+    joints.score[person, joint] = heat[image, joint, y, x]
+    shift = _quarter(heat, image, joint, y, x) if adjust else np.float32(0)
+    joints.xy[person, joint] = np.stack((x, y), axis=1) + np.float32(0.5) + shift
+    return joints
+
+
+def _quarter(heat: Array, image: NDArray[np.int32], joint: Cells, y: Cells, x: Cells) -> Array:
+    """(N, 2) a quarter cell towards the higher neighbour; ties go to the negative side."""
+    h, w = heat.shape[2:]
+    right = heat[image, joint, y, np.minimum(x + 1, w - 1)]
+    left = heat[image, joint, y, np.maximum(x - 1, 0)]
+    below = heat[image, joint, np.minimum(y + 1, h - 1), x]
+    above = heat[image, joint, np.maximum(y - 1, 0), x]
+    positive = np.stack((right > left, below > above), axis=1)
+    return np.asarray(np.where(positive, np.float32(0.25), np.float32(-0.25)))
+
+
+def _fill(heat: Array, tag: Array, groups: Groups) -> Cells:
+    """(P, K) cells with the missing ones placed, where a place with heat above 0 exists."""
+    cell = groups.cell.astype(np.intp)
+    for image in np.unique(groups.image):
+        here = groups.image == image
+        for joint in range(cell.shape[1]):
+            people = np.flatnonzero(here & (cell[:, joint] < 0))
+            if len(people) and (heat[image, joint] > 0).any():
+                tags = _upsampled(tag[image, :, joint], heat.shape[2:])
+                search = BestCellSearch(heat[image, joint], tags)
+                cell[people, joint] = [search.best(wanted) for wanted in groups.tag[people]]
+    return cell
+
+
+def _upsampled(tags: Array, shape: tuple[int, ...]) -> Array:
+    if tags.shape[1:] == shape:
+        return tags
+    return resize(tags[None], (shape[1], shape[0]))[0]
