@@ -1,0 +1,194 @@
+"""What the keys and menus do. One method per entry of `shortcuts.ACTIONS`."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import datetime
+from typing import TYPE_CHECKING
+
+from PyQt6.QtCore import QObject, Qt
+from PyQt6.QtGui import QKeySequence, QShortcut
+from PyQt6.QtWidgets import QAbstractButton, QApplication, QComboBox, QSlider, QWidget
+
+from app.gui.notices import LogDialog
+from app.gui.session import RecordPlan, Told
+from app.gui.shortcuts import ACTIONS, ShortcutSheet
+from app.gui.sources import SourceDialog
+
+if TYPE_CHECKING:
+    from app.gui.window import Window
+
+_JUMP = 5.0  # seconds of an arrow key
+_ZOOM = 1.25
+_SPACE = {"Space"}
+_ARROWS = {"Left", "Right"}
+
+
+class Actions(QObject):
+    """Binds every action's keys to the method of its name."""
+
+    def __init__(self, window: Window) -> None:
+        super().__init__(window)
+        self._window = window
+        self._shortcuts: list[QShortcut] = []
+        for action in ACTIONS:
+            call: Callable[[], None] = getattr(self, action.name)
+            for key in action.keys:
+                shortcut = QShortcut(QKeySequence(key), window)
+                shortcut.activated.connect(call)
+                self._shortcuts.append(shortcut)
+        app = QApplication.instance()
+        if isinstance(app, QApplication):
+            app.focusChanged.connect(self._leave_keys_to)
+
+    def start_or_stop(self) -> None:
+        """Start, or stop."""
+        self._window.runner.toggle()
+
+    def pause(self) -> None:
+        """Pause or play a file."""
+        if self._window.runner.player:
+            transport = self._window.transport
+            transport.set_paused(not transport.is_paused, tell=True)
+
+    def step(self) -> None:
+        """Show the next frame."""
+        if self._window.runner.player:
+            self._window.transport.next.click()
+
+    def step_back(self) -> None:
+        """Show the previous frame."""
+        if self._window.runner.player:
+            self._window.transport.previous.click()
+
+    def forward(self) -> None:
+        """Go on 5 s."""
+        self._jump(_JUMP)
+
+    def back(self) -> None:
+        """Go back 5 s."""
+        self._jump(-_JUMP)
+
+    def add_source(self) -> None:
+        """Choose another source."""
+        window = self._window
+        if window.runner.state == "idle":
+            window.show_page()
+            return
+        dialog = SourceDialog(window.offer, window.theme, window)
+        dialog.page.chosen.connect(window.runner.choose)
+        dialog.open()
+
+    def open_video(self) -> None:
+        """Choose a file."""
+        self._window.page.open_video()
+
+    def remove_source(self) -> None:
+        """Do not watch the source that was added last any more."""
+        sources = self._window.runner.plan.sources
+        if sources:
+            self._window.runner.remove(sources[-1])
+
+    def record(self) -> None:
+        """Start a recording, or finish it."""
+        window = self._window
+        if window.runner.state != "running":
+            return
+        if window.recording:
+            window.runner.bridge.record(None)
+        else:
+            folder = window.memory.folder / f"{datetime.now():%Y-%m-%d %H.%M.%S}"
+            raw, overlay, tracks = window.controls.wanted_recording
+            window.runner.bridge.record(RecordPlan(folder, raw, overlay, tracks))
+
+    def screenshot(self) -> None:
+        """Save what is on the canvas as a PNG."""
+        window = self._window
+        if not window.canvas.results:
+            return
+        folder = window.memory.folder
+        file = folder / f"screenshot {datetime.now():%Y-%m-%d %H.%M.%S.%f}"[:-3]
+        file = file.with_name(f"{file.name}.png")
+        try:
+            folder.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            window.say(Told(f"Cannot make the folder {folder}: {error.strerror}.", "error"))
+            return
+        if window.canvas.screenshot().save(str(file)):
+            window.say(Told(f"Saved {file}"))
+        else:
+            window.say(Told(f"Cannot write {file}: is the folder writable?", "error"))
+
+    def fit(self) -> None:
+        """Show the whole picture."""
+        self._window.canvas.fit()
+
+    def zoom_in(self) -> None:
+        """Zoom in."""
+        self._window.canvas.zoom_by(_ZOOM)
+
+    def zoom_out(self) -> None:
+        """Zoom out."""
+        self._window.canvas.zoom_by(1 / _ZOOM)
+
+    def full_screen(self) -> None:
+        """Fill the screen with the picture, or leave that."""
+        self._window.set_full_screen(not self._window.isFullScreen())
+
+    def toggle_panel(self) -> None:
+        """Show or hide the controls."""
+        self._window.set_panel(not self._window.controls.isVisible())
+
+    def toggle_theme(self) -> None:
+        """Light or dark."""
+        self._window.set_theme("dark" if self._window.memory.theme == "light" else "light")
+
+    def toggle_limbs(self) -> None:
+        """Show or hide limbs."""
+        self._window.controls.toggle("limbs")
+
+    def toggle_joints(self) -> None:
+        """Show or hide joints."""
+        self._window.controls.toggle("joints")
+
+    def toggle_boxes(self) -> None:
+        """Show or hide boxes."""
+        self._window.controls.toggle("boxes")
+
+    def toggle_ids(self) -> None:
+        """Show or hide the numbers of people."""
+        self._window.controls.toggle("ids")
+
+    def show_log(self) -> None:
+        """Show everything that was said."""
+        LogDialog(self._window.notices, self._window.theme, self._window).open()
+
+    def show_shortcuts(self) -> None:
+        """Show all keys."""
+        ShortcutSheet(parent=self._window).open()
+
+    def dismiss(self) -> None:
+        """Close the message; without one, leave full screen."""
+        if self._window.notices.isVisible():
+            self._window.notices.hide()
+        elif self._window.isFullScreen():
+            self._window.set_full_screen(False)
+
+    def quit(self) -> None:
+        """Close the window."""
+        self._window.close()
+
+    def _jump(self, seconds: float) -> None:
+        player = self._window.runner.player
+        if player:
+            player.seek(max(self._window.transport.time + seconds, 0.0))
+
+    def _leave_keys_to(self, before: QWidget | None, now: QWidget | None) -> None:
+        """Keys that a focused control needs for itself are its own."""
+        taken: set[str] = set()
+        if isinstance(now, QAbstractButton | QComboBox):
+            taken |= _SPACE
+        if isinstance(now, QSlider):
+            taken |= _ARROWS
+        for shortcut in self._shortcuts:
+            shortcut.setEnabled(shortcut.key().toString() not in taken)

@@ -1,0 +1,124 @@
+"""Sentences for the person at the screen: the newest over the picture, all of them in a log."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import datetime
+
+from PyQt6.QtCore import QEvent, QObject, QTimer, Qt
+from PyQt6.QtWidgets import (
+    QDialog,
+    QFrame,
+    QHBoxLayout,
+    QLabel,
+    QListWidget,
+    QListWidgetItem,
+    QToolButton,
+    QVBoxLayout,
+    QWidget,
+)
+
+from app.gui import style
+from app.gui.section import name
+from app.gui.session import Told
+
+_STAYS = {"info": 4000, "warning": 8000, "error": 0}  # ms; 0: until it is closed
+_ICONS = {"info": "info", "warning": "warning", "error": "warning"}
+_COLOURS = {"info": "accent", "warning": "warning", "error": "bad"}
+_KEPT = 500
+
+
+class Notices(QFrame):
+    """The newest sentence, floating at the lower edge of its parent."""
+
+    def __init__(self, parent: QWidget) -> None:
+        super().__init__(parent)
+        self.setObjectName("toast")
+        self.log: list[tuple[datetime, Told]] = []
+        self._theme = style.DARK
+        self._mark, self.text, self.closer = QLabel(), QLabel(), QToolButton()
+        self._hide_later = QTimer(self, singleShot=True, timeout=self.hide)  # type: ignore[call-overload]
+        self.text.setWordWrap(True)
+        self.text.setMaximumWidth(560)
+        self.text.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)
+        self.text.setAccessibleName("Message")
+        self.closer.setProperty("kind", "flat")
+        name(self.closer, "Close the message", "Esc")
+        self.closer.clicked.connect(self.hide)
+        row = QHBoxLayout(self)
+        row.setContentsMargins(14, 8, 8, 8)
+        row.setSpacing(10)
+        for widget in (self._mark, self.text, self.closer):
+            row.addWidget(widget)
+        parent.installEventFilter(self)
+        self.hide()
+
+    def set_theme(self, theme: style.Theme) -> None:
+        """Take colours from this theme."""
+        self._theme = theme
+        self.closer.setIcon(style.icon("close", theme["muted"], 16))
+
+    def say(self, told: Told) -> None:
+        """Show a sentence and keep it in the log; an error stays until it is closed."""
+        self.log = [*self.log[-_KEPT + 1 :], (datetime.now(), told)]
+        if told.level == "info" and self._error_shown():
+            return
+        colour = self._theme[_COLOURS[told.level]]
+        self._mark.setPixmap(
+            style.pixmap(_ICONS[told.level], colour, 20, self.devicePixelRatioF())
+        )
+        self.text.setText(told.text)
+        self.setProperty("level", told.level)
+        sheet = self.style()
+        if sheet:
+            sheet.polish(self)
+        self.show()
+        self._place()
+        self._hide_later.stop()
+        if _STAYS[told.level]:
+            self._hide_later.start(_STAYS[told.level])
+
+    def eventFilter(self, watched: QObject | None, event: QEvent | None) -> bool:  # noqa: N802
+        """Stay at the lower edge when the parent changes its size."""
+        if event and event.type() == QEvent.Type.Resize and self.isVisible():
+            self._place()
+        return super().eventFilter(watched, event)
+
+    def _error_shown(self) -> bool:
+        return self.isVisible() and self.property("level") == "error"
+
+    def _place(self) -> None:
+        parent = self.parentWidget()
+        if parent:
+            self.text.setMinimumWidth(
+                min(560, parent.width() - 160, self.text.fontMetrics().horizontalAdvance(self.text.text()) + 8)
+            )
+            self.adjustSize()
+            x = (parent.width() - self.width()) // 2
+            self.move(max(x, 8), parent.height() - self.height() - 18)
+            self.raise_()
+
+
+class LogDialog(QDialog):
+    """Everything that was said, newest last."""
+
+    def __init__(self, notices: Notices, theme: style.Theme, parent: QWidget) -> None:
+        super().__init__(parent)
+        self.setWindowTitle("Messages")
+        entries = QListWidget()
+        entries.setWordWrap(True)
+        entries.setAccessibleName("Messages")
+        for when, told in notices.log:
+            colour = theme[_COLOURS[told.level]]
+            item = QListWidgetItem(f"{when:%H:%M:%S}   {told.text}")
+            item.setIcon(style.icon(_ICONS[told.level], colour, 16))
+            entries.addItem(item)
+        if not notices.log:
+            entries.addItem("Nothing was said yet.")
+        entries.scrollToBottom()
+        rows = QVBoxLayout(self)
+        rows.setContentsMargins(16, 16, 16, 16)
+        rows.addWidget(entries)
+        self.resize(640, 380)
+
+

@@ -1,0 +1,155 @@
+"""Paints people: limbs, joints, boxes and ids, crisp at the resolution of the screen."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+from numpy.typing import NDArray
+from PyQt6.QtCore import QLineF, QPointF, QRectF, Qt
+from PyQt6.QtGui import QColor, QFontMetricsF, QPainter, QPen
+
+from app.gui import style
+from engine.skeleton import COCO, Skeleton
+from engine.types import JointState, Poses
+
+_SHADE = QColor(0, 0, 0, 120)  # under lines, so that they stand out on any picture
+
+
+@dataclass(frozen=True, slots=True)
+class Look:
+    """What is painted of a person."""
+
+    skeleton: Skeleton = COCO
+    limbs: bool = True
+    joints: bool = True
+    boxes: bool = False
+    ids: bool = True
+    colours: Literal["person", "side"] = "person"
+    min_joint_score: float = 0.15
+    thickness: float = 1.0
+
+
+def paint_people(painter: QPainter, poses: Poses, look: Look, scale: float, left: QPointF) -> None:
+    """Paint everyone.
+
+    Args:
+        painter: in logical screen pixels, clipped to the picture.
+        poses: in image pixels.
+        scale: logical screen pixels per image pixel.
+        left: where the picture's top left corner is on the screen.
+    """
+    painter.setRenderHint(QPainter.RenderHint.Antialiasing)
+    seen = (poses.joint_score >= look.min_joint_score) & np.isfinite(poses.xy).all(axis=2)
+    xy = np.nan_to_num(poses.xy.astype(np.float64)) * scale + (left.x(), left.y())
+    for row in range(len(poses)):
+        if seen[row].any():
+            _person(painter, poses, row, xy[row], seen[row], look)
+
+
+def _person(
+    painter: QPainter,
+    poses: Poses,
+    row: int,
+    xy: NDArray[np.float64],
+    seen: NDArray[np.bool_],
+    look: Look,
+) -> None:
+    """One person; xy (K, 2) screen pixels, seen (K,) which joints to paint."""
+    colour = style.person_colour(int(poses.ids[row]))
+    corner, far = xy[seen].min(axis=0), xy[seen].max(axis=0)
+    height = float(far[1] - corner[1])
+    width = look.thickness * min(max(height / 90, 1.6), 4.0)
+    if look.boxes:
+        _box(painter, _rect(corner, far, 3 * width), colour, width)
+    if look.limbs:
+        _limbs(painter, xy, seen, look, colour, width)
+    if look.joints:
+        _joints(painter, xy, seen, poses.joint_score[row], poses.state[row], look, colour, width)
+    if look.ids and poses.ids[row] >= 0:
+        _label(painter, f"{poses.ids[row]}", _rect(corner, far, 3 * width), colour)
+
+
+def _rect(corner: NDArray[np.float64], far: NDArray[np.float64], margin: float) -> QRectF:
+    whole = QRectF(QPointF(*corner.tolist()), QPointF(*far.tolist()))
+    return whole.adjusted(-margin, -margin, margin, margin)
+
+
+def _box(painter: QPainter, rect: QRectF, colour: QColor, width: float) -> None:
+    for pen in (QPen(_SHADE, width + 1.5), QPen(colour, max(1.2, width * 0.6))):
+        painter.setPen(pen)
+        painter.setBrush(Qt.BrushStyle.NoBrush)
+        painter.drawRoundedRect(rect, 6, 6)
+
+
+def _limbs(
+    painter: QPainter,
+    xy: NDArray[np.float64],
+    seen: NDArray[np.bool_],
+    look: Look,
+    colour: QColor,
+    width: float,
+) -> None:
+    by_colour: dict[int, tuple[QColor, list[QLineF]]] = {}
+    for a, b in look.skeleton.limbs:
+        if seen[a] and seen[b]:
+            painted = _side(look.skeleton, a, b) if look.colours == "side" else colour
+            _, lines = by_colour.setdefault(painted.rgb(), (painted, []))
+            lines.append(QLineF(xy[a, 0], xy[a, 1], xy[b, 0], xy[b, 1]))
+    shade = QPen(_SHADE, width + 2, cap=Qt.PenCapStyle.RoundCap)
+    for painted, lines in by_colour.values():
+        painter.setPen(shade)
+        painter.drawLines(lines)
+        painter.setPen(QPen(painted, width, cap=Qt.PenCapStyle.RoundCap))
+        painter.drawLines(lines)
+
+
+def _side(skeleton: Skeleton, a: int, b: int) -> QColor:
+    """Left limbs are warm, right ones are cold, those in the middle are white."""
+    sides = {skeleton.names[joint].partition("_")[0] for joint in (a, b)}
+    if sides == {"left"} or sides == {"left", "nose"}:
+        return style.LEFT
+    return style.RIGHT if sides <= {"right", "nose"} else style.MIDDLE
+
+
+def _joints(
+    painter: QPainter,
+    xy: NDArray[np.float64],
+    seen: NDArray[np.bool_],
+    score: NDArray[np.float32],
+    state: NDArray[np.uint8],
+    look: Look,
+    colour: QColor,
+    width: float,
+) -> None:
+    """A disc per joint: the surer, the larger and whiter; hollow where it was not a peak."""
+    for joint in np.flatnonzero(seen):
+        sure = min(float(score[joint]), 1.0)
+        fill = _between(colour, QColor("white"), 0.75 * sure)
+        rim = _side(look.skeleton, joint, joint) if look.colours == "side" else colour
+        painter.setPen(QPen(rim if state[joint] != JointState.DETECTED else _SHADE, 1.2))
+        painter.setBrush(fill if state[joint] == JointState.DETECTED else _SHADE)
+        radius = width * (0.75 + 0.55 * sure)
+        painter.drawEllipse(QPointF(xy[joint, 0], xy[joint, 1]), radius, radius)
+
+
+def _between(a: QColor, b: QColor, share: float) -> QColor:
+    return QColor.fromRgbF(
+        *(
+            (1 - share) * x + share * y
+            for x, y in zip(a.getRgbF()[:3], b.getRgbF()[:3], strict=True)  # type: ignore[index]
+        )
+    )
+
+
+def _label(painter: QPainter, text: str, person: QRectF, colour: QColor) -> None:
+    font = style.font(9.5, bold=True)
+    width = max(QFontMetricsF(font).horizontalAdvance(text) + 12, 20)
+    rect = QRectF(person.center().x() - width / 2, max(person.top() - 21, 2), width, 18)
+    painter.setPen(Qt.PenStyle.NoPen)
+    painter.setBrush(colour)
+    painter.drawRoundedRect(rect, 9, 9)
+    painter.setPen(QColor("#0b0e12"))
+    painter.setFont(font)
+    painter.drawText(rect, Qt.AlignmentFlag.AlignCenter, text)

@@ -1,0 +1,184 @@
+"""Choosing what to watch: cameras found, files, streams, the screen, and the demo clip."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Sequence
+from pathlib import Path
+
+from PyQt6.QtCore import QSize, Qt, pyqtSignal
+from PyQt6.QtWidgets import (
+    QDialog,
+    QFileDialog,
+    QFrame,
+    QGridLayout,
+    QHBoxLayout,
+    QLabel,
+    QLineEdit,
+    QListWidget,
+    QListWidgetItem,
+    QPushButton,
+    QVBoxLayout,
+    QWidget,
+)
+
+from app.gui import style
+from app.gui.section import note
+from app.gui.session import Camera, Offer
+
+VIDEOS = "Videos (*.mp4 *.mov *.mkv *.avi *.webm *.m4v *.mpg *.ts *.mjpeg);;All files (*)"
+TEST_PICTURE = "lavfi:testsrc2=size=1280x720:rate=30"
+
+
+class SourcePage(QWidget):
+    """Shown while nothing runs. `chosen` sends what opens the source."""
+
+    chosen = pyqtSignal(str)
+    _found = pyqtSignal(object)  # from the searching thread
+
+    def __init__(self, offer: Offer, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self._offer = offer
+        self._theme = style.DARK
+        self._headline = QLabel()
+        self._hint = note(role="muted")
+        self.cameras = QListWidget()
+        self.address = QLineEdit()
+        self.buttons = {
+            "film": QPushButton("Open video…"),
+            "images": QPushButton("Open folder of images…"),
+            "screen": QPushButton("Watch the screen"),
+            "stream": QPushButton("Test picture"),
+        }
+        self.demo = QPushButton("Play the demo clip")
+        self.again = QPushButton("Look again")
+        self._lay_out()
+        self._connect()
+        self._show([], "Looking for cameras…")
+
+    def set_theme(self, theme: style.Theme) -> None:
+        """Take the colours of icons from this theme."""
+        self._theme = theme
+        for name, button in self.buttons.items():
+            button.setIcon(style.icon(name, theme["text"]))
+        self.again.setIcon(style.icon("refresh", theme["text"]))
+        self.demo.setIcon(style.icon("play", theme["on_accent"]))
+
+    def search(self) -> None:
+        """Look for cameras on a thread of its own; a driver may take its time."""
+        self._show([], "Looking for cameras…")
+        threading.Thread(target=self._search, name="camera search", daemon=True).start()
+
+    def open_video(self) -> None:
+        """Ask for files."""
+        files, _ = QFileDialog.getOpenFileNames(self, "Open video", str(Path.home()), VIDEOS)
+        for file in files:
+            self.chosen.emit(file)
+
+    def open_folder(self) -> None:
+        """Ask for a folder of images."""
+        folder = QFileDialog.getExistingDirectory(self, "Open folder of images", str(Path.home()))
+        if folder:
+            self.chosen.emit(folder)
+
+    def _search(self) -> None:
+        try:
+            self._found.emit(list(self._offer.cameras()))
+        except RuntimeError:
+            return  # the window was closed in the meantime
+
+    def _show_found(self, cameras: Sequence[Camera]) -> None:
+        text = "Choose a camera, or anything else that moves."
+        none = "No camera was found. The demo clip works without one."
+        self._show(cameras, text if cameras else none)
+
+    def _show(self, cameras: Sequence[Camera], hint: str) -> None:
+        self._hint.setText(hint)
+        self.cameras.clear()
+        for camera in cameras:
+            modes = "  ·  ".join(camera.modes[:3]) or camera.source
+            item = QListWidgetItem(f"{camera.name}\n{modes}")
+            item.setData(Qt.ItemDataRole.UserRole, camera.source)
+            item.setIcon(style.icon("camera", self._theme["accent"], 22))
+            self.cameras.addItem(item)
+        self.cameras.setVisible(bool(cameras))
+        self.cameras.setFixedHeight(min(len(cameras), 4) * 54 + 10)
+
+    def _take_address(self) -> None:
+        text = self.address.text().strip()
+        if text:
+            self.chosen.emit(text)
+
+    def _connect(self) -> None:
+        self._found.connect(self._show_found)
+        self.cameras.itemActivated.connect(
+            lambda item: self.chosen.emit(item.data(Qt.ItemDataRole.UserRole))
+        )
+        self.cameras.itemClicked.connect(self.cameras.itemActivated)
+        self.address.returnPressed.connect(self._take_address)
+        self.buttons["film"].clicked.connect(self.open_video)
+        self.buttons["images"].clicked.connect(self.open_folder)
+        self.buttons["screen"].clicked.connect(lambda: self.chosen.emit("screen"))
+        self.buttons["stream"].clicked.connect(lambda: self.chosen.emit(TEST_PICTURE))
+        self.again.clicked.connect(self.search)
+        if self._offer.demo:
+            demo = str(self._offer.demo)
+            self.demo.clicked.connect(lambda: self.chosen.emit(demo))
+        else:
+            self.demo.hide()
+
+    def _lay_out(self) -> None:
+        self._headline.setText("What would you like to watch?")
+        self._headline.setProperty("role", "headline")
+        self.demo.setProperty("kind", "primary")
+        self.cameras.setIconSize(QSize(22, 22))
+        self.cameras.setAccessibleName("Cameras found")
+        self.address.setPlaceholderText("rtsp://…, http://…, udp://…, or a file")
+        self.address.setAccessibleName("Address of a stream or a file")
+        card = QFrame()
+        card.setMaximumWidth(600)
+        rows = QVBoxLayout(card)
+        rows.setSpacing(14)
+        rows.addWidget(self._headline)
+        first = QHBoxLayout()
+        first.addWidget(self._hint, 1)
+        first.addWidget(self.again)
+        rows.addLayout(first)
+        rows.addWidget(self.cameras)
+        rows.addWidget(self.demo)
+        rows.addLayout(self._address_row())
+        grid = QGridLayout()
+        grid.setSpacing(10)
+        for i, button in enumerate(self.buttons.values()):
+            button.setMinimumHeight(26)
+            grid.addWidget(button, i // 2, i % 2)
+        rows.addLayout(grid)
+        rows.addWidget(note("You can also drop a file or an address here.", role="faint"))
+        middle = QHBoxLayout(self)
+        middle.addStretch(1)
+        middle.addWidget(card, 4)
+        middle.addStretch(1)
+
+    def _address_row(self) -> QHBoxLayout:
+        row = QHBoxLayout()
+        opened = QPushButton("Connect")
+        opened.clicked.connect(self._take_address)
+        row.addWidget(self.address, 1)
+        row.addWidget(opened)
+        return row
+
+
+class SourceDialog(QDialog):
+    """The same choice while something runs, to add another picture beside it."""
+
+    def __init__(self, offer: Offer, theme: style.Theme, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self.setWindowTitle("Add a source")
+        self.page = SourcePage(offer)
+        self.page.set_theme(theme)
+        rows = QVBoxLayout(self)
+        rows.setContentsMargins(24, 24, 24, 24)
+        rows.addWidget(self.page)
+        self.page.chosen.connect(self.accept)
+        self.page.search()
+        self.resize(640, 460)

@@ -1,0 +1,38 @@
+"""Where pictures go: a grid of tiles, and the picture inside its tile."""
+
+from __future__ import annotations
+
+from math import ceil
+
+from PyQt6.QtCore import QPointF, QRectF, QSizeF
+
+GAP = 6.0  # between tiles, logical pixels
+_USUAL = 16 / 9
+
+
+def tiles(count: int, area: QRectF) -> list[QRectF]:
+    """`count` equal rectangles in `area`, in as many columns as make 16:9 pictures largest."""
+    if count < 1:
+        return []
+    columns = max(range(1, count + 1), key=lambda n: _picture_width(n, count, area))
+    rows = ceil(count / columns)
+    w = (area.width() - GAP * (columns - 1)) / columns
+    h = (area.height() - GAP * (rows - 1)) / rows
+    return [
+        QRectF(area.x() + (i % columns) * (w + GAP), area.y() + (i // columns) * (h + GAP), w, h)
+        for i in range(count)
+    ]
+
+
+def fitted(size: QSizeF, area: QRectF) -> QRectF:
+    """The largest rectangle with the proportions of `size`, in the middle of `area`."""
+    if size.isEmpty():
+        return area
+    scale = min(area.width() / size.width(), area.height() / size.height())
+    w, h = size.width() * scale, size.height() * scale
+    return QRectF(area.center() - QPointF(w / 2, h / 2), QSizeF(w, h))
+
+
+def _picture_width(columns: int, count: int, area: QRectF) -> float:
+    rows = ceil(count / columns)
+    return min(area.width() / columns, area.height() / rows * _USUAL)
