@@ -50,7 +50,7 @@ def _capture(source: Source, inbox: Inbox) -> None:
         for frame in source.frames():
             if not inbox.put(frame):
                 break
-    except BaseException as caught:  # handed to the engine, which raises it
+    except BaseException as caught:  # noqa: BLE001 - handed to the engine, which raises it
         error = caught
     finally:
         source.close()

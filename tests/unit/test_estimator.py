@@ -199,7 +199,7 @@ def test_out_of_memory_halves_the_batch_and_loses_no_frame(caplog):
 
 def test_one_frame_too_large_for_the_device_is_an_error_that_says_what_to_do():
     engine = estimator(Small(room=0))
-    with pytest.raises(DeviceError, match="smaller engine.input_size"):
+    with pytest.raises(DeviceError, match="choose a smaller"):
         engine.submit([frame()])
 
 
