@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 from engine.download import Progress, download
@@ -123,15 +125,32 @@ def _store(checkpoint: Checkpoint, name: str, stored: Path) -> None:
     )
 
 
-def verify(name_or_path: str | Path, folders: tuple[Path, ...] | None = None) -> Checkpoint:
-    """Load a checkpoint and compare its hash with the one that was published or stored with it.
+@dataclass(frozen=True, slots=True, eq=False)
+class Verified:
+    """A checkpoint that loads, and what its bytes were compared with."""
+
+    checkpoint: Checkpoint
+    evidence: str  # for people
+
+
+def verify(name_or_path: str | Path, folders: Sequence[Path] | None = None) -> Verified:
+    """Load a checkpoint and compare its hash with the one published or stored with it.
 
     Raises:
         WeightsError: it is damaged or does not fit.
     """
     checkpoint = load_checkpoint(name_or_path, folders=folders)
     tensors, text = storage.read(checkpoint.path)
-    expected = text.get("tensors_sha256")
-    if expected and storage.digest(tensors) != expected:
-        raise WeightsError(f"{checkpoint.path} has changed since it was written; fetch it again")
-    return checkpoint
+    entry = checkpoint.published
+    evidence = []
+    if entry and entry.sha256:  # loading has compared it
+        evidence.append(f"sha256 of {entry.file} begins {entry.sha256} as published")
+    if stored := text.get("tensors_sha256"):
+        if storage.digest(tensors) != stored:
+            raise WeightsError(
+                f"the tensors in {checkpoint.path} have changed since it was written: fetch or "
+                "import it again"
+            )
+        evidence.append("tensors unchanged since it was written")
+    none = "loads, but there is no hash to compare with"
+    return Verified(checkpoint, "; ".join(evidence) or none)

@@ -1,0 +1,131 @@
+"""The `weights` commands: see, fetch, import and check checkpoints."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.console import Console
+from rich.progress import (
+    BarColumn,
+    DownloadColumn,
+    Progress,
+    TimeRemainingColumn,
+    TransferSpeedColumn,
+)
+from rich.table import Table
+
+from engine.download import Progress as Report
+from engine.errors import WeightsError
+from engine.network.registry import Accuracy, cache_folder, find, names, registry, standard_folders
+
+app = typer.Typer(help="See, fetch, import and check checkpoints.", no_args_is_help=True)
+
+Name = Annotated[str, typer.Argument(help="A name from `weights list`.")]
+Folders = Annotated[
+    str,
+    typer.Option(
+        "--folder", envvar="POSE_WEIGHTS", help="Folders to look in first, separated as in PATH."
+    ),
+]
+
+
+@app.command("list")
+def list_command(folders: Folders = "") -> None:
+    """Show the known checkpoints, what they achieve and which are here."""
+    where = standard_folders(folders)
+    console = Console()
+    console.print(table(where))
+    console.print(f"AP: COCO val2017 as published, with mirrored pass. Kept in {cache_folder()}")
+
+
+def table(folders: tuple[Path, ...]) -> Table:
+    """One row per name: network, input, published AP, licence, where its file is."""
+    shown = Table("name", "network", "input", "AP", "AP 3 scales", "licence", "here")
+    for name in names(folders):
+        entry = registry().get(name)
+        if entry is None:
+            shown.add_row(name, "", "", "", "", "", _place(name, folders))
+            continue
+        shown.add_row(
+            name,
+            entry.network,
+            str(entry.input_size),
+            _points(entry.single_scale),
+            _points(entry.multi_scale),
+            entry.licence,
+            _place(name, folders),
+        )
+    return shown
+
+
+def _points(accuracy: Accuracy | None) -> str:
+    return f"{100 * accuracy.AP:.1f}" if accuracy else "–"
+
+
+def _place(name: str, folders: tuple[Path, ...]) -> str:
+    try:
+        return str(find(name, folders))
+    except WeightsError:
+        entry = registry()[name]
+        return "no: weights fetch" if entry.url else "no: weights import"
+
+
+@app.command("fetch")
+def fetch_command(which: Annotated[list[str], typer.Argument(help="Names, or `all`.")]) -> None:
+    """Download checkpoints, check their hashes and convert them."""
+    from engine.network.fetch import fetch
+
+    can_be_fetched = [name for name, entry in registry().items() if entry.url]
+    for name in can_be_fetched if which == ["all"] else which:
+        with bar(name) as report:
+            stored = fetch(name, progress=report)
+        typer.echo(f"{name}: {stored}")
+
+
+@contextmanager
+def bar(title: str) -> Iterator[Report]:
+    """A progress bar on the terminal, fed with bytes here and bytes in all."""
+    columns = (
+        "{task.description}",
+        BarColumn(),
+        DownloadColumn(),
+        TransferSpeedColumn(),
+        TimeRemainingColumn(),
+    )
+    with Progress(*columns, console=Console(stderr=True)) as progress:
+        task = progress.add_task(title, total=None)
+        yield lambda here, total: progress.update(task, completed=here, total=total)
+
+
+@app.command("import")
+def import_command(
+    file: Annotated[Path, typer.Argument(help="A .pth or .safetensors checkpoint.")],
+    name: Annotated[str | None, typer.Option(help="Keep it under this name.")] = None,
+    replace: Annotated[bool, typer.Option(help="Overwrite what has this name.")] = False,
+) -> None:
+    """Check a checkpoint you have and keep it, converted, under a name."""
+    from engine.network.fetch import import_file
+
+    stored = import_file(file, name, replace=replace)
+    typer.echo(f"{stored.stem}: {stored}")
+
+
+@app.command("verify")
+def verify_command(
+    name: Annotated[str, typer.Argument(help="A name from `weights list`, or a file.")],
+    folders: Folders = "",
+) -> None:
+    """Load a checkpoint and compare its hash with the published or stored one."""
+    from engine.network.fetch import verify
+
+    checked = verify(name, standard_folders(folders))
+    loaded = checked.checkpoint
+    parameters = sum(parameter.numel() for parameter in loaded.network.parameters())
+    typer.echo(
+        f"{loaded.name}: {loaded.network_name}, {parameters / 1e6:.1f} M parameters, "
+        f"{len(loaded.skeleton)} keypoints, input {loaded.input_size}; {checked.evidence}"
+    )
