@@ -69,18 +69,19 @@ class Tracker:
         self._tracks = _new_tracks(np.zeros((0, len(skeleton), 2)), np.zeros(0), 0.0)
         self._next_id = 0
         self._time: float | None = None  # of the last frame
+        self._part = 0  # of the last frame
 
     def __call__(self, frame: Frame, poses: Poses) -> Poses:
-        """Give each person an id; time running backwards (a loop, a seek) forgets everyone.
+        """Give each person an id; a new part or time running backwards forgets everyone.
 
         Newcomers the tracker does not trust yet keep UNTRACKED.
         """
         shift = self._camera(frame.pixels, poses.xy)
-        first = self._time is None or frame.time < self._time
+        first = self._time is None or frame.time < self._time or frame.part != self._part
         if self._time is None or first:
             self._tracks, self._time = self._tracks.take(np.zeros(0, np.intp)), frame.time
         self._advance(frame.time - self._time, shift)
-        self._time = frame.time
+        self._time, self._part = frame.time, frame.part
         rows, tracks = self._match(poses)
         self._update(rows, tracks, poses)
         born = self._born(rows, poses, first)

@@ -1,0 +1,65 @@
+"""Why a camera or stream cannot be read, in words a person can act on."""
+
+from __future__ import annotations
+
+import errno
+import socket
+from urllib.parse import urlsplit
+
+import av.error
+
+from engine.sources.container import is_url
+
+_HTTP = {
+    av.error.HTTPBadRequestError: "the server does not understand the address (HTTP 400)",
+    av.error.HTTPUnauthorizedError: "it wants a user name and password, or others (HTTP 401)",
+    av.error.HTTPForbiddenError: "the server does not allow it (HTTP 403)",
+    av.error.HTTPNotFoundError: "the server has nothing at this path (HTTP 404)",
+    av.error.HTTPServerError: "the server has a fault of its own (HTTP 5xx)",
+    av.error.HTTPOtherClientError: "the server refuses it (HTTP 4xx)",
+}
+_NETWORK = {
+    errno.ECONNREFUSED: "nothing listens there (connection refused); is the server running?",
+    errno.EHOSTUNREACH: "there is no way to this host; is it on this network?",
+    errno.ENETUNREACH: "there is no way to this network; is the cable in?",
+    errno.ECONNRESET: "the other side broke off",
+    errno.EPIPE: "the other side broke off",
+    errno.EADDRINUSE: "this port is in use by another program",
+    errno.EACCES: "permission denied",
+}
+
+
+def reason(address: str, error: Exception, seconds: float) -> str:
+    """The rest of a sentence that begins with the source's name.
+
+    Args:
+        address: what was opened.
+        error: what PyAV raised.
+        seconds: the time limit that was set.
+    """
+    for kind, text in _HTTP.items():
+        if isinstance(error, kind):
+            return text
+    if isinstance(error, av.error.ExitError | TimeoutError):
+        return f"it has sent nothing for {seconds:g} s"
+    if isinstance(error, av.error.InvalidDataError):
+        return "what it sends is not a video"
+    if isinstance(error, av.error.ProtocolNotFoundError):
+        return "this kind of address is not known; use rtsp, http, https, udp, tcp, srt or rtmp"
+    number = getattr(error, "errno", None)
+    if number in _NETWORK:
+        return _NETWORK[number]
+    if number == errno.EIO and is_url(address) and not _host_is_known(address):
+        return f"the host {urlsplit(address).hostname} is not known; is the address right?"
+    return str(getattr(error, "strerror", None) or error)
+
+
+def _host_is_known(address: str) -> bool:
+    host = urlsplit(address).hostname
+    if not host:
+        return True
+    try:
+        socket.getaddrinfo(host, None)
+    except OSError:
+        return False
+    return True
