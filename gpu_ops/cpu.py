@@ -33,7 +33,7 @@ IMAGENET_MEAN = (0.485, 0.456, 0.406)
 IMAGENET_DEVIATION = (0.229, 0.224, 0.225)
 
 
-def _normalised_bytes() -> NDArray[np.float32]:
+def normalised_bytes() -> NDArray[np.float32]:
     """(1, 256, 3) the normalised value of every byte and channel, computed as for pixels."""
     value = np.arange(256, dtype=np.float32)[:, None] / np.float32(255)
     mean, deviation = np.array((IMAGENET_MEAN, IMAGENET_DEVIATION), np.float32)
@@ -157,4 +157,4 @@ def _processor_name() -> str:
     return platform.processor() or platform.machine()
 
 
-_BYTES = _normalised_bytes()
+_BYTES = normalised_bytes()

@@ -1,0 +1,147 @@
+"""The network for CUDA: batch norm folded, and convolution, sum and ReLU in one kernel.
+
+A convolution of the network is followed by a bias, often a shortcut, and a ReLU. Each would be a
+kernel of its own that reads and writes the whole feature map. cuDNN does all of them while it
+writes the convolution's result; torch offers that as two functions that autograd does not know.
+"""
+
+from __future__ import annotations
+
+import operator
+from typing import Any, cast
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, fx, nn
+from torch.nn.utils.fusion import fuse_conv_bn_eval
+
+_ADDITIONS = (operator.add, operator.iadd, torch.add)
+
+
+class ConvReLU(nn.Module):
+    """relu(conv(x)), or relu(conv(x) + other)."""
+
+    def __init__(self, conv: nn.Conv2d) -> None:
+        super().__init__()
+        self.weight = conv.weight
+        bias = torch.zeros_like(conv.weight[:, 0, 0, 0]) if conv.bias is None else conv.bias
+        self.bias = nn.Parameter(bias.detach(), requires_grad=False)
+        self.sizes = (conv.stride, conv.padding, conv.dilation)
+        self.groups = conv.groups
+
+    def forward(self, x: Tensor, other: Tensor | None = None) -> Tensor:
+        """(B, C, h, w) -> (B, D, h', w'); other has the shape of the result."""
+        if x.is_cuda:
+            return self._in_one_kernel(x, other)
+        out = F.conv2d(x, self.weight, self.bias, *self.sizes, self.groups)  # type: ignore[arg-type]
+        return F.relu(out if other is None else out + other)
+
+    def _in_one_kernel(self, x: Tensor, other: Tensor | None) -> Tensor:
+        ops: Any = torch
+        if other is None:
+            out = ops.cudnn_convolution_relu(x, self.weight, self.bias, *self.sizes, self.groups)
+        else:
+            out = ops.cudnn_convolution_add_relu(
+                x, self.weight, other, 1.0, self.bias, *self.sizes, self.groups
+            )
+        return cast(Tensor, out)
+
+
+def fuse(network: nn.Module) -> nn.Module:
+    """The network with folded batch norms and fused convolutions; same values up to rounding.
+
+    For inference. The argument's weights may be shared with the result or changed.
+    """
+    traced = fx.symbolic_trace(network.eval())
+    modules = dict(traced.named_modules())
+    for node in list(traced.graph.nodes):
+        module = modules.get(str(node.target)) if node.op == "call_module" else None
+        if isinstance(module, nn.Identity):
+            _drop(node)
+        elif isinstance(module, nn.BatchNorm2d):
+            _fold(traced, modules, node)
+        elif isinstance(module, nn.ReLU):
+            _fuse_before(traced, modules, node)
+    traced.graph.lint()
+    traced.delete_all_unused_submodules()
+    traced.recompile()
+    return traced
+
+
+def _drop(node: fx.Node) -> None:
+    node.replace_all_uses_with(cast(fx.Node, node.args[0]))
+    node.graph.erase_node(node)
+
+
+def _fold(traced: fx.GraphModule, modules: dict[str, nn.Module], norm: fx.Node) -> None:
+    source = norm.args[0]
+    conv = _only_used_here(source, modules, (nn.Conv2d, nn.ConvTranspose2d))
+    if conv is None:
+        return
+    assert isinstance(source, fx.Node)
+    folded = fuse_conv_bn_eval(
+        cast(nn.Conv2d, conv),
+        cast(nn.BatchNorm2d, modules[str(norm.target)]),
+        transpose=isinstance(conv, nn.ConvTranspose2d),
+    )
+    _replace(traced, modules, str(source.target), folded)
+    _drop(norm)
+
+
+def _fuse_before(traced: fx.GraphModule, modules: dict[str, nn.Module], relu: fx.Node) -> None:
+    """Turn conv -> relu and conv -> add -> relu into one module, where nobody else reads it."""
+    before = relu.args[0]
+    assert isinstance(before, fx.Node)
+    if _only_used_here(before, modules, (nn.Conv2d,)) is not None:
+        _merge(traced, modules, before, relu, other=None)
+        return
+    added = before.op == "call_function" and before.target in _ADDITIONS and len(before.users) == 1
+    if not added or before.kwargs:
+        return
+    for conv, other in (before.args[:2], before.args[1::-1]):
+        if (
+            isinstance(other, fx.Node)
+            and isinstance(conv, fx.Node)
+            and _only_used_here(conv, modules, (nn.Conv2d,)) is not None
+        ):
+            _merge(traced, modules, conv, relu, other=other)
+            relu.graph.erase_node(before)
+            relu.graph.erase_node(conv)
+            return
+
+
+def _merge(
+    traced: fx.GraphModule,
+    modules: dict[str, nn.Module],
+    conv: fx.Node,
+    relu: fx.Node,
+    other: fx.Node | None,
+) -> None:
+    name = str(conv.target)
+    _replace(traced, modules, name, ConvReLU(cast(nn.Conv2d, modules[name])))
+    graph = traced.graph
+    with graph.inserting_before(relu):  # both inputs are known there
+        inputs = (conv.args[0],) if other is None else (conv.args[0], other)
+        merged = graph.call_module(name, inputs)
+    relu.replace_all_uses_with(merged)
+    graph.erase_node(relu)
+    if other is None:
+        graph.erase_node(conv)
+
+
+def _only_used_here(
+    node: Any, modules: dict[str, nn.Module], kinds: tuple[type[nn.Module], ...]
+) -> nn.Module | None:
+    """The module that a node calls, if it is of these kinds and its result is read once."""
+    if not isinstance(node, fx.Node) or node.op != "call_module" or len(node.users) != 1:
+        return None
+    module = modules[str(node.target)]
+    return module if isinstance(module, kinds) else None
+
+
+def _replace(
+    traced: fx.GraphModule, modules: dict[str, nn.Module], name: str, module: nn.Module
+) -> None:
+    parent, _, child = name.rpartition(".")
+    setattr(traced.get_submodule(parent), child, module)
+    modules[name] = module

@@ -1,0 +1,95 @@
+"""Compiles the unmodified kernels for the CPU and launches them, with what the wrappers pass.
+
+The counterpart of `gpu_ops.build` for machines without a GPU; see cuda_on_cpu.h for what it finds.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import hashlib
+import re
+import shutil
+import subprocess
+import tempfile
+from collections.abc import Sequence
+from functools import lru_cache
+from pathlib import Path
+
+import numpy as np
+
+from gpu_ops import build
+
+HEADER = Path(__file__).with_name("cuda_on_cpu.h")
+COMPILER = shutil.which("g++")
+OPTIONS = ("-std=c++17", "-O2", "-ffp-contract=off", "-shared", "-fPIC", "-w")
+FORWARD, REVERSE, SHUFFLED = 0, 1, 2  # orders in which threads run between barriers
+
+
+class Deadlock(AssertionError):
+    """Some threads of a block wait at a barrier that others do not reach."""
+
+
+class EmulatedKernels:
+    """Launches kernels on CPU memory. `edit` changes a file's text, to plant faults."""
+
+    def __init__(self, schedule: int = FORWARD, edit: dict[str, tuple[str, str]] | None = None):
+        self.schedule = schedule
+        self.launched: list[str] = []
+        self._edit = edit or {}
+
+    def launch(self, file, name, grid, block, arguments) -> None:
+        """As `CudaDriver.launch`; checks number, kind and size of the arguments first."""
+        library = _library(_edited(file, self._edit.get(file)))
+        kinds = getattr(library, f"kinds_{name}")
+        kinds.restype = ctypes.c_char_p
+        given = "".join(_kind(argument) for argument in arguments)
+        assert given == kinds().decode(), f"{name} takes {kinds().decode()}, got {given}"
+        held = [np.array(argument) for argument in arguments]
+        packed = (ctypes.c_void_p * len(held))(*(value.ctypes.data for value in held))
+        threads = ctypes.c_uint * 3
+        failed = getattr(library, f"launch_{name}")(
+            threads(*_three(grid)), threads(*_three(block)), self.schedule, packed
+        )
+        self.launched.append(name)
+        if failed:
+            raise Deadlock(f"{name}: threads wait at barriers that others do not reach")
+
+
+def _kind(argument: np.generic) -> str:
+    """p pointer, i int, l long long, f float, d double; only NumPy scalars have a known size."""
+    assert isinstance(argument, np.generic), f"{argument!r} has no fixed size"
+    return {"uint64": "p", "int32": "i", "int64": "l", "float32": "f", "float64": "d"}[
+        argument.dtype.name
+    ]
+
+
+def _three(size: Sequence[int]) -> tuple[int, int, int]:
+    x, y, z = (*size, 1, 1)[:3]
+    return x, y, z
+
+
+def _edited(file: str, edit: tuple[str, str] | None) -> str:
+    text = build.source(file)
+    if edit is None:
+        return text
+    before, after = edit
+    assert text.count(before) == 1, f"{before!r} occurs {text.count(before)} times in {file}"
+    return text.replace(before, after)
+
+
+@lru_cache(maxsize=64)
+def _library(text: str) -> ctypes.CDLL:
+    launchers = "".join(f"LAUNCHER({name})\n" for name in build.kernel_names(text))
+    program = f'#include "{HEADER}"\n{text}\n{launchers}'
+    key = hashlib.sha256((program + HEADER.read_text()).encode()).hexdigest()[:16]
+    folder = Path(tempfile.gettempdir()) / f"posestream-emulation-{key}"
+    folder.mkdir(exist_ok=True)
+    library = folder / "kernels.so"
+    if not library.exists():
+        source = folder / "kernels.cpp"
+        source.write_text(program)
+        built = folder / f"{re.sub('[^a-z0-9]', '', str(id(program)))}.so"
+        assert COMPILER, "needs g++"
+        subprocess.run([COMPILER, *OPTIONS, source, "-o", built], check=True)
+        built.rename(library)
+    return ctypes.CDLL(str(library))
