@@ -1,0 +1,53 @@
+"""A text file that holds whole lines only, whatever happens while it is written."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from app.writers.writer import cannot_write
+
+
+class Lines:
+    """Lines appended one by one; each is on its way to the disk when `add` returns.
+
+    Nothing is buffered here, so a killed program leaves every line it added. When the disk is full,
+    the file is cut back to its last whole line.
+    """
+
+    def __init__(self, path: Path) -> None:
+        """Create the file, replacing one from an earlier run.
+
+        Raises:
+            OutputError: it cannot be created.
+        """
+        self._path = path
+        self._whole = 0  # bytes of all whole lines
+        try:
+            self._file = path.open("wb", buffering=0)
+        except OSError as error:
+            raise cannot_write(path, error) from error
+
+    def add(self, line: str) -> None:
+        """Append a line; `line` has no line end.
+
+        Raises:
+            OutputError: it cannot be written.
+        """
+        rest = memoryview(line.encode() + b"\n")
+        size = len(rest)
+        try:
+            while rest:
+                rest = rest[self._file.write(rest) :]
+        except OSError as error:
+            self._cut()
+            raise cannot_write(self._path, error) from error
+        self._whole += size
+
+    def close(self) -> None:
+        """Close the file; may be called twice."""
+        self._file.close()
+
+    def _cut(self) -> None:
+        if self._path.is_file():  # not a pipe, or a device such as /dev/full
+            self._file.truncate(self._whole)
+            self._file.seek(self._whole)
