@@ -77,9 +77,10 @@ class SmoothingSettings(Section):
     """The One-Euro filter on every joint."""
 
     enabled: bool = True
-    min_cutoff: Positive = 1.5  # Hz when still: lower is calmer
-    beta: Annotated[float, Field(ge=0)] = 3.0  # how fast the cutoff opens with speed (body sizes/s)
+    min_cutoff: Positive = 1.0  # Hz when still: lower is calmer
+    beta: Annotated[float, Field(ge=0)] = 1.2  # how fast the cutoff opens with speed (body sizes/s)
     speed_cutoff: Positive = 1.0  # Hz, of the speed estimate itself
+    body_cutoff: Positive = 1.0  # Hz, of the speed of the body as a whole
     max_gap: Annotated[float, Field(ge=0, le=10)] = 0.5  # s unseen after which a joint starts anew
 
 

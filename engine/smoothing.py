@@ -1,8 +1,10 @@
 """Steadies joints without making them late: a One-Euro filter per person and joint.
 
 A low-pass filter whose cutoff rises with speed: calm when a joint rests, quick when it moves.
-Speed is measured in body sizes per second, so one setting fits people near and far. Works on real
-time stamps; the measured positions stay in `Poses.raw_xy`. Method: Casiez, Roussel, Vogel 2012.
+It works relative to the body, which is carried along at its own speed: somebody who walks across
+is not late for it, only limbs that swing open the filter. Speed is measured in body sizes per
+second, so one setting fits people near and far. Works on real time stamps; the measured positions
+stay in `Poses.raw_xy`. Method: Casiez, Roussel, Vogel 2012.
 """
 
 from __future__ import annotations
@@ -18,7 +20,9 @@ from engine.settings import SmoothingSettings
 from engine.skeleton import Skeleton
 from engine.types import UNTRACKED, Frame, Poses
 
-_SIZE_MEMORY = 1.0  # s: a body grows or shrinks in the picture no faster than this
+_SIZE_CUTOFF = 0.16  # Hz: a body grows or shrinks in the picture no faster than this
+_CARRIED = 0.75  # how much of its own speed, beside the body's, a joint is expected to keep
+_ENOUGH = 5  # joints from which the body's motion can be told
 
 
 @dataclass(slots=True)
@@ -27,8 +31,9 @@ class _Person:
 
     xy: NDArray[np.float64]  # (K, 2) filtered, image pixels; NaN before the first sight
     raw: NDArray[np.float64]  # (K, 2) last measurement
-    speed: NDArray[np.float64]  # (K, 2) filtered, body sizes per second
+    speed: NDArray[np.float64]  # (K, 2) filtered, relative to the body, body sizes per second
     seen: NDArray[np.float64]  # (K,) time of each joint's last measurement, s
+    drift: NDArray[np.float64]  # (2,) filtered, speed of the body as a whole, pixels per second
     size: float  # filtered body size, pixels
     time: float  # time of the last sight, s
 
@@ -59,7 +64,7 @@ class Smoother:
         """Everything the filters remember, for `restore`."""
         people = {
             str(key): {
-                "arrays": [pack(a) for a in (p.xy, p.raw, p.speed, p.seen)],
+                "arrays": [pack(a) for a in (p.xy, p.raw, p.speed, p.seen, p.drift)],
                 "size": p.size,
                 "time": p.time,
             }
@@ -83,7 +88,7 @@ class Smoother:
         if person is None:
             person = self._people[key] = self._stranger(size, time)
         elif time > person.time:
-            weight = _weight(1 / (2 * np.pi * _SIZE_MEMORY), time - person.time)
+            weight = _weight(_SIZE_CUTOFF, time - person.time)
             person.size += float(weight) * (size - person.size)
         person.time = time
         there = ~np.isnan(measured[:, 0])
@@ -100,23 +105,33 @@ class Smoother:
     ) -> None:
         """One-Euro step of the joints in the mask `rows` (K,)."""
         rows = rows & (time > person.seen)  # the same instant twice brings nothing new
+        if not rows.any():
+            return
         dt = time - person.seen[rows, None]
-        speed = (now[rows] - person.raw[rows]) / (max(person.size, 1.0) * dt)
+        velocity = (now[rows] - person.raw[rows]) / dt
+        elapsed = float(dt.min())
+        body = np.median(velocity, axis=0) if len(velocity) >= _ENOUGH else person.drift
+        person.drift += _weight(self.settings.body_cutoff, elapsed) * (body - person.drift)
+        speed = (velocity - person.drift) / max(person.size, 1.0)
         person.speed[rows] += _weight(self.settings.speed_cutoff, dt) * (speed - person.speed[rows])
         pace = np.hypot(*person.speed[rows].T)[:, None]
         cutoff = self.settings.min_cutoff + self.settings.beta * pace
-        person.xy[rows] += _weight(cutoff, dt) * (now[rows] - person.xy[rows])
+        own = _CARRIED * person.size * person.speed[rows]
+        carried = person.xy[rows] + (person.drift + own) * dt
+        person.xy[rows] = carried + _weight(cutoff, dt) * (now[rows] - carried)
         person.raw[rows] = now[rows]
 
     def _stranger(self, size: float, time: float) -> _Person:
         unknown = np.full((self._joints, 2), np.nan)
         still = np.zeros((self._joints, 2))
-        return _Person(unknown, unknown.copy(), still, np.full(self._joints, np.nan), size, time)
+        return _Person(
+            unknown, unknown.copy(), still, np.full(self._joints, np.nan), np.zeros(2), size, time
+        )
 
 
 def _person_from(packed: Packed) -> _Person:
-    xy, raw, speed, seen = (unpack(array) for array in packed["arrays"])
-    return _Person(xy, raw, speed, seen, packed["size"], packed["time"])
+    xy, raw, speed, seen, drift = (unpack(array) for array in packed["arrays"])
+    return _Person(xy, raw, speed, seen, drift, packed["size"], packed["time"])
 
 
 def _weight(

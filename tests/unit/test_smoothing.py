@@ -9,6 +9,7 @@ from engine.settings import SmoothingSettings
 from engine.skeleton import COCO
 from engine.smoothing import Smoother
 from engine.types import Frame, JointState, Poses
+from tests import smoothing_measure as measured
 
 PIXELS = np.zeros((4, 4, 3), np.uint8)
 BODY = np.random.default_rng(3).random((17, 2)) * 200
@@ -39,11 +40,14 @@ def run(filtered: Smoother, track: np.ndarray, rate: float) -> np.ndarray:
     return np.stack([filtered(frame(t / rate), poses(xy)).xy[0] for t, xy in enumerate(track)])
 
 
-def test_a_resting_person_jitters_at_least_three_times_less():
-    noise = np.random.default_rng(0).normal(0, 2, (300, 17, 2))
-    noisy = BODY + noise
-    calm = run(smoother(), noisy, 30)
-    assert np.diff(calm[30:], axis=0).std() * 3 < np.diff(noisy[30:], axis=0).std()
+@pytest.mark.parametrize("kind", [measured.still, measured.walking, measured.exercising])
+@pytest.mark.parametrize("rate", [30.0, 60.0])
+def test_jitter_is_three_times_less_at_most_forty_milliseconds_late(kind, rate):
+    got = measured.measure(
+        lambda times, seen: measured.online(SmoothingSettings(), times, seen), kind, rate, range(2)
+    )
+    assert got.calmer >= 3
+    assert got.lag <= 40
 
 
 def test_one_setting_fits_people_near_and_far():
@@ -108,7 +112,7 @@ def test_settings_may_change_while_it_runs():
     slow = filtered(frame(0.04), poses(BODY + 10)).xy[0, 0, 0] - BODY[0, 0]
     filtered.settings = SmoothingSettings(min_cutoff=100.0, beta=0)
     quick = filtered(frame(0.08), poses(BODY + 10)).xy[0, 0, 0] - BODY[0, 0]
-    assert slow < 1
+    assert slow < 5
     assert quick > 9
 
 
