@@ -1,0 +1,117 @@
+"""The commands. A mode is imported only when it is chosen, so `--help` is quick and a mode whose
+extra is not installed does not disturb the others.
+"""
+
+from __future__ import annotations
+
+import importlib
+import logging
+import sys
+import traceback
+from collections.abc import Sequence
+from importlib.metadata import version
+from typing import Annotated, Any
+
+import typer
+from typer.core import TyperGroup
+from typer.main import get_command
+
+from engine.errors import PoseError
+
+# name -> (module, attribute, what it does); an attribute is a function or a Typer of sub-commands.
+COMMANDS = {
+    "live": ("app.live", "command", "Watch cameras, streams and videos with skeletons."),
+    "process": ("app.process", "command", "Turn videos into keypoint tracks and overlays."),
+    "eval": ("app.evaluate", "command", "Measure accuracy on COCO and explain the errors."),
+    "convert": ("app.convert", "command", "Turn tracks from one format into another."),
+    "edit": ("app.edit", "app", "Merge, split, drop and rename the ids of tracks."),
+    "bench": ("app.bench", "command", "Measure what each step costs on this machine."),
+    "train": ("app.train", "command", "Train on keypoints in COCO format."),
+    "data": ("app.data", "app", "Fetch and pack data sets."),
+    "weights": ("app.weights", "app", "List, fetch, import and verify checkpoints."),
+    "doctor": ("app.doctor", "command", "Show what this machine has and what is missing."),
+}
+
+
+# What is not installed by default: module -> the extra that brings it.
+EXTRAS = {
+    "PyQt6": "gui",
+    "pyqtgraph": "gui",
+    "pyarrow": "parquet",
+    "anny": "synth",
+    "moderngl": "synth",
+}
+
+
+class Commands(TyperGroup):
+    """Imports a command when it is run or asked for help."""
+
+    def list_commands(self, ctx: Any) -> list[str]:
+        """In the order of the table."""
+        return list(COMMANDS)
+
+    def get_command(self, ctx: Any, cmd_name: str) -> Any:
+        """The command, made by Typer from its function's signature; None if there is none."""
+        if cmd_name not in COMMANDS:
+            return None
+        module, attribute, _ = COMMANDS[cmd_name]
+        found = getattr(importlib.import_module(module), attribute)
+        if not isinstance(found, typer.Typer):
+            single = typer.Typer(add_completion=False)
+            single.command(name=cmd_name)(found)
+            found = single
+        return get_command(found)
+
+    def format_commands(self, ctx: Any, formatter: Any) -> None:
+        """From the table, without importing anything."""
+        with formatter.section("Commands"):
+            formatter.write_dl([(name, text) for name, (_, _, text) in COMMANDS.items()])
+
+
+_app = typer.Typer(
+    cls=Commands,
+    help="Cameras, streams and videos in; people's skeletons out.",
+    add_completion=False,
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    rich_markup_mode=None,
+)
+
+
+def _show_version(asked: bool) -> None:
+    if asked:
+        print(version("posestream"))
+        raise typer.Exit
+
+
+@_app.callback()
+def _options(
+    _: Annotated[
+        bool,
+        typer.Option("--version", is_eager=True, callback=_show_version, help="Show the version."),
+    ] = False,
+) -> None:
+    pass
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Run a command and exit: 0 if all went well, 1 for what the user can mend, 2 for a bug."""
+    logging.basicConfig(level=logging.WARNING, format="posestream: %(message)s")
+    try:
+        get_command(_app)(args=arguments, prog_name="posestream")
+    except PoseError as error:
+        print(f"posestream: {error}", file=sys.stderr)
+        sys.exit(1)
+    except Exception as error:  # noqa: BLE001 - the last resort: a bug is shown whole
+        need = _missing_extra(error)
+        if need:
+            print(f"posestream: {need}", file=sys.stderr)
+            sys.exit(1)
+        traceback.print_exc()
+        sys.exit(2)
+
+
+def _missing_extra(error: Exception) -> str | None:
+    module = error.name or "" if isinstance(error, ModuleNotFoundError) else ""
+    extra = EXTRAS.get(module.partition(".")[0])
+    return extra and f"this needs {module}: pip install 'posestream[{extra}]'"
