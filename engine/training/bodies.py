@@ -35,9 +35,9 @@ _TRUNK: dict[str, tuple[float, float, float, float]] = {
     "neck_twist": (-70.0, 70.0, 0.0, 18.0),
 }
 _SIDE: dict[str, tuple[float, float, float, float]] = {
-    "shoulder_plane": (-50.0, 130.0, 45.0, 35.0),  # 0: sideways, 90: forward
+    "shoulder_plane": (-70.0, 130.0, 45.0, 35.0),  # 0: sideways, 90: forward
     "shoulder_elevation": (0.0, 165.0, 14.0, 35.0),  # 0: hanging, 90: level
-    "shoulder_twist": (-60.0, 90.0, 20.0, 25.0),  # inward is positive
+    "shoulder_twist": (-85.0, 90.0, 20.0, 25.0),  # inward is positive
     "elbow": (0.0, 148.0, 25.0, 35.0),  # 0: straight
     "wrist": (-50.0, 50.0, 0.0, 12.0),
     "hip_flex": (-25.0, 125.0, 6.0, 30.0),  # forward is positive

@@ -19,6 +19,7 @@ from engine.training.wardrobe import Look
 
 NOBODY = -1
 OVERSAMPLING = 2  # drawn this many times wider and higher, then averaged: smooth edges
+GRAIN = 32  # side of the cube of random values that cloth and skin are mottled with
 _LIGHT_NAMES = ("sun", "sun_colour", "sky_colour", "ground_colour")
 
 
@@ -91,6 +92,8 @@ class Painter:
             vertex_shader=(shaders / "person.vert").read_text(),
             fragment_shader=(shaders / "person.frag").read_text(),
         )
+        random = np.random.default_rng(0).integers(0, 256, (GRAIN, GRAIN, GRAIN, 3), np.uint8)
+        self._context.texture3d((GRAIN, GRAIN, GRAIN), 3, random.tobytes()).use(0)
         marks = body_marks(bodies)
         self._moving = self._context.buffer(reserve=len(marks) * 6 * 4, dynamic=True)
         self._mesh = self._context.vertex_array(
@@ -108,7 +111,7 @@ class Painter:
         canvas = self._canvas_of(camera)
         canvas.use()
         self._context.enable(moderngl.DEPTH_TEST)
-        canvas.clear()
+        canvas.clear(viewport=canvas.viewport)
         self._set("half_size", (camera.width / 2, camera.height / 2))
         self._set("centre", camera.centre)
         self._set("focal", camera.focal)
@@ -119,7 +122,8 @@ class Painter:
         return self._read(canvas)
 
     def close(self) -> None:
-        """Give the context back."""
+        """Give the canvas and the context back."""
+        self._release_canvas()
         self._context.release()
 
     def _draw_person(self, index: int, person: Person) -> None:
@@ -136,18 +140,33 @@ class Painter:
         member.value = value
 
     def _canvas_of(self, camera: Camera) -> moderngl.Framebuffer:
-        size = (camera.width * OVERSAMPLING, camera.height * OVERSAMPLING)
-        if self._canvas is None or self._canvas.size != size:
+        """The canvas, at least as large as the camera's picture, ready for drawing there."""
+        width, height = camera.width * OVERSAMPLING, camera.height * OVERSAMPLING
+        if self._canvas is None or self._canvas.width < width or self._canvas.height < height:
+            if self._canvas is not None:
+                width, height = max(width, self._canvas.width), max(height, self._canvas.height)
+                self._release_canvas()
+            size = (width, height)
             self._canvas = self._context.framebuffer(
                 [self._context.texture(size, 4), self._context.texture(size, 2, dtype="f4")],
                 self._context.depth_texture(size),
             )
+        self._canvas.viewport = (0, 0, camera.width * OVERSAMPLING, camera.height * OVERSAMPLING)
         return self._canvas
 
+    def _release_canvas(self) -> None:
+        """Textures live until they are told to go: a program that forgets them fills the memory."""
+        if self._canvas is not None:
+            for texture in (*self._canvas.color_attachments, self._canvas.depth_attachment):
+                if texture is not None:
+                    texture.release()
+            self._canvas.release()
+            self._canvas = None
+
     def _read(self, canvas: moderngl.Framebuffer) -> Drawing:
-        width, height = canvas.size
-        rgba = np.frombuffer(canvas.read(components=4), np.uint8).reshape(height, width, 4)
-        found = np.frombuffer(canvas.read(components=2, attachment=1, dtype="f4"), np.float32)
+        _, _, width, height = area = canvas.viewport
+        rgba = np.frombuffer(canvas.read(area, 4), np.uint8).reshape(height, width, 4)
+        found = np.frombuffer(canvas.read(area, 2, attachment=1, dtype="f4"), np.float32)
         who, depth = found.reshape(height, width, 2)[::-1].transpose(2, 0, 1)
         size = (width // OVERSAMPLING, height // OVERSAMPLING)
         averaged = cv2.resize(rgba[::-1], size, interpolation=cv2.INTER_AREA)

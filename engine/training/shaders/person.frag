@@ -11,20 +11,13 @@ uniform float sleeve, leg, waist, neckline, hairline, pattern_scale, beard, seed
 uniform int shirt_pattern, trousers_pattern;
 uniform vec3 sun, sun_colour, sky_colour, ground_colour;
 uniform float index;
+uniform sampler3D grain;  // 32³ random values, repeating
 
 layout(location = 0) out vec4 colour;
 layout(location = 1) out vec2 found;
 
-float hash(vec3 p) { return fract(sin(dot(p, vec3(12.9898, 78.233, 37.719))) * 43758.5453); }
-
-float noise(vec3 p) {
-    vec3 i = floor(p), f = smoothstep(0.0, 1.0, fract(p));
-    vec2 o = vec2(0.0, 1.0);
-    return mix(
-        mix(mix(hash(i), hash(i + o.yxx), f.x), mix(hash(i + o.xyx), hash(i + o.yyx), f.x), f.y),
-        mix(mix(hash(i + o.xxy), hash(i + o.yxy), f.x), mix(hash(i + o.xyy), hash(i + o.yyy), f.x), f.y),
-        f.z);
-}
+// Three smooth noises in [0, 1] at once; features are 1 unit large.
+vec3 noise(vec3 p) { return texture(grain, p / 32.0).rgb; }
 
 vec3 cloth(vec3 first, vec3 second, int pattern) {
     vec2 p = rested.xz * pattern_scale;
@@ -33,7 +26,7 @@ vec3 cloth(vec3 first, vec3 second, int pattern) {
     if (pattern == 2) on = step(0.5, fract(p.y));
     if (pattern == 3) on = 0.5 * (step(0.5, fract(p.x)) + step(0.5, fract(p.y)));
     if (pattern == 4) on = step(length(fract(p) - 0.5), 0.3);
-    if (pattern == 5) on = smoothstep(0.5, 0.6, noise(rested * pattern_scale + seed));
+    if (pattern == 5) on = smoothstep(0.5, 0.6, noise(rested * pattern_scale + seed).r);
     return mix(first, second, on);
 }
 
@@ -56,10 +49,10 @@ void main() {
     vec3 base;
     float shine = 0.0, ripple = 0.0;
     float back = dot(rested - vec3(0.0, -0.06, 0.66), vec3(0.0, 0.55, 0.83)) - hairline;
-    float wobble = 0.012 * (noise(rested * 60.0 + seed) - 0.5);
+    float wobble = 0.012 * (noise(rested * 60.0 + seed).r - 0.5);
     if (mark.z > 0.5) {
         bool hairy = back + wobble > 0.0;
-        base = hairy ? hair * (0.8 + 0.4 * noise(rested * vec3(250.0, 40.0, 40.0))) : face(skin);
+        base = hairy ? hair * (0.8 + 0.4 * noise(rested * vec3(250.0, 40.0, 40.0)).r) : face(skin);
         shine = hairy ? 0.15 : 0.12;
     } else if (mark.w > 0.5) {
         bool covered = mark.x < sleeve;
@@ -78,13 +71,13 @@ void main() {
         base = covered ? cloth(trousers, trousers2, trousers_pattern) : skin;
         ripple = covered ? 1.0 : 0.0;
     }
-    vec3 bump = vec3(noise(rested * 18.0 + seed), noise(rested * 18.0 + seed + 7.0), noise(rested * 18.0 + seed + 13.0));
+    vec3 bump = noise(rested * 18.0 + seed);
     vec3 n = normalize(facing + ripple * 0.9 * (bump - 0.5));
     float lit = max(dot(n, sun), 0.0);
     vec3 sky = mix(ground_colour, sky_colour, 0.5 - 0.5 * n.y);
     vec3 halfway = normalize(sun - normalize(at));
     float glint = shine * pow(max(dot(n, halfway), 0.0), 24.0);
-    base *= 0.92 + 0.16 * noise(rested * 90.0 + seed);
+    base *= 0.92 + 0.16 * noise(rested * 90.0 + seed).r;
     colour = vec4(clamp(base * (sky + lit * sun_colour) + glint * sun_colour, 0.0, 1.0), 1.0);
     found = vec2(index, at.z);
 }
