@@ -3,8 +3,21 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Protocol
 
 from app.writers.writer import cannot_write
+
+
+class LineSink(Protocol):
+    """Something that takes whole lines: a file, standard output, a socket."""
+
+    def add(self, line: str) -> None:
+        """Take a line without its end."""
+        ...
+
+    def close(self) -> None:
+        """Take no more. May be called twice."""
+        ...
 
 
 class Lines:

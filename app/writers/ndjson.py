@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from app.writers.lines import Lines
+from app.writers.lines import Lines, LineSink
 from app.writers.writer import Ending
 from engine.sources.source import SourceInfo
 from engine.types import UNTRACKED, JointState, Poses, Result
@@ -23,29 +23,52 @@ _SPACELESS = (",", ":")
 class NdjsonWriter:
     """One source's people, frame by frame; every line is written whole."""
 
-    def __init__(self, path: Path, header: Mapping[str, Any], *, raw: bool) -> None:
-        """Create the file and write its header.
+    def __init__(
+        self,
+        to: Path | LineSink,
+        header: Mapping[str, Any],
+        *,
+        raw: bool,
+        mark: Mapping[str, Any] | None = None,
+        stamp: Callable[[Result], Mapping[str, Any]] = lambda result: {},
+    ) -> None:
+        """Create the file, or take the sink, and write the header.
 
         Args:
+            to: a file to create, or something else that takes lines.
             header: what `header_of` gives.
             raw: write the coordinates before smoothing beside the smoothed ones.
+            mark: more fields of every line but the header, where sources share one sink.
+            stamp: more fields of a frame, known only while it is live.
 
         Raises:
             OutputError: the file cannot be written.
         """
         self._raw = raw
         self._size = tuple(header["size"])
-        self._lines = Lines(path)
+        self._mark, self._stamp = mark or {}, stamp
+        self._part, self._time = 0, 0.0  # of the last frame
+        self._lines: LineSink = Lines(to) if isinstance(to, Path) else to
         self._add({"type": "header", "version": VERSION, **header})
         self._closed = False
 
     def write(self, result: Result) -> None:
-        """Append one frame."""
+        """Append one frame, and before it the gap, if its source was interrupted."""
         frame = result.frame
-        line: dict[str, Any] = {"type": "frame", "index": frame.index, "time": round(frame.time, 6)}
+        if frame.part != self._part:
+            gap = [round(self._time, 6), round(frame.time, 6)]
+            self._add({"type": "gap", **self._mark, "time": gap})
+        self._part, self._time = frame.part, frame.time
+        line: dict[str, Any] = {
+            "type": "frame",
+            **self._mark,
+            "index": frame.index,
+            "time": round(frame.time, 6),
+        }
         if frame.size != self._size:  # an image folder, or a stream that changed
             line["size"] = frame.size
         line["people"] = _people(result.poses, raw=self._raw)
+        line.update(self._stamp(result))
         self._add(line)
 
     def close(self, ending: Ending) -> None:
@@ -55,6 +78,7 @@ class NdjsonWriter:
         self._closed = True
         last: dict[str, Any] = {
             "type": "end",
+            **self._mark,
             "frames": ending.frames,
             "people": ending.people,
             "dropped": ending.dropped,
