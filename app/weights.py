@@ -18,6 +18,7 @@ from rich.progress import (
 )
 from rich.table import Table
 
+import assets
 from engine.download import Progress as Report
 from engine.errors import WeightsError
 from engine.network.registry import Accuracy, cache_folder, find, names, registry, standard_folders
@@ -44,22 +45,25 @@ def list_command(folders: Folders = "") -> None:
 
 def table(folders: tuple[Path, ...]) -> Table:
     """One row per name: network, input, published AP, licence, where its file is."""
-    shown = Table("name", "network", "input", "AP", "AP 3 scales", "licence", "here")
+    shown = Table()
+    for title in ("name", "network", "input", "AP", "AP 3 scales", "licence", "where"):
+        shown.add_column(title, no_wrap=title == "name", overflow="fold")
     for name in names(folders):
-        entry = registry().get(name)
-        if entry is None:
-            shown.add_row(name, "", "", "", "", "", _place(name, folders))
-            continue
-        shown.add_row(
-            name,
-            entry.network,
-            str(entry.input_size),
-            _points(entry.single_scale),
-            _points(entry.multi_scale),
-            entry.licence,
-            _place(name, folders),
-        )
+        shown.add_row(name, *_facts(name), _place(name, folders))
     return shown
+
+
+def _facts(name: str) -> tuple[str, ...]:
+    entry = registry().get(name)
+    if entry is None:  # imported by the user
+        return ("", "", "", "", "")
+    return (
+        entry.network,
+        str(entry.input_size),
+        f"{_points(entry.dev)} (dev)" if entry.dev else _points(entry.single_scale),
+        _points(entry.multi_scale),
+        entry.licence,
+    )
 
 
 def _points(accuracy: Accuracy | None) -> str:
@@ -68,10 +72,11 @@ def _points(accuracy: Accuracy | None) -> str:
 
 def _place(name: str, folders: tuple[Path, ...]) -> str:
     try:
-        return str(find(name, folders))
+        path = find(name, folders)
     except WeightsError:
-        entry = registry()[name]
-        return "no: weights fetch" if entry.url else "no: weights import"
+        return "to fetch" if registry()[name].url else "to import"
+    places = {assets.path("weights"): "bundled", cache_folder(): "cached"}
+    return places.get(path.parent, str(path))
 
 
 @app.command("fetch")
@@ -96,7 +101,7 @@ def bar(title: str) -> Iterator[Report]:
         TransferSpeedColumn(),
         TimeRemainingColumn(),
     )
-    with Progress(*columns, console=Console(stderr=True)) as progress:
+    with Progress(*columns, console=Console(stderr=True), transient=True) as progress:
         task = progress.add_task(title, total=None)
         yield lambda here, total: progress.update(task, completed=here, total=total)
 

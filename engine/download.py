@@ -10,6 +10,7 @@ from __future__ import annotations
 import hashlib
 import http.client
 import shutil
+import socket
 import time
 import urllib.error
 import urllib.request
@@ -197,7 +198,11 @@ def _receive(wanted: _Wanted, part: _Part, progress: Progress) -> None:
 
 def _reason(error: Exception) -> str:
     inner = getattr(error, "reason", error)
-    return "nothing arrived in time" if isinstance(inner, TimeoutError) else str(inner)
+    if isinstance(inner, TimeoutError):
+        return "nothing arrived in time"
+    if isinstance(inner, socket.gaierror):
+        return "no network, or no such server"
+    return (isinstance(inner, OSError) and inner.strerror) or str(inner)
 
 
 def _ask(wanted: _Wanted, part: _Part, here: int) -> http.client.HTTPResponse:

@@ -50,9 +50,7 @@ def fetch(
             entry.url, raw, sha256=entry.sha256, progress=progress, timeout=timeout, pause=pause
         )
     except DownloadError as error:
-        raise WeightsError(
-            f"{error}; a copy of {entry.url} made elsewhere belongs at {raw}"
-        ) from error
+        raise WeightsError(f"{error}; a copy of it made elsewhere belongs at {raw}") from error
     _store(load_checkpoint(raw, entry.network), entry.name, stored)
     raw.unlink()
     return stored

@@ -44,7 +44,7 @@ class Entry(BaseModel):
     sha256: str | None = None  # of the file, or as many first digits as are known
     single_scale: Accuracy | None = None  # mirrored pass averaged, scale 1
     multi_scale: Accuracy | None = None  # mirrored pass averaged, scales 2, 1, 0.5
-    note: str = ""
+    dev: Accuracy | None = None  # measured by this project on its own dev images, scale 1
 
     @property
     def stored_as(self) -> str:
