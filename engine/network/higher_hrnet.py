@@ -10,7 +10,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
-from engine.network.hrnet import HRNet, BasicBlock, Sizes
+from engine.network.hrnet import BasicBlock, HRNet, Sizes
 
 
 class HigherHRNet(HRNet):
@@ -29,7 +29,7 @@ class HigherHRNet(HRNet):
                         nn.BatchNorm2d(c),
                         nn.ReLU(inplace=True),
                     ),
-                    # The original wraps each block in a Sequential; the extra level keeps its names.
+                    # The original wraps each block once more; the extra level keeps its names.
                     *(nn.Sequential(BasicBlock(c)) for _ in range(sizes.head_blocks)),
                 )
             ]

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 
 import torch
 from torch import Tensor, nn
@@ -68,7 +69,7 @@ class BasicBlock(nn.Module):
     def forward(self, x: Tensor) -> Tensor:
         """(B, C, h, w) -> the same shape."""
         out = self.relu(self.bn1(self.conv1(x)))
-        return self.relu(self.bn2(self.conv2(out)) + x)
+        return torch.relu_(self.bn2(self.conv2(out)) + x)
 
 
 class Bottleneck(nn.Module):
@@ -95,7 +96,7 @@ class Bottleneck(nn.Module):
         out = self.relu(self.bn2(self.conv2(out)))
         out = self.bn3(self.conv3(out))
         shortcut = x if self.downsample is None else self.downsample(x)
-        return self.relu(out + shortcut)
+        return torch.relu_(out + shortcut)
 
 
 class ExchangeModule(nn.Module):
@@ -121,7 +122,7 @@ class ExchangeModule(nn.Module):
 def _sum_of(row: nn.Module, xs: list[Tensor]) -> Tensor:
     # The order of additions is the original's: float sums depend on it.
     assert isinstance(row, nn.ModuleList)
-    total = row[0](xs[0])
+    total: Tensor = row[0](xs[0])
     for layer, x in zip(list(row)[1:], xs[1:], strict=True):
         total = total + layer(x)
     return total
@@ -203,7 +204,7 @@ def fold_batch_norm(module: nn.Module) -> nn.Module:
     For inference in eval mode only. The folded network computes the same values up to rounding.
     """
     children = list(module.named_children())
-    for (_, conv), (name, norm) in zip(children, children[1:], strict=False):
+    for (_, conv), (name, norm) in pairwise(children):
         if isinstance(norm, nn.BatchNorm2d) and isinstance(conv, nn.Conv2d | nn.ConvTranspose2d):
             _fold(conv, norm)
             setattr(module, name, nn.Identity())
