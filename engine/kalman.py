@@ -17,7 +17,7 @@ Floats = NDArray[np.float64]
 _FADE = 2.0  # s after which an unseen body has lost 63 % of its speed
 _WANDER = 1.0  # body sizes per s^1.5: how much people change their velocity
 _NEW_SPEED = 1.0  # body sizes per s: what may be expected of a body seen once
-NOISE = 0.04  # body sizes: how far the middle of a pose is off
+NOISE = 0.06  # body sizes: how far the middle of a pose is off
 
 
 class Motion(NamedTuple):

@@ -46,12 +46,13 @@ class Smoother:
         self._joints = len(skeleton)
         self._people: dict[int, _Person] = {}
         self._time = -np.inf
+        self._part = 0
 
     def __call__(self, frame: Frame, poses: Poses) -> Poses:
-        """Smooth each tracked person; time running backwards (a loop, a seek) starts anew."""
-        if frame.time < self._time:
+        """Smooth each tracked person; a seek back or an interruption of the source starts anew."""
+        if frame.time < self._time or frame.part != self._part:
             self._people.clear()
-        self._time = frame.time
+        self._time, self._part = frame.time, frame.part
         self._forget(frame.time - self.settings.max_gap)
         sizes = body_size(poses.xy)
         xy = poses.xy.copy()
@@ -70,12 +71,14 @@ class Smoother:
             }
             for key, p in self._people.items()
         }
-        return {"people": people, "time": self._time if np.isfinite(self._time) else None}
+        time = self._time if np.isfinite(self._time) else None
+        return {"people": people, "time": time, "part": self._part}
 
     def restore(self, state: Packed) -> None:
         """Go on exactly where the smoother stood that gave this `state`."""
         self._people = {int(key): _person_from(packed) for key, packed in state["people"].items()}
         self._time = -np.inf if state["time"] is None else state["time"]
+        self._part = state["part"]
 
     def _forget(self, oldest: float) -> None:
         self._people = {k: p for k, p in self._people.items() if p.time >= oldest}

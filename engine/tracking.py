@@ -69,6 +69,7 @@ class Tracker:
         self._tracks = _new_tracks(np.zeros((0, len(skeleton), 2)), np.zeros(0), 0.0)
         self._next_id = 0
         self._time: float | None = None  # of the last frame
+        self._part = 0  # of the source, counted by its interruptions
         self._part = 0  # of the last frame
 
     def __call__(self, frame: Frame, poses: Poses) -> Poses:
@@ -98,13 +99,14 @@ class Tracker:
             "tracks": tracks,
             "next_id": self._next_id,
             "time": self._time,
+            "part": self._part,
             "camera": self._camera.state(),
         }
 
     def restore(self, state: Packed) -> None:
         """Go on exactly where the tracker stood that gave this `state`."""
         self._tracks = Tracks(**{name: unpack(column) for name, column in state["tracks"].items()})
-        self._next_id, self._time = state["next_id"], state["time"]
+        self._next_id, self._time, self._part = state["next_id"], state["time"], state["part"]
         self._camera.restore(state["camera"])
 
     def _advance(self, dt: float, shift: Floats) -> None:

@@ -162,3 +162,10 @@ def test_a_jerk_of_the_camera_mixes_nobody_up():
         assert track(picture(0, t / 25), people((100, 50), (220, 50))).ids.tolist() == [0, 1]
     shifted = track(picture(120, 0.4), people((220, 50), (340, 50)))
     assert shifted.ids.tolist() == [0, 1]
+
+
+def test_nobody_is_followed_across_an_interruption_of_the_source():
+    track = tracker()
+    assert track(frame(0.0), people((0, 0))).ids.tolist() == [0]
+    resumed = Frame(PIXELS, 1, 0.04, 0.0, "test", part=1)
+    assert track(resumed, people((0, 0))).ids.tolist() == [1]
