@@ -22,7 +22,7 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 from torch import Tensor
 
-from engine.errors import WeightsError
+from engine.errors import OutputError, WeightsError
 from engine.network.convert import unwrap
 from engine.network.hrnet import Sizes
 from engine.skeleton import COCO, Skeleton, skeleton_from_names
@@ -110,6 +110,9 @@ def write(
         skeleton: the keypoints it was trained for.
         input_size: short side in pixels that suits it.
         notes: any other text to keep, such as `trained`.
+
+    Raises:
+        OutputError: the file cannot be written.
     """
     text = {
         **notes,
@@ -121,11 +124,15 @@ def write(
         "input_size": str(input_size),
         "tensors_sha256": digest(state),
     }
+    # Strided tensors cannot be stored; a contiguous copy can.
+    tensors = {key: tensor.detach().cpu().contiguous() for key, tensor in state.items()}
     partial = path.with_name(path.name + ".part")
-    path.parent.mkdir(parents=True, exist_ok=True)
-    # Tied or strided tensors cannot be stored; a contiguous copy always can.
-    save_file({key: t.detach().cpu().contiguous() for key, t in state.items()}, partial, text)
-    partial.replace(path)
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        save_file(tensors, partial, text)
+        partial.replace(path)
+    except (OSError, SafetensorError) as error:
+        raise OutputError(f"cannot write {path}: {error}") from error
 
 
 def digest(state: Mapping[str, Tensor]) -> str:

@@ -10,7 +10,7 @@ from golden_recipe import seeded_checkpoint
 from safetensors.torch import save_file
 
 import assets
-from engine.errors import WeightsError
+from engine.errors import OutputError, WeightsError
 from engine.network import storage
 from engine.network.convert import shapes_of, to_mmpose
 from engine.network.higher_hrnet import HigherHRNet
@@ -111,6 +111,13 @@ def test_what_is_written_is_read_back(state, tmp_path):
     assert same(loaded.network, state)
     assert loaded.input_size == 320
     assert [f.name for f in file.parent.iterdir()] == ["mine.safetensors"]
+
+
+def test_a_place_that_cannot_be_written_is_told(state, tmp_path):
+    (tmp_path / "taken").write_text("a file, not a folder")
+    file = tmp_path / "taken" / "mine.safetensors"
+    with pytest.raises(OutputError, match=f"cannot write {file}"):
+        storage.write(file, state, network="compact", sizes=SIZES["compact"], input_size=256)
 
 
 def test_safetensors_of_others_load_by_their_shapes(state, tmp_path):
