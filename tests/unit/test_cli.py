@@ -1,0 +1,92 @@
+"""The command line: quick help, one line for what the user can mend, a traceback for a bug."""
+
+import subprocess
+import sys
+from types import SimpleNamespace
+
+import pytest
+
+from app import cli
+from engine.errors import SourceError
+
+
+def run(monkeypatch, capsys, raising=None):
+    """Run a command that raises; returns (exit code, standard error)."""
+
+    def command():
+        if raising:
+            raise raising
+
+    module = SimpleNamespace(command=command)
+    monkeypatch.setitem(sys.modules, "app.tried", module)
+    monkeypatch.setattr(cli, "COMMANDS", {"try": ("app.tried", "command", "Try.")})
+    with pytest.raises(SystemExit) as end:
+        cli.main(["try"])
+    return end.value.code, capsys.readouterr().err
+
+
+def test_success_exits_with_0(monkeypatch, capsys):
+    assert run(monkeypatch, capsys) == (0, "")
+
+
+def test_what_the_user_can_mend_is_one_line_and_exit_1(monkeypatch, capsys):
+    code, text = run(monkeypatch, capsys, SourceError("there is no file x.mp4"))
+    assert (code, text) == (1, "posestream: there is no file x.mp4\n")
+
+
+def test_a_bug_is_a_traceback_and_exit_2(monkeypatch, capsys):
+    code, text = run(monkeypatch, capsys, KeyError("oops"))
+    assert code == 2
+    assert "Traceback" in text
+    assert "KeyError" in text
+
+
+def test_a_missing_extra_is_named(monkeypatch, capsys):
+    error = ModuleNotFoundError("No module named 'PyQt6'", name="PyQt6.QtCore")
+    code, text = run(monkeypatch, capsys, error)
+    assert code == 1
+    assert "pip install 'posestream[gui]'" in text
+
+
+def test_another_missing_module_is_a_bug(monkeypatch, capsys):
+    code, text = run(monkeypatch, capsys, ModuleNotFoundError("no", name="engine.nowhere"))
+    assert code == 2
+    assert "Traceback" in text
+
+
+def test_help_imports_no_mode():
+    code = (
+        "import sys\n"
+        "from app import cli\n"
+        "try:\n    cli.main(['--help'])\nexcept SystemExit:\n    pass\n"
+        "heavy = {'torch', 'cv2', 'av', 'PyQt6', 'pycocotools', 'scipy'} & set(sys.modules)\n"
+        "sys.exit(f'imported {heavy}' if heavy else 0)"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    for name in cli.COMMANDS:
+        assert name in done.stdout
+
+
+@pytest.mark.parametrize("name", sorted(cli.COMMANDS))
+def test_every_command_explains_itself(name, capsys):
+    with pytest.raises(SystemExit) as end:
+        cli.main([name, "--help"])
+    assert end.value.code == 0
+    assert "Usage" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    ("imported", "absent"),
+    [
+        ("engine.types", {"torch", "cv2", "av", "PyQt6", "scipy"}),
+        ("engine.settings", {"torch", "cv2", "av", "PyQt6", "scipy"}),
+        ("engine.decode", {"av", "PyQt6", "pycocotools"}),
+        ("engine.training.loop", {"av", "PyQt6", "pycocotools"}),
+        ("engine.estimator", {"av", "PyQt6", "pycocotools"}),
+    ],
+)
+def test_importing_one_thing_does_not_drag_in_another(imported, absent):
+    code = f"import sys, {imported}; found = {absent!r} & set(sys.modules); assert not found, found"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
