@@ -17,6 +17,7 @@ from typing import Any
 from engine.errors import DataError
 from engine.skeleton import Skeleton, skeleton_from_names
 
+DEV_IMAGES = 200
 VAL2017_IMAGES = 5000  # only all of them make "COCO val2017 AP"
 
 
@@ -45,14 +46,19 @@ class GroundTruth:
         return sum(is_judged(annotation) for annotation in self.annotations)
 
     @property
+    def is_val2017(self) -> bool:
+        """Whether these are all images of COCO val2017."""
+        whole = len(self.images) == VAL2017_IMAGES
+        return whole and self.file.name == "person_keypoints_val2017.json"
+
+    @property
     def name(self) -> str:
         """What an AP on these images may be called."""
-        count = f"{len(self.images):,} images".replace(",", " ")
-        whole = len(self.images) == VAL2017_IMAGES
-        if whole and self.file.name == "person_keypoints_val2017.json":
+        count = f"{len(self.images)} images"
+        if self.is_val2017:
             return f"COCO val2017 ({count})"
-        if self.file.name == "person_keypoints_dev.json":
-            return f"the {len(self.images)}-image dev split of val2017 ({self.file.name})"
+        if self.file.name == "person_keypoints_dev.json" and len(self.images) == DEV_IMAGES:
+            return f"the {DEV_IMAGES}-image dev split of val2017 ({self.file.name})"
         return f"{self.file.name} ({count})"
 
     def only(self, ids: Sequence[int]) -> GroundTruth:

@@ -34,7 +34,9 @@ def costs(
     gains = {}
     for name, truth, rows in _mendings(judgement, matches, table, extra, missing):
         progress(name)
-        gains[name] = overall_ap(truth, rows) - judgement.metrics["AP"]
+        ap = overall_ap(truth, rows)
+        if ap >= 0:  # undefined when nobody is left to be found
+            gains[name] = ap - judgement.metrics["AP"]
     return gains
 
 

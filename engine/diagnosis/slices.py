@@ -111,7 +111,9 @@ def _name(edges: Sequence[int], i: int, by: str, unit: str) -> str:
     low, high = edges[i - 1], edges[i]
     if by == "size":
         return f"{low} to {high} {unit}"
-    return f"{low} {unit}" if high == low + 1 else f"{low} to {high - 1} {unit}"
+    if high == low + 1:
+        return f"{low} {unit.removesuffix('s') if low == 1 else unit}"
+    return f"{low} to {high - 1} {unit}"
 
 
 def _summary(by: str, name: str, people: Sequence[_Person]) -> Slice:

@@ -1,0 +1,127 @@
+"""What an evaluation has finished so far, on disk, so that nothing is computed twice.
+
+A file of JSON lines: first what the results depend on, then one line per image. A line that was
+being written when the program died is cut off on opening.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import time
+from collections.abc import Mapping
+from pathlib import Path
+from types import TracebackType
+from typing import Any, BinaryIO, Self
+
+from engine.coco import ResultRow
+from engine.errors import OutputError
+
+SYNC_EVERY = 2.0  # s; a power cut costs at most this much work, a killed program none
+NAME = "journal.jsonl"
+
+
+class Journal:
+    """Results by image id; every `add` is in the operating system's hands when it returns."""
+
+    def __init__(
+        self, folder: Path, depends_on: Mapping[str, Any], images: int, *, resume: bool
+    ) -> None:
+        """Begin a journal, or go on with the one that is there.
+
+        Args:
+            folder: where it lies; created.
+            depends_on: JSON values; a journal that began with others is not continued.
+            images: how many images make it complete.
+            resume: go on with what is there, if anything is.
+
+        Raises:
+            OutputError: an unfinished journal is there and `resume` is off, it began with other
+                settings, or the folder cannot be written.
+        """
+        self.rows: dict[int, list[ResultRow]] = {}
+        self._file = folder / NAME
+        header = json.loads(json.dumps(dict(depends_on)))
+        kept = self._read(header, images, resume=resume) if self._file.exists() else 0
+        try:
+            folder.mkdir(parents=True, exist_ok=True)
+            self._stream: BinaryIO = self._file.open("ab")
+            self._stream.truncate(kept)
+            if not kept:
+                self._write(header)
+        except OSError as error:
+            raise _unwritable(self._file, error) from error
+        self._synced = time.monotonic()
+
+    def _read(self, header: Mapping[str, Any], images: int, *, resume: bool) -> int:
+        """Read what is finished; how many bytes of the file are to be kept."""
+        began, lines, kept = _whole_lines(self._file)
+        if not resume:
+            if began is not None and 0 < len(lines) < images:
+                raise OutputError(
+                    f"{self._file.parent} holds an unfinished evaluation ({len(lines)} of {images} "
+                    "images): add --resume to go on with it, or give another --out"
+                )
+            return 0
+        if began is None:
+            return 0
+        _need_same(began, header, self._file.parent)
+        self.rows = {int(line["image"]): line["people"] for line in lines}
+        return kept
+
+    def add(self, image: int, people: list[ResultRow]) -> None:
+        """Note an image as finished.
+
+        Raises:
+            OutputError: the disk does not take it.
+        """
+        self.rows[image] = people
+        try:
+            self._write({"image": image, "people": people})
+            if time.monotonic() - self._synced > SYNC_EVERY:
+                os.fsync(self._stream.fileno())
+                self._synced = time.monotonic()
+        except OSError as error:
+            raise _unwritable(self._file, error) from error
+
+    def _write(self, line: Mapping[str, Any]) -> None:
+        self._stream.write(json.dumps(line).encode() + b"\n")
+        self._stream.flush()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self._stream.close()
+
+
+def _whole_lines(file: Path) -> tuple[dict[str, Any] | None, list[dict[str, Any]], int]:
+    """The first line, the others, and how many bytes they take; an unfinished end is left out."""
+    try:
+        content = file.read_bytes()
+    except OSError as error:
+        raise OutputError(f"cannot read {file}: {error.strerror}") from error
+    content = content[: content.rfind(b"\n") + 1]
+    try:
+        lines = [json.loads(line) for line in content.splitlines()]
+    except ValueError as error:
+        raise OutputError(f"{file} is damaged ({error}); delete it to begin anew") from error
+    return (lines[0], lines[1:], len(content)) if lines else (None, [], 0)
+
+
+def _need_same(began: Mapping[str, Any], now: Mapping[str, Any], folder: Path) -> None:
+    for key in sorted({*began, *now}):
+        if began.get(key) != now.get(key):
+            raise OutputError(
+                f"cannot resume {folder}: it began with {key} {began.get(key)!r}, now it is "
+                f"{now.get(key)!r}; use the same, or another --out"
+            )
+
+
+def _unwritable(file: Path, error: OSError) -> OutputError:
+    return OutputError(f"cannot write {file}: {error.strerror or error}")

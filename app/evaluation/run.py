@@ -1,0 +1,213 @@
+"""One evaluation: checked input, results, verdict, reports."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import time
+from collections.abc import Callable, Mapping
+from contextlib import AbstractContextManager
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from app.evaluation.files import write
+from app.evaluation.journal import Journal
+from app.evaluation.measure import Speed, collected, measure
+from app.report.facts import Model, Report, as_json, published_for, versions
+from app.report.page import page
+from app.report.text import text
+from engine.coco import Judgement, judge
+from engine.diagnosis.diagnose import diagnose
+from engine.errors import DataError
+from engine.estimator import PoseEstimator, open_estimator
+from engine.ground_truth import GroundTruth, load_ground_truth
+from engine.network.weights import file_sha256
+from engine.settings import EngineSettings, Settings
+from engine.sources.coco_images import CocoImage, by_input_shape, find_images, named
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Job:
+    """What is to be measured, and how."""
+
+    annotations: Path
+    images: Path  # folder
+    settings: Settings
+    out: Path | None = None  # folder; None: eval/NAME-SIZE
+    limit: int | None = None  # only so many images, by id
+    resume: bool = False
+    skip_missing: bool = False  # go on without images that are missing or damaged
+    open: Callable[[Settings], AbstractContextManager[PoseEstimator]] = open_estimator
+
+
+@dataclass(frozen=True, slots=True)
+class Progress:
+    """Who is told how far it is; by default nobody."""
+
+    images: Callable[[int, int], None] = lambda done, total: None
+    step: Callable[[str], None] = lambda name: None
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Evaluation:
+    """The outcome, and where it was written."""
+
+    report: Report
+    judgement: Judgement
+    folder: Path
+
+
+def evaluate(job: Job, progress: Progress | None = None) -> Evaluation:
+    """Measure a checkpoint on annotated images and write results.json and the reports.
+
+    Raises:
+        PoseError: something the user gave cannot be used; images finished before are kept in the
+            journal, and `resume` goes on from there.
+    """
+    progress = progress or Progress()
+    truth, images = select_images(job)
+    missing = tuple(i.file for i in truth.images if i.id not in {j.entry.id for j in images})
+    with job.open(job.settings) as estimator:
+        need_same_keypoints(truth, estimator)
+        engine = used_settings(job.settings.engine, estimator)
+        model = _model(estimator)
+        depends_on = _depends_on(job, engine, model, truth)
+        folder = job.out or Path("eval") / f"{model.name}-{model.input_size}"
+        planned = by_input_shape(images, estimator.fit)
+        with Journal(folder, depends_on, len(planned), resume=job.resume) as journal:
+            speed, damaged = measure(
+                planned,
+                truth.category,
+                estimator,
+                journal,
+                skip_unreadable=job.skip_missing,
+                progress=lambda done: progress.images(done, len(planned)),
+            )
+            rows = collected(journal)
+            judged = truth.only(list(journal.rows))
+        published = published_for(
+            estimator.checkpoint.published, engine, job.settings.grouping, model.input_size
+        )
+        entry = estimator.checkpoint.published
+    write(folder / "results.json", json.dumps(rows))
+    progress.step("scoring")
+    judgement, speed = _scored(judged, rows, speed)
+    report = Report(
+        truth=judged,
+        annotations_sha256=str(depends_on["annotations"]),
+        skipped=(*missing, *damaged),
+        limited=job.limit is not None,
+        model=model,
+        engine=engine,
+        grouping=job.settings.grouping,
+        metrics=judgement.metrics,
+        published=published,
+        published_by=entry.source if entry else "",
+        speed=speed,
+        diagnosis=diagnose(judgement, progress=lambda name: progress.step(f"cost of {name}")),
+    )
+    _write_reports(report, judgement, images, folder)
+    return Evaluation(report, judgement, folder)
+
+
+def select_images(job: Job) -> tuple[GroundTruth, list[CocoImage]]:
+    """The ground truth as far as it is asked for, and the images that are there.
+
+    Raises:
+        DataError: the annotations cannot be used, nobody is in the images, or images are missing.
+    """
+    truth = load_ground_truth(job.annotations)
+    if job.limit is not None:
+        truth = truth.only([image.id for image in truth.images[: job.limit]])
+        if not truth.people:
+            raise DataError(
+                f"nobody is annotated in the first {job.limit} images of {job.annotations}; "
+                "raise --limit"
+            )
+    images, missing = find_images(truth.images, job.images)
+    if missing and not job.skip_missing:
+        raise DataError(
+            f"{len(missing)} of {len(truth.images)} annotated images are not in {job.images}: "
+            f"{named(missing)}; add them, or judge the others alone with --skip-missing"
+        )
+    return truth, images
+
+
+def need_same_keypoints(truth: GroundTruth, estimator: PoseEstimator) -> None:
+    """A checkpoint can only be measured on the keypoints it was trained for."""
+    if truth.skeleton.names != estimator.skeleton.names:
+        raise DataError(
+            f"{truth.file} has the keypoints {named(truth.skeleton.names)}, but "
+            f"{estimator.checkpoint.name} finds {named(estimator.skeleton.names)}; "
+            "take annotations of the same keypoints"
+        )
+
+
+def used_settings(engine: EngineSettings, estimator: PoseEstimator) -> EngineSettings:
+    """The settings with everything that was left open filled in."""
+    return engine.model_copy(
+        update={
+            "network": estimator.checkpoint.network_name,
+            "input_size": estimator.input_size,
+            "device": estimator.device.name,
+            "precision": estimator.device.precision,
+            "batch": estimator.batch,
+        }
+    )
+
+
+def _model(estimator: PoseEstimator) -> Model:
+    checkpoint, device = estimator.checkpoint, estimator.device
+    return Model(
+        name=checkpoint.name,
+        network=checkpoint.network_name,
+        input_size=estimator.input_size,
+        file=str(checkpoint.path),
+        sha256=file_sha256(checkpoint.path),
+        device=device.name,
+        processor=device.description,
+        precision=device.precision,
+    )
+
+
+def _depends_on(
+    job: Job, engine: EngineSettings, model: Model, truth: GroundTruth
+) -> Mapping[str, Any]:
+    """Everything that could change results.json; a run that differs in one must not be resumed."""
+    sections = {"engine": engine.model_dump(), "grouping": job.settings.grouping.model_dump()}
+    values = {
+        f"{section}.{name}": value
+        for section, content in sections.items()
+        for name, value in content.items()
+        if name != "weights"  # the file's digits say more than its name
+    }
+    annotations = hashlib.sha256(job.annotations.read_bytes()).hexdigest()
+    return {
+        "annotations": annotations,
+        "number of images": len(truth.images),
+        "weights": model.sha256,
+        **values,
+        **{f"version of {name}": version for name, version in versions().items()},
+    }
+
+
+def _scored(
+    truth: GroundTruth, rows: list[dict[str, Any]], speed: Speed
+) -> tuple[Judgement, Speed]:
+    began = time.perf_counter()
+    judgement = judge(truth, rows)
+    spent = time.perf_counter() - began
+    if not speed.images:
+        return judgement, speed
+    steps = {**speed.steps, "scoring": spent}
+    return judgement, replace(speed, seconds=speed.seconds + spent, steps=steps)
+
+
+def _write_reports(
+    report: Report, judgement: Judgement, images: list[CocoImage], folder: Path
+) -> None:
+    by_id = {image.entry.id: image for image in images}
+    write(folder / "report.json", as_json(report))
+    write(folder / "report.md", text(report))
+    write(folder / "report.html", page(report, judgement, by_id))

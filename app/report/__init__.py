@@ -1,0 +1,1 @@
+"""What an evaluation tells: tables, `report.json`, `report.md` and `report.html`."""
