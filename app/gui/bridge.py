@@ -13,6 +13,7 @@ import logging
 import os
 import sys
 import threading
+from contextlib import closing
 from dataclasses import dataclass
 
 from PyQt6.QtCore import QObject, pyqtSignal
@@ -49,6 +50,7 @@ class Bridge(QObject):
         self._events: list[Event] = []
         self._session: Session | None = None
         self._thread: threading.Thread | None = None
+        self._last: threading.Thread | None = None
         self._stopping = False
 
     @property
@@ -70,6 +72,7 @@ class Bridge(QObject):
         self._thread = threading.Thread(
             target=self._run, args=(self._session,), name="engine", daemon=True
         )
+        self._last = self._thread
         self._thread.start()
 
     def stop(self) -> None:
@@ -102,23 +105,23 @@ class Bridge(QObject):
 
     def wait(self, seconds: float) -> bool:
         """Wait for the thread of a session that has ended; for the end of the program and tests."""
-        thread = self._thread
-        if thread:
-            thread.join(seconds)
-        return not (thread and thread.is_alive())
+        if self._last:
+            self._last.join(seconds)
+        return not (self._last and self._last.is_alive())
 
     def _run(self, session: Session) -> None:
         """The engine thread: the one place where an exception becomes a signal."""
         _let_the_window_go_first()
         text = ""
         try:
-            for result in session.results():
-                if self._stopping:
-                    break
-                self._offer(session, result)
+            with closing(session.results()) as results:
+                for result in results:
+                    if self._stopping:
+                        break
+                    self._offer(session, result)
         except PoseError as error:
             text = str(error)
-        except Exception as error:  # noqa: BLE001  a bug: shown, logged with its traceback
+        except Exception as error:
             log.exception("the engine failed")
             text = f"This is a fault of the program: {type(error).__name__}: {error}"
         self._session = self._thread = None

@@ -10,8 +10,18 @@ import time
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
+import numpy as np
+from numpy.typing import NDArray
 from PyQt6.QtCore import QPointF, QRectF, QSizeF, Qt, pyqtSignal
-from PyQt6.QtGui import QColor, QImage, QMouseEvent, QPainter, QPaintEvent, QResizeEvent, QWheelEvent
+from PyQt6.QtGui import (
+    QColor,
+    QImage,
+    QMouseEvent,
+    QPainter,
+    QPaintEvent,
+    QResizeEvent,
+    QWheelEvent,
+)
 from PyQt6.QtWidgets import QSizePolicy, QWidget
 
 from app.gui import style
@@ -266,13 +276,17 @@ class Canvas(QWidget):
 
 
 def _screen_image(shown: Shown) -> QImage:
-    """The picture's memory as an image; `shown` must outlive it."""
-    h, w = shown.picture.shape[:2]
-    return QImage(shown.picture.data, w, h, 4 * w, QImage.Format.Format_RGB32)
+    """The picture in the size of the screen as an image."""
+    return _image(shown.picture, QImage.Format.Format_RGB32)
 
 
 def _frame_image(result: Result) -> QImage:
-    """The frame's memory as an image; `result` must outlive it."""
-    pixels = result.frame.pixels
+    """The whole frame as an image."""
+    return _image(result.frame.pixels, QImage.Format.Format_RGB888)
+
+
+def _image(pixels: NDArray[np.uint8], form: QImage.Format) -> QImage:
+    """An image over the memory of (H, W, channels) uint8 pixels, which must outlive it."""
     h, w = pixels.shape[:2]
-    return QImage(pixels.data, w, h, pixels.strides[0], QImage.Format.Format_RGB888)
+    made: QImage = QImage(pixels.data, w, h, pixels.strides[0], form)  # type: ignore[call-overload]
+    return made

@@ -3,7 +3,15 @@
 from __future__ import annotations
 
 from PyQt6.QtCore import QPointF, QRectF, QSize, Qt
-from PyQt6.QtGui import QColor, QLinearGradient, QPainter, QPainterPath, QPaintEvent, QPen, QPolygonF
+from PyQt6.QtGui import (
+    QColor,
+    QLinearGradient,
+    QPainter,
+    QPainterPath,
+    QPaintEvent,
+    QPen,
+    QPolygonF,
+)
 from PyQt6.QtWidgets import QGridLayout, QHBoxLayout, QLabel, QVBoxLayout, QWidget
 
 from app.gui import style
@@ -70,7 +78,9 @@ class AgePlot(QWidget):
                 painter.setPen(QColor(self._theme["faint"]))
                 painter.drawText(QPointF(area.left() + 2, y + 10), _milliseconds(top * share))
         painter.setPen(QColor(self._theme["faint"]))
-        painter.drawText(QPointF(area.left() + 2, area.bottom() + 12), f"{self._ages.seconds:g} s ago")
+        painter.drawText(
+            QPointF(area.left() + 2, area.bottom() + 12), f"{self._ages.seconds:g} s ago"
+        )
         right = QRectF(area.right() - 60, area.bottom() + 2, 60, 12)
         painter.drawText(right, Qt.AlignmentFlag.AlignRight, "now")
 

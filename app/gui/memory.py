@@ -56,7 +56,7 @@ class Memory:
         self._store.setValue("folder", str(folder))
 
     def settings(self, otherwise: Settings) -> Settings:
-        """The values of the last time; `otherwise` if there are none or they do not fit any more."""
+        """The values of the last time; `otherwise` if they do not fit any more."""
         text = self._store.value("settings")
         if not isinstance(text, str):
             return otherwise

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from datetime import datetime
 
-from PyQt6.QtCore import QEvent, QObject, QTimer, Qt
+from PyQt6.QtCore import QEvent, QObject, Qt, QTimer
 from PyQt6.QtWidgets import (
     QDialog,
     QFrame,
@@ -37,7 +36,9 @@ class Notices(QFrame):
         self.log: list[tuple[datetime, Told]] = []
         self._theme = style.DARK
         self._mark, self.text, self.closer = QLabel(), QLabel(), QToolButton()
-        self._hide_later = QTimer(self, singleShot=True, timeout=self.hide)  # type: ignore[call-overload]
+        self._hide_later = QTimer(self)
+        self._hide_later.setSingleShot(True)
+        self._hide_later.timeout.connect(self.hide)
         self.text.setWordWrap(True)
         self.text.setMaximumWidth(560)
         self.text.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)
@@ -64,9 +65,7 @@ class Notices(QFrame):
         if told.level == "info" and self._error_shown():
             return
         colour = self._theme[_COLOURS[told.level]]
-        self._mark.setPixmap(
-            style.pixmap(_ICONS[told.level], colour, 20, self.devicePixelRatioF())
-        )
+        self._mark.setPixmap(style.pixmap(_ICONS[told.level], colour, 20, self.devicePixelRatioF()))
         self.text.setText(told.text)
         self.setProperty("level", told.level)
         sheet = self.style()
@@ -91,7 +90,11 @@ class Notices(QFrame):
         parent = self.parentWidget()
         if parent:
             self.text.setMinimumWidth(
-                min(560, parent.width() - 160, self.text.fontMetrics().horizontalAdvance(self.text.text()) + 8)
+                min(
+                    560,
+                    parent.width() - 160,
+                    self.text.fontMetrics().horizontalAdvance(self.text.text()) + 8,
+                )
             )
             self.adjustSize()
             x = (parent.width() - self.width()) // 2
@@ -120,5 +123,3 @@ class LogDialog(QDialog):
         rows.setContentsMargins(16, 16, 16, 16)
         rows.addWidget(entries)
         self.resize(640, 380)
-
-

@@ -100,9 +100,9 @@ def _limbs(
     shade = QPen(_SHADE, width + 2, cap=Qt.PenCapStyle.RoundCap)
     for painted, lines in by_colour.values():
         painter.setPen(shade)
-        painter.drawLines(lines)
+        painter.drawLines(*lines)
         painter.setPen(QPen(painted, width, cap=Qt.PenCapStyle.RoundCap))
-        painter.drawLines(lines)
+        painter.drawLines(*lines)
 
 
 def _side(skeleton: Skeleton, a: int, b: int) -> QColor:
@@ -124,9 +124,9 @@ def _joints(
     width: float,
 ) -> None:
     """A disc per joint: the surer, the larger and whiter; hollow where it was not a peak."""
-    for joint in np.flatnonzero(seen):
+    for joint in np.flatnonzero(seen).tolist():
         sure = min(float(score[joint]), 1.0)
-        fill = _between(colour, QColor("white"), 0.75 * sure)
+        fill = _lighter(colour, 0.75 * sure)
         rim = _side(look.skeleton, joint, joint) if look.colours == "side" else colour
         painter.setPen(QPen(rim if state[joint] != JointState.DETECTED else _SHADE, 1.2))
         painter.setBrush(fill if state[joint] == JointState.DETECTED else _SHADE)
@@ -134,13 +134,10 @@ def _joints(
         painter.drawEllipse(QPointF(xy[joint, 0], xy[joint, 1]), radius, radius)
 
 
-def _between(a: QColor, b: QColor, share: float) -> QColor:
-    return QColor.fromRgbF(
-        *(
-            (1 - share) * x + share * y
-            for x, y in zip(a.getRgbF()[:3], b.getRgbF()[:3], strict=True)  # type: ignore[index]
-        )
-    )
+def _lighter(colour: QColor, share: float) -> QColor:
+    """`colour` with this share of white."""
+    parts = (colour.red(), colour.green(), colour.blue())
+    return QColor(*(round(part + share * (255 - part)) for part in parts))
 
 
 def _label(painter: QPainter, text: str, person: QRectF, colour: QColor) -> None:

@@ -50,9 +50,7 @@ class Section(QWidget):
     def set_open(self, opened: bool) -> None:
         """Show or fold away the rows."""
         self._head.setChecked(opened)
-        self._head.setArrowType(
-            Qt.ArrowType.DownArrow if opened else Qt.ArrowType.RightArrow
-        )
+        self._head.setArrowType(Qt.ArrowType.DownArrow if opened else Qt.ArrowType.RightArrow)
         self._head.setIconSize(QSize(8, 8))
         self._body.setVisible(opened)
 

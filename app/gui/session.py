@@ -6,7 +6,7 @@ answers with results, and with `Event`s for everything that is not a picture.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Generator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal, Protocol
@@ -119,7 +119,7 @@ class Session(Protocol):
         """The transport, if everything that is played is a file."""
         ...
 
-    def results(self) -> Iterator[Result]:
+    def results(self) -> Generator[Result, None, None]:
         """Load the engine, open the sources and yield what is found until the end or a stop."""
         ...
 

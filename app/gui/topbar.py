@@ -159,7 +159,7 @@ class TopBar(QFrame):
 
 
 def title(source: str) -> str:
-    """What a person calls a source: a camera's number, a file's name, an address without secrets."""
+    """What a person calls a source: a camera, a file, an address without secrets."""
     if source.isdecimal():
         return f"Camera {source}"
     if source.startswith("lavfi:"):

@@ -78,7 +78,7 @@ class Transport(QWidget):
         self.sought.emit(self._duration * step / _STEPS)
 
     def _clicked(self, action: int) -> None:
-        if action != QSlider.SliderAction.SliderMove.value:
+        if QSlider.SliderAction(action) is not QSlider.SliderAction.SliderMove:
             self._seek(self.position.sliderPosition())
 
     def _lay_out(self) -> None:

@@ -238,6 +238,7 @@ class Window(QMainWindow):
 
     def _show_source(self, state: SourceState) -> None:
         self.canvas.set_state(state)
+        self.transport.setVisible(self.runner.player is not None)
         if state.duration:
             self.transport.set_duration(state.duration)
         if state.status in ("reconnecting", "failed"):

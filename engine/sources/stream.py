@@ -15,6 +15,7 @@ from dataclasses import dataclass, field
 import av
 import av.container
 import av.error
+import numpy as np
 from av.codec.context import Flags
 from av.video.reformatter import VideoReformatter
 
@@ -108,7 +109,8 @@ class StreamSource:
                 return
             for decoded in _decode(packet):
                 arrived = time.perf_counter()
-                pixels = converter.reformat(decoded, format="rgb24", threads=1).to_ndarray()
+                rgb = converter.reformat(decoded, format="rgb24", threads=1)
+                pixels = np.asarray(rgb.to_ndarray(), np.uint8)
                 yield Frame(pixels, index, clock.seconds(decoded.time, arrived), arrived, self.name)
                 index += 1
 

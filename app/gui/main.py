@@ -1,0 +1,60 @@
+"""Opens the window and runs Qt until it is closed."""
+
+from __future__ import annotations
+
+import os
+import signal
+import sys
+from dataclasses import replace
+
+from PyQt6.QtCore import QTimer
+from PyQt6.QtWidgets import QApplication
+
+from app.gui.memory import Memory
+from app.gui.session import Offer, Plan, Start
+from app.gui.window import Window
+from engine.errors import PoseError
+
+_LAST_WAIT = 5.0  # s for the engine's thread when everything is over
+
+
+def show(plan: Plan, offer: Offer, start: Start, *, remembered: bool) -> int:
+    """Open the window, and wait until it is closed.
+
+    Args:
+        plan: what to run at once, and the settings to begin with.
+        offer: what the choosers show.
+        start: makes a session; called on the GUI thread, so it must return at once.
+        remembered: begin with the settings of the last time instead of the plan's.
+
+    Returns:
+        the exit code.
+
+    Raises:
+        PoseError: there is no display.
+    """
+    if not _has_display():
+        raise PoseError(
+            "there is no display to open a window on; use --headless, or set DISPLAY (over ssh: -X)"
+        )
+    app = QApplication.instance() or QApplication(sys.argv[:1])
+    app.setApplicationName("posestream")
+    memory = Memory()
+    if remembered:
+        plan = replace(plan, settings=memory.settings(plan.settings))
+    window = Window(plan, offer, start, memory)
+    window.show()
+    signal.signal(signal.SIGINT, lambda number, frame: window.close())
+    awake = QTimer()  # lets Python see Ctrl-C while Qt waits
+    awake.timeout.connect(lambda: None)
+    awake.start(500)
+    code = app.exec()
+    window.runner.bridge.wait(_LAST_WAIT)
+    return code
+
+
+def _has_display() -> bool:
+    """Qt itself would end the process with a core dump."""
+    if sys.platform != "linux" or os.environ.get("QT_QPA_PLATFORM"):
+        return True
+    return bool(os.environ.get("DISPLAY") or os.environ.get("WAYLAND_DISPLAY"))

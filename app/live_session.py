@@ -1,0 +1,299 @@
+"""One live run: sources, inbox, estimator and stages put together, with knobs and a stop.
+
+`results` runs on the engine thread, which loads and owns the network. Everything else may be called
+from any thread and returns at once: it replaces a reference that the engine reads once per batch.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Generator, Iterator, Sequence
+from contextlib import AbstractContextManager
+from typing import TYPE_CHECKING
+
+from app.gui.session import (
+    Event,
+    Picture,
+    Plan,
+    Player,
+    Ready,
+    RecordPlan,
+    SourceState,
+    Tell,
+)
+from engine.errors import SourceError
+from engine.inbox import Inbox
+from engine.pipeline import run
+from engine.settings import Settings
+from engine.skeleton import Skeleton
+from engine.smoothing import Smoother
+from engine.sources.camera import Wanted
+from engine.sources.live import open_live
+from engine.sources.paced import Paced
+from engine.sources.reconnect import Change
+from engine.sources.source import Source, SourceInfo
+from engine.tracking import Tracker
+from engine.types import Frame, Poses, Result
+
+if TYPE_CHECKING:
+    from app.recording import Recording
+    from engine.estimator import PoseEstimator
+
+OpenEstimator = Callable[[Settings], AbstractContextManager["PoseEstimator"]]
+
+
+class LiveSession:
+    """Implements `app.gui.session.Session`; without a window it is used just the same."""
+
+    def __init__(
+        self,
+        plan: Plan,
+        tell: Tell,
+        *,
+        wanted: Wanted | None = None,
+        open_estimator: OpenEstimator | None = None,
+    ) -> None:
+        """Prepare; nothing is loaded or opened yet.
+
+        Args:
+            plan: what to run.
+            tell: is given every event, on the thread where it happens.
+            wanted: what to ask cameras for.
+            open_estimator: for tests; the real one by default.
+        """
+        self._plan = plan
+        self._tell = tell
+        self._wanted = wanted
+        self._open_estimator = open_estimator
+        self._settings = plan.settings
+        self._stopped = threading.Event()
+        self._sources: list[Source] = []
+        self._inbox: Inbox | None = None
+        self._follow: dict[str, Follow] = {}
+        self._recorder: Recording | None = None
+
+    @property
+    def sources(self) -> Sequence[Source]:
+        """What is being read, once `results` has begun."""
+        return self._sources
+
+    @property
+    def player(self) -> Player | None:
+        """The transport, once all sources are known to be files that are played by the clock."""
+        players = [s.inner for s in self._sources if isinstance(s, Reported)]
+        files = [p for p in players if isinstance(p, Paced)]
+        return Players(files) if files and len(files) == len(self._sources) else None
+
+    def results(self) -> Generator[Result, None, None]:
+        """Load the engine, open the sources and yield a result per frame until the end or a stop.
+
+        Raises:
+            PoseError: a source, the weights or the device cannot be used.
+        """
+        self._sources = self._prepared()
+        with self._opened() as estimator:
+            on_cpu = estimator.device.name == "cpu"
+            if on_cpu:
+                estimator.depth = 1  # a second batch in flight would only make the first one older
+            estimator.batch = len(self._sources)
+            self._tell(_ready(estimator))
+            names = [source.name for source in self._sources]
+            self._inbox = inbox = Inbox(names, "all" if self._plan.fast else "newest")
+            if self._stopped.is_set():
+                return
+            try:
+                for result in run(
+                    self._sources, inbox, estimator, self._stages(estimator.skeleton)
+                ):
+                    self._apply(estimator)
+                    if self._recorder:
+                        self._recorder.add(result)
+                    yield result
+            finally:
+                self.stop()
+                self.record(None)
+
+    def picture(self, frame: Frame, size: tuple[int, int]) -> Picture:
+        """(h, w, 4) uint8 BGRX in the largest size that fits `size`, screen pixels."""
+        from app.picture import fit_picture
+
+        return fit_picture(frame.pixels, size)
+
+    def stop(self) -> None:
+        """End `results`: wake every thread that waits. Any thread; idempotent."""
+        self._stopped.set()
+        for source in self._sources:
+            source.close()
+        if self._inbox:
+            self._inbox.close()
+
+    def change(self, settings: Settings) -> None:
+        """Use these thresholds and filters from the next batch on."""
+        self._settings = settings
+
+    def record(self, plan: RecordPlan | None) -> None:
+        """Start a recording, or finish the one that runs."""
+        before, self._recorder = self._recorder, None
+        if before:
+            before.finish()
+        if plan and self._follow:
+            from app.recording import Recording
+
+            display = self._settings.display
+            self._recorder = Recording(plan, self.skeleton(), display, self._tell)
+
+    def skeleton(self) -> Skeleton:
+        """The keypoints of the people that come out; known with the first result."""
+        return next(iter(self._follow.values())).skeleton
+
+    def info(self, source: str) -> SourceInfo:
+        """What is known of a source by now."""
+        return next(s.info for s in self._sources if s.name == source)
+
+    def _opened(self) -> AbstractContextManager[PoseEstimator]:
+        if self._open_estimator:
+            return self._open_estimator(self._settings)
+        from engine.estimator import open_estimator
+
+        return open_estimator(self._settings)
+
+    def _prepared(self) -> list[Source]:
+        plan = self._plan
+        alone = len(plan.sources) == 1
+        return [
+            Reported(
+                open_live(text, self._told, fast=plan.fast, loop=plan.loop, wanted=self._wanted),
+                text,
+                self._told,
+                alone=alone,
+            )
+            for text in plan.sources
+        ]
+
+    def _stages(self, skeleton: Skeleton) -> Callable[[str], Sequence[Follow]]:
+        def make(source: str) -> Sequence[Follow]:
+            self._follow[source] = Follow(self._settings, skeleton)
+            return (self._follow[source],)
+
+        return make
+
+    def _apply(self, estimator: PoseEstimator) -> None:
+        settings = self._settings
+        estimator.grouping = settings.grouping
+        for stage in self._follow.values():
+            stage.use(settings)
+
+    def _told(self, change: Change) -> None:
+        self._tell(_as_state(change))
+
+
+class Follow:
+    """Stage: ids and smoothing, each of which may be switched while running."""
+
+    def __init__(self, settings: Settings, skeleton: Skeleton) -> None:
+        self.skeleton = skeleton
+        self._tracker = Tracker(settings.tracking, skeleton)
+        self._smoother = Smoother(settings.smoothing, skeleton)
+        self._settings = settings
+
+    def use(self, settings: Settings) -> None:
+        """Take other settings."""
+        if settings is not self._settings:
+            self._settings = settings
+            self._tracker.settings = settings.tracking
+            self._smoother.settings = settings.smoothing
+
+    def __call__(self, frame: Frame, poses: Poses) -> Poses:
+        """Give ids, then steady the joints of those who have one."""
+        if not self._settings.tracking.enabled:
+            return poses
+        poses = self._tracker(frame, poses)
+        return self._smoother(frame, poses) if self._settings.smoothing.enabled else poses
+
+
+class Reported:
+    """A source whose end and failure are told; beside others its failure ends only itself."""
+
+    def __init__(
+        self, inner: Source, name: str, tell: Callable[[Change], None], *, alone: bool
+    ) -> None:
+        self.inner = inner
+        self.name = name
+        self._tell, self._alone = tell, alone
+
+    @property
+    def info(self) -> SourceInfo:
+        """What is known by now."""
+        return self.inner.info
+
+    def frames(self) -> Iterator[Frame]:
+        """The frames of the source.
+
+        Raises:
+            SourceError: it failed and nothing else is left to watch.
+        """
+        try:
+            yield from self.inner.frames()
+        except SourceError as error:
+            if self._alone:
+                raise
+            self._tell(Change(self.name, "failed", str(error)))
+            return
+        self._tell(Change(self.name, "ended", f"{self.inner.name} has ended."))
+
+    def close(self) -> None:
+        """Stop it, from any thread."""
+        self.inner.close()
+
+
+class Players:
+    """The transport of several files at once."""
+
+    def __init__(self, files: Sequence[Paced]) -> None:
+        self._files = files
+
+    @property
+    def paused(self) -> bool:
+        """Whether the clock stands."""
+        return self._files[0].paused
+
+    def pause(self, paused: bool) -> None:
+        """Stop all clocks or let them go on."""
+        for file in self._files:
+            file.pause(paused)
+
+    def step(self, frames: int) -> None:
+        """One frame on or back, in each."""
+        for file in self._files:
+            file.step(frames)
+
+    def seek(self, time: float) -> None:
+        """All to this time, in seconds."""
+        for file in self._files:
+            file.seek(time)
+
+
+def _ready(estimator: PoseEstimator) -> Ready:
+    return Ready(
+        estimator.device.description,
+        estimator.device.precision,
+        estimator.checkpoint.name,
+        estimator.skeleton,
+        estimator.input_size,
+    )
+
+
+def _as_state(change: Change) -> Event:
+    info = change.info
+    mode = ""
+    if info:
+        rate = f", {info.rate:g} fps" if info.rate else ""
+        mode = f"{info.size[0]}x{info.size[1]}{rate}, {info.codec}"
+    return SourceState(
+        change.source,
+        change.status,
+        change.text,
+        duration=info.duration if info else None,
+        rate=info.rate if info else None,
+        mode=mode,
+    )
