@@ -68,10 +68,12 @@ def standard_folders(first: str | None = None) -> tuple[Path, ...]:
     """Where checkpoints are looked for, in order.
 
     Args:
-        first: the value of $POSE_WEIGHTS, folders separated as in $PATH. Only the command line
-            reads the environment, so it passes the value on.
+        first: folders separated as in $PATH; None: those of $POSE_WEIGHTS. The environment is
+            read here alone, so that every mode honours it.
     """
-    extra = (Path(folder).expanduser() for folder in (first or "").split(os.pathsep) if folder)
+    if first is None:
+        first = os.environ.get("POSE_WEIGHTS", "")
+    extra = (Path(folder).expanduser() for folder in first.split(os.pathsep) if folder)
     return (*extra, cache_folder(), assets.path("weights"))
 
 

@@ -313,8 +313,15 @@ def test_a_user_file_named_like_the_bundled_one_does_not_borrow_its_accuracy(sta
 def test_folders_are_searched_in_order_and_the_first_can_be_given(tmp_path):
     first, *rest = standard_folders(f"{tmp_path}/a")
     assert first == tmp_path / "a"
-    assert rest == list(standard_folders())
+    assert rest == list(standard_folders(""))
     assert rest[-1] == assets.path("weights")
+
+
+def test_the_environment_names_the_first_folder(tmp_path, monkeypatch):
+    monkeypatch.setenv("POSE_WEIGHTS", str(tmp_path))
+    assert standard_folders()[0] == tmp_path
+    monkeypatch.delenv("POSE_WEIGHTS")
+    assert standard_folders() == standard_folders("")
 
 
 def test_a_network_kept_in_a_folder_has_the_name_of_its_file(state, tmp_path):
