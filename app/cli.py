@@ -36,7 +36,7 @@ COMMANDS = {
 # What is not installed by default: module -> the extra that brings it.
 EXTRAS = {
     "PyQt6": "gui",
-    "pyqtgraph": "gui",
+    "websockets": "live",
     "pyarrow": "parquet",
     "anny": "synth",
     "moderngl": "synth",
