@@ -20,21 +20,39 @@ class Views:
     """Which views of a picture to draw."""
 
     scene: float = 1.0  # share of views that frame the whole scene; the others frame one person
-    scene_zoom: tuple[float, float] = (0.75, 1.5)  # 1: the scene's shorter side just fits
+    scene_zoom: tuple[float, float] = (0.75, 1.5)  # 1: the scene's shorter side is `short_side`
+    short_side: int | None = None  # pixels; None: of the view, so that the scene just fits
     person_zoom: tuple[float, float] = (0.6, 1.1)  # 1: the person's box just fits
     rotation: float = 30.0  # largest angle, degrees; four views in ten stay upright
     enlarge: float = 3.0  # at most so many view pixels for one picture pixel
 
 
 def scene_view(
-    rng: Generator, views: Views, picture: tuple[int, int], view: tuple[int, int]
+    rng: Generator,
+    views: Views,
+    picture: tuple[int, int],
+    view: tuple[int, int],
+    box: NDArray[np.float32],
 ) -> Affine:
-    """Frame a whole picture; both sizes are height, width."""
-    (h, w), (height, width) = picture, view
-    scale = min(height, width) / min(h, w) * _log_uniform(rng, views.scene_zoom)
-    free = np.abs(np.array([w, h]) * scale - (width, height)) / 2
-    shift = rng.uniform(-1, 1, 2) * free
-    return _affine(rng, views, np.array([w, h]) / 2, scale, shift, view)
+    """Frame a scene, or a window of it near a person where the view is smaller than the scene.
+
+    Args:
+        rng: the source of chance.
+        views: what to choose from.
+        picture: height and width.
+        view: height and width.
+        box: x, y, width, height of the person the window should show, picture pixels.
+    """
+    size, window = np.array(picture[::-1]), np.array(view[::-1])
+    scale = (views.short_side or window.min()) / size.min() * _log_uniform(rng, views.scene_zoom)
+    scale = min(float(scale), views.enlarge)
+    chance = rng.uniform(-1, 1, 2)
+    half = window / scale / 2
+    near = np.clip(box[:2] + box[2:] / 2 + 0.7 * chance * half, half, np.maximum(half, size - half))
+    larger = size * scale > window
+    centre = np.where(larger, near, size / 2)
+    shift = np.where(larger, 0, chance * (window - size * scale) / 2)
+    return _affine(rng, views, centre, scale, shift, view)
 
 
 def person_view(

@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
-import json
 import pickle
 from collections.abc import Mapping
-from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 import torch
-from safetensors.torch import save_file
 
 from engine.errors import WeightsError
+from engine.network import storage
 from engine.network.higher_hrnet import HigherHRNet
+from engine.skeleton import Skeleton
 
 
 def save_state(file: Path, state: Mapping[str, object]) -> None:
@@ -44,7 +43,7 @@ def export(
     network: HigherHRNet,
     *,
     name: str,
-    keypoints: tuple[str, ...],
+    skeleton: Skeleton,
     input_size: int,
     trained: str,
     half: bool = True,
@@ -55,24 +54,21 @@ def export(
         file: the safetensors file; it appears complete or not at all.
         network: in the state to deliver.
         name: of the network in the table of sizes.
-        keypoints: the K keypoint names, in channel order.
+        skeleton: the keypoints, in channel order.
         input_size: short side of the input it was finished for, pixels.
         trained: what it was trained on and for how long, for people.
         half: store float16; loading returns to float32.
     """
-    metadata = {
-        "format": "posestream-1",
-        "network": name,
-        "sizes": json.dumps(asdict(network.sizes)),
-        "keypoints": json.dumps(keypoints),
-        "input_size": str(input_size),
-        "trained": trained,
-    }
-    tensors = {
-        key: (value.half() if half and value.is_floating_point() else value).contiguous()
+    state = {
+        key: value.half() if half and value.is_floating_point() else value
         for key, value in network.state_dict().items()
     }
-    file.parent.mkdir(parents=True, exist_ok=True)
-    unfinished = file.with_suffix(".unfinished")
-    save_file(tensors, unfinished, metadata)
-    unfinished.replace(file)
+    storage.write(
+        file,
+        state,
+        network=name,
+        sizes=network.sizes,
+        skeleton=skeleton,
+        input_size=input_size,
+        trained=trained,
+    )

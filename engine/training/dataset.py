@@ -137,7 +137,8 @@ class Batches(Dataset[Batch]):
         pictures, people = self._sources[source], self._people[source]
         if rng.random() < views.scene:
             picture = pictures[rng.integers(len(pictures))]
-            affine = augment.scene_view(rng, views, self._pixels(picture).shape[:2], size)
+            box = picture.boxes[rng.integers(len(picture.boxes))]
+            affine = augment.scene_view(rng, views, self._pixels(picture).shape[:2], size, box)
         else:
             index, person = people[rng.integers(len(people))]
             picture = pictures[index]

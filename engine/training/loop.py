@@ -18,6 +18,7 @@ import torch
 from torch import Tensor, distributed, nn
 from torch.utils.data import DataLoader
 
+from engine.errors import DeviceError
 from engine.network.higher_hrnet import HigherHRNet
 from engine.training.checkpoint import load_state, save_state
 from engine.training.dataset import Batch, Batches
@@ -77,7 +78,7 @@ class Trainer:
         self.device = device
         self.step = 0
         self._optimiser = torch.optim.AdamW(
-            _decayed(self.network, recipe.weight_decay), lr=recipe.learning_rate
+            _decayed(self.network, recipe.weight_decay), lr=recipe.learning_rate, fused=True
         )
         self._half = device.type == "cuda"
         self._scaler = torch.amp.GradScaler(enabled=self._half)
@@ -203,6 +204,20 @@ class _Tally:
             rate=trainer.rate(trainer.step - 1),
             views_per_second=self._views * rank()[1] / (time.perf_counter() - self._since),
         )
+
+
+def choose_device(name: str) -> torch.device:
+    """The device to train on: auto, cpu, cuda or cuda:N; auto takes CUDA where there is one.
+
+    Raises:
+        DeviceError: it is not here.
+    """
+    there = torch.cuda.is_available()
+    if name == "auto":
+        return torch.device("cuda" if there else "cpu")
+    if name != "cpu" and not (there and name.split(":")[0] == "cuda"):
+        raise DeviceError(f"cannot train on {name!r} here; use auto or cpu")
+    return torch.device(name)
 
 
 def join_ranks(device: torch.device) -> torch.device:

@@ -57,7 +57,8 @@ def test_a_dot_is_found_where_its_keypoint_went(data, seed, flip):
     pixels = cv2.imread(str(picture.path))[..., ::-1].copy()
     size = (128, 160)
     if seed % 2:
-        affine = augment.scene_view(rng, Views(scene_zoom=(0.6, 0.9)), pixels.shape[:2], size)
+        views = Views(scene_zoom=(0.6, 0.9), short_side=(None, 200)[seed % 3 == 0])
+        affine = augment.scene_view(rng, views, pixels.shape[:2], size, picture.boxes[0])
     else:
         affine = augment.person_view(rng, Views(person_zoom=(0.5, 0.8)), picture.boxes[0], size)
     if flip:
@@ -72,6 +73,20 @@ def test_a_dot_is_found_where_its_keypoint_went(data, seed, flip):
             assert np.abs(centre - point).max() < 0.6
             found += 1
     assert found
+
+
+def test_a_window_of_a_scene_stays_in_it_and_shows_the_person():
+    rng = np.random.default_rng(0)
+    views = Views(scene_zoom=(1, 1), short_side=200, rotation=0)
+    box = np.array([10, 10, 20, 40], np.float32)
+    for _ in range(50):
+        affine = augment.scene_view(rng, views, (100, 150), (96, 96), box)
+        corners = augment.move(np.array([[0, 0], [150, 100]], np.float32), affine)
+        assert (corners[0] <= 1e-4).all()
+        assert (corners[1] >= 96 - 1e-4).all()
+        assert affine[0, 0] == pytest.approx(2)
+        middle = augment.move(np.array([20, 30], np.float32), affine)
+        assert ((middle >= 0) & (middle <= 96)).all()
 
 
 def test_views_of_a_seed_differ_from_each_other_and_repeat_themselves(data):

@@ -1,0 +1,70 @@
+"""The accuracy of a network in the middle of its training, by the program's own estimator."""
+
+from __future__ import annotations
+
+import copy
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from engine.coco import overall_ap, result_rows
+from engine.estimator import PoseEstimator
+from engine.ground_truth import GroundTruth, load_ground_truth
+from engine.network.higher_hrnet import HigherHRNet
+from engine.network.weights import Checkpoint
+from engine.settings import EngineSettings, GroupingSettings
+from engine.skeleton import Skeleton
+from engine.sources.coco_images import CocoImage, by_input_shape, find_images, read_annotated
+from engine.types import Frame
+from gpu_ops import open_device
+
+# As the paper measures: nobody is left out for being faint or like another.
+EVERYBODY = GroupingSettings(duplicate_oks=1, min_score=0, min_joints=0)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Exam:
+    """Images kept out of training, to measure on."""
+
+    truth: GroundTruth
+    images: Sequence[CocoImage]
+    input_size: int  # short side of the network input, pixels
+    device: str = "cpu"
+
+    def ap(self, network: HigherHRNet, skeleton: Skeleton, *, flip: bool = False) -> float:
+        """AP over all images; the network itself is left as it is."""
+        checkpoint = Checkpoint(
+            name="in training",
+            network=copy.deepcopy(network).cpu().eval(),
+            network_name="custom",
+            sizes=network.sizes,
+            skeleton=skeleton,
+            input_size=self.input_size,
+            path=Path(),
+            sha256=None,
+            published=None,
+        )
+        with open_device(self.device) as device:
+            engine = EngineSettings(flip=flip)
+            estimator = PoseEstimator(checkpoint, device, engine, EVERYBODY)
+            rows = []
+            for image in by_input_shape(self.images, estimator.fit):
+                frame = Frame(read_annotated(image), 0, 0.0, time.perf_counter(), "exam")
+                (poses,) = estimator.collect(estimator.submit([frame]))
+                fit = estimator.fit(frame.size)
+                rows += result_rows(image.entry.id, poses, fit, self.truth.category)
+        return overall_ap(self.truth, rows)
+
+
+def open_exam(annotations: Path, images: Path, input_size: int, device: str = "cpu") -> Exam:
+    """Read the annotations and find the images to measure on.
+
+    Raises:
+        DataError: they cannot be used, or an image is missing.
+    """
+    truth = load_ground_truth(annotations)
+    found, missing = find_images(truth.images, images)
+    if missing:
+        truth = truth.only([image.entry.id for image in found])
+    return Exam(truth, found, input_size, device)
