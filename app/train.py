@@ -6,6 +6,9 @@ import json
 from collections.abc import Callable
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
+from typing import Annotated
+
+import typer
 
 from engine.errors import OutputError, SettingsError
 from engine.network.higher_hrnet import HigherHRNet
@@ -52,6 +55,58 @@ class Job:
     workers: int = 0  # processes that prepare batches
     seed: int = 0
     save_every: int = 1000  # steps
+
+
+def command(
+    annotations: Annotated[
+        list[Path], typer.Option(help="A COCO keypoint file; repeat it to mix data sets.")
+    ],
+    images: Annotated[list[Path], typer.Option(help="The folder of its images, in that order.")],
+    out: Annotated[Path, typer.Option("--out", "-o", help="Folder for the results.")],
+    weights: Annotated[
+        str, typer.Option(help="To begin with: a name, a file, or 'random'.")
+    ] = "compact",
+    network: Annotated[str, typer.Option(help="For random weights: compact, w32 or w48.")] = (
+        "compact"
+    ),
+    steps: Annotated[int, typer.Option(help="Steps of the whole run.")] = 20_000,
+    batch: Annotated[int, typer.Option(help="Views per step.")] = 16,
+    input_size: Annotated[int, typer.Option(help="Short side in pixels, a multiple of 32.")] = 256,
+    learning_rate: Annotated[
+        float | None, typer.Option(help="Default: 1e-3 from random weights, else 2e-4.")
+    ] = None,
+    dev_annotations: Annotated[
+        Path | None, typer.Option(help="A COCO keypoint file to measure AP on while training.")
+    ] = None,
+    dev_images: Annotated[Path | None, typer.Option(help="The folder of its images.")] = None,
+    resume: Annotated[bool, typer.Option(help="Continue the run in the --out folder.")] = False,
+    device: Annotated[str, typer.Option(help="auto, cpu, cuda or cuda:1.")] = "auto",
+    workers: Annotated[int, typer.Option(help="Processes that prepare views.")] = 0,
+    seed: Annotated[int, typer.Option(help="Another seed gives another run.")] = 0,
+    save_every: Annotated[int, typer.Option(help="Steps between two checkpoints.")] = 1000,
+) -> None:
+    """Train on keypoints in COCO format; `torchrun` shares the work among processes or GPUs."""
+    file = run(
+        Job(
+            annotations=tuple(annotations),
+            images=tuple(images),
+            out=out,
+            weights=weights,
+            network=network,
+            steps=steps,
+            batch=batch,
+            input_size=input_size,
+            learning_rate=learning_rate,
+            exam_annotations=dev_annotations,
+            exam_images=dev_images,
+            resume=resume,
+            device=device,
+            workers=workers,
+            seed=seed,
+            save_every=save_every,
+        )
+    )
+    print(f"the weights are in {file}; use them with --weights {file}")
 
 
 def run(job: Job, say: Callable[[str], None] = print) -> Path:
