@@ -1,0 +1,42 @@
+"""Ctrl-C as a wish: the first asks to stop after the current frame, the second stops at once."""
+
+from __future__ import annotations
+
+import signal
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from types import FrameType
+
+
+class Stop:
+    """Whether the user wants to stop."""
+
+    def __init__(self) -> None:
+        self.asked = False
+
+
+@contextmanager
+def stop_on_signal(tell: Callable[[str], None] = lambda text: None) -> Iterator[Stop]:
+    """Catch SIGINT and SIGTERM while the block runs.
+
+    Files are finished by the normal road, so nothing is ever half a line or half a frame. Outside
+    the main thread, where Python delivers no signals, nothing is caught.
+    """
+    stop = Stop()
+
+    def on_signal(number: int, frame: FrameType | None) -> None:
+        if stop.asked:
+            raise KeyboardInterrupt
+        stop.asked = True
+        tell("stopping after this frame; press Ctrl-C again to stop at once")
+
+    if threading.current_thread() is not threading.main_thread():
+        yield stop
+        return
+    before = {one: signal.signal(one, on_signal) for one in (signal.SIGINT, signal.SIGTERM)}
+    try:
+        yield stop
+    finally:
+        for one, handler in before.items():
+            signal.signal(one, handler)
