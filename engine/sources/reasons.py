@@ -29,19 +29,16 @@ _NETWORK = {
 }
 
 
-def reason(address: str, error: Exception, seconds: float) -> str:
+def reason(address: str, error: Exception) -> str:
     """The rest of a sentence that begins with the source's name.
 
     Args:
         address: what was opened.
         error: what PyAV raised.
-        seconds: the time limit that was set.
     """
     for kind, text in _HTTP.items():
         if isinstance(error, kind):
             return text
-    if isinstance(error, av.error.ExitError | TimeoutError):
-        return f"it has sent nothing for {seconds:g} s"
     if isinstance(error, av.error.InvalidDataError):
         return "what it sends is not a video"
     if isinstance(error, av.error.ProtocolNotFoundError):

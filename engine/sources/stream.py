@@ -61,6 +61,7 @@ class StreamSource:
         self.name = name or shown(address.text)
         self.info = SourceInfo(kind="stream", size=(0, 0), live=True)
         self._closed = threading.Event()
+        self._heard = 0.0  # monotonic time of the last sign of life
 
     def frames(self) -> Iterator[Frame]:
         """Open, and yield every frame that can be decoded; call it once.
@@ -68,12 +69,16 @@ class StreamSource:
         Raises:
             SourceError: it cannot be opened, or nothing arrives any more.
         """
+        self._heard = time.monotonic()
         try:
             with self._open() as container:
                 yield from self._decoded(container)
         except (av.error.FFmpegError, OSError) as error:
             if not self._closed.is_set():
-                why = reason(self._address.text, error, READ_SECONDS)
+                # FFmpeg may call a timeout "invalid data", so the clock decides.
+                in_time = time.monotonic() - self._heard < READ_SECONDS
+                silent = f"it has sent nothing for {READ_SECONDS:g} s"
+                why = reason(self._address.text, error) if in_time else silent
                 raise SourceError(f"{self.name}: {why}") from error
 
     def close(self) -> None:
@@ -107,6 +112,7 @@ class StreamSource:
         for packet in container.demux(stream):
             if self._closed.is_set():
                 return
+            self._heard = time.monotonic()
             for decoded in _decode(packet):
                 arrived = time.perf_counter()
                 rgb = converter.reformat(decoded, format="rgb24", threads=1)
