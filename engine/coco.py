@@ -50,14 +50,14 @@ def result_rows(image_id: int, poses: Poses, fit: Fit, category: int = 1) -> lis
     corner = fit.to_image(np.zeros(2, np.float32))
     absent = (poses.state == JointState.ABSENT)[..., None]
     xy = np.where(absent, corner, poses.xy).astype(np.float32)
-    points = np.concatenate((xy, poses.joint_score[..., None]), axis=2).reshape(len(poses), -1)
+    points = np.concatenate((xy, poses.joint_score[..., None]), axis=2)
     low, high = xy.min(axis=1, initial=np.inf), xy.max(axis=1, initial=-np.inf)
     boxes = np.concatenate((low, high - low), axis=1)
     return [
         {
             "image_id": image_id,
             "category_id": category,
-            "keypoints": keypoints.tolist(),
+            "keypoints": keypoints.ravel().tolist(),
             "score": float(score),
             "bbox": box.tolist(),
         }
