@@ -63,7 +63,7 @@ def test_ids_leave_out_the_untracked():
 def test_a_black_frame_takes_no_memory():
     frame = unseen_frame((8000, 6000), 0, 0.0)
     assert frame.size == (8000, 6000)
-    assert frame.pixels.strides == (0, 0, 0)
+    assert frame.pixels.strides[:2] == (0, 0)
 
 
 def test_people_are_put_in_the_order_of_frames_and_ids():
