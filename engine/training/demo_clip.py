@@ -37,7 +37,7 @@ from engine.training.motions import (
 )
 from engine.training.places import LIVING_ROOM, PARK, YARD, Place, View, shaded
 from engine.training.renderings import boxes_seen, keypoints_seen
-from engine.training.wardrobe import SKINS, Look, random_look
+from engine.training.wardrobe import HAIRS, SKINS, Look, random_look
 
 WIDTH, HEIGHT, FPS = 640, 360, 25
 FOCAL = 620.0
@@ -97,7 +97,7 @@ def shots() -> tuple[Shot, ...]:
         actors=(
             Actor((0.9, 0.62, 0.6, 0.5, 0.6, 0.5), _look(3, 1, sleeve=0.35, leg=0.96),
                   lambda t: walk(t, period=1.06), 90.0, (-2.05, 4.6)),
-            Actor((0.1, 0.66, 0.5, 0.45, 0.5, 0.6), _look(8, 6, sleeve=0.95, leg=0.96),
+            Actor((0.1, 0.66, 0.5, 0.45, 0.5, 0.6), _look(8, 6, hair=HAIRS[0], leg=0.96),
                   lambda t: walk(t, period=1.12, start=0.3), -86.0, (1.95, 5.6)),
             Actor((0.6, 0.72, 0.4, 0.75, 0.4, 0.5), _look(11, 3, leg=0.5),
                   lambda t: wave(t), 8.0, (0.15, 6.6)),
@@ -125,7 +125,7 @@ def shots() -> tuple[Shot, ...]:
         actors=(
             Actor((0.85, 0.6, 0.9, 0.5, 0.7, 0.5), _look(31, 2, leg=0.5),
                   lambda t: cheer(t), -10.0, (-1.75, 5.9)),
-            Actor((0.1, 0.68, 0.4, 0.6, 0.45, 0.5), _look(35, 5, leg=0.96),
+            Actor((0.1, 0.36, 0.5, 0.5, 0.5, 0.5), _look(35, 5, leg=0.96),
                   lambda t: talk(t), 35.0, (0.55, 6.2)),
             Actor((0.9, 0.95, 0.4, 0.55, 0.5, 0.5), _look(37, 1, leg=0.96),
                   lambda t: bend_down(t, begin=0.1), -40.0, (1.8, 5.6)),
@@ -188,7 +188,7 @@ def make(out: Path, stills: Path | None = None) -> None:
     with av.open(str(out / "people.mp4"), "w") as container:
         stream = container.add_stream("libx264", rate=FPS)
         stream.width, stream.height, stream.pix_fmt = WIDTH, HEIGHT, "yuv420p"
-        stream.options = {"crf": "23", "preset": "slow"}
+        stream.options = {"crf": "21", "preset": "slow"}
         stream.codec_context.time_base = Fraction(1, FPS)
         for index, (pixels, people) in enumerate(film(model, painter)):
             picture = av.VideoFrame.from_ndarray(pixels, format="rgb24")

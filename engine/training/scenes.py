@@ -139,7 +139,7 @@ def draw_scenes(out: Path, photographs: Photographs, count: int, until: float) -
     while len(content["images"]) < count and time.time() < until:
         number = len(content["images"]) + 1
         rng = np.random.default_rng(number)
-        if number % SAVE_EVERY == 1:
+        if number % SAVE_EVERY == 1 or not poses.groups:
             poses.refresh()
         rendering = _scene(rng, poses, model, painter, photographs)
         _write(images / f"render_{number:06d}.jpg", rendering, rng)
