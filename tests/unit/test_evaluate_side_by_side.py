@@ -1,0 +1,213 @@
+"""`eval --compare` and `eval --parity`, and the options of `eval`."""
+
+import json
+from dataclasses import replace
+
+import pytest
+import torch
+from rich.console import Console
+from typer.testing import CliRunner
+
+import app.evaluate
+from app.evaluate import paper_settings
+from app.evaluation.compare import compare_results
+from app.evaluation.parity import check_parity
+from app.evaluation.run import Job, evaluate
+from engine.errors import DataError, SettingsError
+from tests import eval_scenes as scenes
+
+
+@pytest.fixture
+def content():
+    return scenes.two_people_each(5)
+
+
+@pytest.fixture
+def job(tmp_path, content):
+    file = scenes.save(tmp_path / "data", content)
+    return Job(
+        annotations=file,
+        images=file.parent,
+        settings=paper_settings(),
+        out=tmp_path / "a",
+        open=scenes.opener(scenes.Knowing(content)),
+    )
+
+
+@pytest.fixture
+def console():
+    return Console(width=200, record=True)
+
+
+@pytest.fixture
+def two_results(job, content):
+    """A is 7 pixels beside the truth, B is on it."""
+    beside = scenes.opener(scenes.Knowing(content, shift=7.0))
+    evaluate(replace(job, open=beside))
+    evaluate(replace(job, out=job.out.with_name("b")))
+    return job.out / "results.json", job.out.with_name("b") / "results.json"
+
+
+def test_two_results_are_compared_on_the_images_their_reports_name(two_results, console):
+    found = compare_results(*two_results, None, console)
+    assert found.ap[1] == pytest.approx(1.0)
+    assert found.difference == pytest.approx(1.0 - found.ap[0])
+    assert (len(found.wins), found.losses) == (5, ())
+    assert "B is better" in console.export_text()
+
+
+def test_a_comparison_is_written_where_asked(two_results, console, tmp_path):
+    compare_results(*two_results, None, console, tmp_path / "c")
+    assert json.loads((tmp_path / "c/compare.json").read_text())["images"] == 5
+
+
+def test_only_images_that_both_saw_are_compared(two_results, job, console):
+    fewer = replace(job, out=job.out.with_name("few"), limit=3)
+    evaluate(fewer)
+    found = compare_results(two_results[0], fewer.out / "results.json", None, console)
+    assert found.images == 3
+
+
+def test_a_difference_within_chance_is_not_called_better(job, content, console):
+    evaluate(job)
+    found = compare_results(job.out / "results.json", job.out / "results.json", None, console)
+    assert found.interval == (0.0, 0.0)
+    assert "may be luck" in console.export_text()
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("{}", "its top level is no list"),
+        ("not json", "not a JSON file"),
+        ("[{}]", "entry 0 is no COCO keypoint result"),
+        (json.dumps([{"image_id": 1, "score": 1, "keypoints": [0] * 50}]), "51 numbers"),
+        (
+            json.dumps([{"image_id": 1, "category_id": 3, "score": 1, "keypoints": [0] * 51}]),
+            "has category 3, the annotations' people have 1",
+        ),
+    ],
+)
+def test_what_is_no_results_file_is_refused(job, console, tmp_path, text, message):
+    file = tmp_path / "results.json"
+    file.write_text(text)
+    with pytest.raises(DataError, match=message):
+        compare_results(file, file, job.annotations, console)
+
+
+def test_without_a_report_the_annotations_must_be_given(job, console, tmp_path):
+    file = tmp_path / "alone.json"
+    file.write_text("[]")
+    with pytest.raises(DataError, match="give the --annotations file"):
+        compare_results(file, file, None, console)
+
+
+def both(*estimators):
+    return scenes.opener(*estimators)
+
+
+def check(job, console, *estimators):
+    chosen = paper_settings()
+    return check_parity(
+        replace(job, open=both(*estimators)), (chosen, chosen), ("left", "right"), console
+    )
+
+
+def test_equal_configurations_are_at_parity(job, content, console):
+    parity = check(job, console, scenes.Knowing(content), scenes.Knowing(content, batch=3))
+    assert parity.holds
+    assert parity.people == (10, 10)
+    assert (parity.matched, parity.equal, parity.counting) == (10, 10, 10)
+    assert parity.heat == 0.0
+    assert set(parity.shift.values()) == {0.0}
+    assert parity.ap == pytest.approx((1.0, 1.0))
+    assert "parity holds" in console.export_text()
+
+
+def test_a_shift_is_measured_in_pixels_and_breaks_parity(job, content, console):
+    parity = check(job, console, scenes.Knowing(content), scenes.Knowing(content, shift=4.0))
+    assert not parity.holds
+    assert parity.shift == pytest.approx(dict.fromkeys(("p50", "p90", "p99", "p100"), 4.0))
+    assert parity.matched == 10
+    assert parity.ap[1] < parity.ap[0]
+    assert json.loads((job.out / "parity.json").read_text())["matched"] == 10
+
+
+def test_lost_people_break_parity(job, content, console):
+    fewer = {**content, "annotations": content["annotations"][1:]}
+    parity = check(job, console, scenes.Knowing(content), scenes.Knowing(fewer))
+    assert parity.people == (10, 9)
+    assert parity.equal == 9
+    assert not parity.holds
+
+
+def test_maps_of_different_sizes_are_not_compared(job, content, console, monkeypatch):
+    parity = None
+    other = scenes.Knowing(content)
+    submit = other.submit
+
+    def larger(frames):
+        ticket = submit(frames)
+        ticket.parts[0].maps.heat = torch.zeros(len(frames), 17, 8, 8)
+        return ticket
+
+    monkeypatch.setattr(other, "submit", larger)
+    parity = check(job, console, scenes.Knowing(content), other)
+    assert parity.heat is None
+
+
+@pytest.fixture
+def command():
+    import typer
+
+    typed = typer.Typer()
+    typed.command()(app.evaluate.command)
+    return lambda *words: CliRunner().invoke(typed, [str(word) for word in words])
+
+
+def test_eval_without_data_says_what_it_needs(command):
+    outcome = command("--weights", "compact")
+    assert isinstance(outcome.exception, SettingsError)
+    assert "--annotations FILE and --images DIR" in str(outcome.exception)
+
+
+def test_data_means_cocos_own_layout(command, tmp_path):
+    outcome = command("--data", tmp_path)
+    assert "annotations/person_keypoints_val2017.json" in str(outcome.exception)
+
+
+@pytest.fixture
+def asked(monkeypatch, job):
+    """The Job that the command makes of its options."""
+    jobs = []
+
+    def note(asked, progress):
+        jobs.append(asked)
+        return evaluate(replace(job, out=job.out.with_name("asked")))
+
+    monkeypatch.setattr("app.evaluation.run.evaluate", note)
+    return jobs
+
+
+def test_options_become_settings(command, asked, tmp_path):
+    outcome = command(
+        *("--annotations", "a.json", "--images", "pics", "--no-flip", "--scales", "2,1,0.5"),
+        *("--input-size", 640, "--batch", 4, "--weights", "w32-512", "--network", "w32"),
+        *("--set", "grouping.refine=false", "--out", tmp_path, "--limit", 3, "--resume"),
+    )
+    assert outcome.exit_code == 0, outcome.exception
+    (job,) = asked
+    engine = job.settings.engine
+    assert (engine.flip, engine.scales, engine.batch) == (False, (2.0, 1.0, 0.5), 4)
+    assert (engine.input_size, engine.weights, engine.network) == (640, "w32-512", "w32")
+    assert job.settings.grouping.refine is False
+    assert job.settings.grouping.duplicate_oks == 1.0
+    assert (job.limit, job.resume, job.skip_missing) == (3, True, False)
+    assert "HigherHRNet-w32" in outcome.output
+    assert "around the network" in outcome.output
+
+
+def test_impossible_scales_are_refused(command):
+    outcome = command("--annotations", "a", "--images", "b", "--scales", "2,0.5")
+    assert isinstance(outcome.exception, SettingsError)
+    assert "scales must include 1" in str(outcome.exception)
