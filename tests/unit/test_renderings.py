@@ -28,7 +28,7 @@ from engine.training.drawing import Camera, Light, Painter, Person
 from engine.training.fitting import BODY_TO_CAMERA, Placed, fit
 from engine.training.motions import LEFT_ANKLE, RIGHT_ANKLE, steps, walk
 from engine.training.renderings import keypoints_seen
-from engine.training.scenes import ANNOTATIONS, Poses, draw_scenes
+from engine.training.scenes import ANNOTATIONS, Poses, as_annotated, draw_scenes
 from engine.training.wardrobe import random_look
 
 CAMERA = Camera(320, 240, 300.0, (150.0, 130.0))
@@ -133,6 +133,15 @@ def test_a_face_seen_from_behind_is_hidden_and_the_shoulders_are_not(model, pain
     seen = keypoints_seen(painter.draw(people(meshes), CAMERA, LIGHT), CAMERA, points[0], 0)
     assert (seen[:3, 2] == 1).all()
     assert (seen[5:7, 2] == 2).all()
+
+
+def test_hidden_faces_are_not_labelled_but_hidden_limbs_are():
+    exact = np.float32([[10, 20, 1]] * 17)
+    exact[0, 2] = 2
+    labels = as_annotated(exact)
+    assert (labels[0] == (10, 20, 2)).all()
+    assert (labels[1:5] == 0).all()
+    np.testing.assert_array_equal(labels[5:], exact[5:])
 
 
 def test_joints_outside_the_picture_are_zero(model, painter):
