@@ -1,0 +1,161 @@
+"""The `data` commands: bring data sets into the layout that `eval` and `train` read."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.console import Console
+from rich.progress import (
+    BarColumn,
+    DownloadColumn,
+    MofNCompleteColumn,
+    Progress,
+    TextColumn,
+    TimeRemainingColumn,
+    TransferSpeedColumn,
+)
+
+from engine.download import Progress as Bytes
+from engine.download import download
+from engine.errors import DataError
+from engine.unpack import Progress as Files
+from engine.unpack import unpack
+
+app = typer.Typer(help="Fetch data sets.", no_args_is_help=True)
+
+
+@dataclass(frozen=True, slots=True)
+class Archive:
+    """One zip file of a data set, and what is needed of it."""
+
+    path: str  # below the data set's address
+    size: int  # bytes
+    sha256: str
+    wanted: str  # a file, or the folder that ends in /
+    files: int  # how many files that is
+
+    def is_wanted(self, name: str) -> bool:
+        """Whether a name in the archive is needed."""
+        return name == self.wanted or (self.wanted.endswith("/") and name.startswith(self.wanted))
+
+    def is_unpacked(self, folder: Path) -> bool:
+        """Whether everything is there."""
+        target = folder / self.wanted
+        if not self.wanted.endswith("/"):
+            return target.is_file()
+        return target.is_dir() and sum(_is_whole(file) for file in target.iterdir()) >= self.files
+
+
+@dataclass(frozen=True, slots=True)
+class DataSet:
+    """Archives that make up a data set."""
+
+    url: str
+    archives: tuple[Archive, ...]
+    next_step: str  # what to run when it is there
+
+
+# COCO publishes no digests; these are of the files it serves, as many projects have pinned them.
+DATA_SETS = {
+    "coco-val2017": DataSet(
+        url="http://images.cocodataset.org",
+        archives=(
+            Archive(
+                path="annotations/annotations_trainval2017.zip",
+                size=252_907_541,
+                sha256="113a836d90195ee1f884e704da6304dfaaecff1f023f49b6ca93c4aaae470268",
+                wanted="annotations/person_keypoints_val2017.json",
+                files=1,
+            ),
+            Archive(
+                path="zips/val2017.zip",
+                size=815_585_330,
+                sha256="4f7e2ccb2866ec5041993c9cf2a952bbed69647b115d0f74da7ce8f4bef82f05",
+                wanted="val2017/",
+                files=5000,
+            ),
+        ),
+        next_step="eval --data {folder} --weights w32-512",
+    )
+}
+
+
+@app.callback()
+def _commands() -> None:
+    """Keep `fetch` a sub-command while it is the only one."""
+
+
+@app.command("fetch")
+def fetch_command(
+    name: Annotated[str, typer.Argument(help=f"One of: {', '.join(DATA_SETS)}.")],
+    to: Annotated[Path, typer.Option(help="Folder for it; created.")] = Path("data/coco"),
+    mirror: Annotated[
+        str | None, typer.Option(help="Address of a copy with the same layout.")
+    ] = None,
+    keep_archives: Annotated[
+        bool, typer.Option("--keep-archives", help="Do not delete the archives afterwards.")
+    ] = False,
+) -> None:
+    """Fetch a data set, check it and unpack it. Run it again after a break: it goes on."""
+    if name not in DATA_SETS:
+        raise DataError(f"there is no data set {name!r}; known: {', '.join(DATA_SETS)}")
+    wanted = DATA_SETS[name]
+    fetch(wanted, to, mirror or wanted.url, keep_archives=keep_archives)
+    console = Console()
+    console.print(f"{name} is in {to}. Next: {wanted.next_step.format(folder=to)}", soft_wrap=True)
+
+
+def fetch(wanted: DataSet, folder: Path, url: str, *, keep_archives: bool = False) -> None:
+    """Bring every archive's files into a folder; what is there already is left alone.
+
+    Raises:
+        DownloadError: an archive cannot be fetched or is not the one expected.
+        DataError: an archive has not the files it should have.
+        OutputError: the disk does not take it.
+    """
+    for archive in wanted.archives:
+        if archive.is_unpacked(folder):
+            continue
+        file = folder / Path(archive.path).name
+        with _byte_bar(file.name) as progress:
+            download(
+                f"{url.rstrip('/')}/{archive.path}",
+                file,
+                sha256=archive.sha256,
+                size=archive.size,
+                progress=progress,
+            )
+        with _file_bar(archive.wanted) as done:
+            count = unpack(file, folder, archive.is_wanted, done)
+        if count != archive.files:
+            raise DataError(
+                f"{file} has {count} files named {archive.wanted}, expected {archive.files}"
+            )
+        if not keep_archives:
+            file.unlink()
+
+
+def _is_whole(file: Path) -> bool:
+    return file.suffix != ".part"
+
+
+@contextmanager
+def _byte_bar(name: str) -> Iterator[Bytes]:
+    columns = (TextColumn("{task.description}"), BarColumn(), DownloadColumn())
+    rate = (TransferSpeedColumn(), TimeRemainingColumn())
+    with Progress(*columns, *rate, console=Console(stderr=True), transient=True) as bar:
+        task = bar.add_task(name, total=None)
+        yield lambda here, total: bar.update(task, completed=here, total=total)
+
+
+@contextmanager
+def _file_bar(name: str) -> Iterator[Files]:
+    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn())
+    with Progress(*columns, console=Console(stderr=True), transient=True) as bar:
+        task = bar.add_task(f"unpacking {name}", total=None)
+        yield lambda done, total: bar.update(task, completed=done, total=total)
