@@ -93,7 +93,7 @@ def _commands() -> None:
 @app.command("fetch")
 def fetch_command(
     name: Annotated[str, typer.Argument(help=f"One of: {', '.join(DATA_SETS)}.")],
-    to: Annotated[Path, typer.Option(help="Folder for it; created.")] = Path("data/coco"),
+    out: Annotated[Path, typer.Option(help="Folder for it; created.")] = Path("data/coco"),
     mirror: Annotated[
         str | None, typer.Option(help="Address of a copy with the same layout.")
     ] = None,
@@ -105,9 +105,9 @@ def fetch_command(
     if name not in DATA_SETS:
         raise DataError(f"there is no data set {name!r}; known: {', '.join(DATA_SETS)}")
     wanted = DATA_SETS[name]
-    fetch(wanted, to, mirror or wanted.url, keep_archives=keep_archives)
+    fetch(wanted, out, mirror or wanted.url, keep_archives=keep_archives)
     console = Console()
-    console.print(f"{name} is in {to}. Next: {wanted.next_step.format(folder=to)}", soft_wrap=True)
+    console.print(f"{name} is in {out}. Next: {wanted.next_step.format(folder=out)}", soft_wrap=True)
 
 
 def fetch(wanted: DataSet, folder: Path, url: str, *, keep_archives: bool = False) -> None:

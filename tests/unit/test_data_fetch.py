@@ -158,7 +158,7 @@ def test_the_command_fetches_from_a_mirror_and_says_what_to_do_next(tmp_path, mo
     monkeypatch.setitem(DATA_SETS, "coco-val2017", data_set(ARCHIVE))
     with faulty_server(CONTENT) as server:
         mirror = server.url.removesuffix("/file.bin")
-        words = ["fetch", "coco-val2017", "--to", str(tmp_path / "d"), "--mirror", mirror]
+        words = ["fetch", "coco-val2017", "--out", str(tmp_path / "d"), "--mirror", mirror]
         outcome = CliRunner().invoke(app.data.app, words)
     assert outcome.exit_code == 0, outcome.exception
     assert f"eval --data {tmp_path / 'd'}" in outcome.output.replace("\n", "")
