@@ -84,6 +84,21 @@ class SmoothingSettings(Section):
     max_gap: Annotated[float, Field(ge=0, le=10)] = 0.5  # s unseen after which a joint starts anew
 
 
+class OfflineSettings(Section):
+    """What `process` does once a video has been seen to its end."""
+
+    relink: bool = False  # join the pieces of tracks that were lost
+    relink_gap: Annotated[float, Field(gt=0, le=60)] = 3.0  # s between two such pieces at most
+    fill_gaps: Annotated[float, Field(ge=0, le=60)] = 0.0  # s a gap to be filled may last; 0: none
+    zero_phase: bool = False  # smooth forwards and backwards instead of on the way
+    cutoff: Positive = 6.0  # Hz, of that smoothing
+
+    @property
+    def needed(self) -> bool:
+        """Whether there is anything to do."""
+        return self.relink or self.zero_phase or self.fill_gaps > 0
+
+
 class DisplaySettings(Section):
     """What is drawn on pictures."""
 
@@ -108,6 +123,7 @@ class Settings(Section):
     grouping: GroupingSettings = GroupingSettings()
     tracking: TrackingSettings = TrackingSettings()
     smoothing: SmoothingSettings = SmoothingSettings()
+    offline: OfflineSettings = OfflineSettings()
     display: DisplaySettings = DisplaySettings()
     output: OutputSettings = OutputSettings()
 

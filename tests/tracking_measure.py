@@ -14,10 +14,12 @@ import motmetrics
 import numpy as np
 import pandas as pd
 
-from engine.settings import TrackingSettings
+from engine.recording import collect
+from engine.relink import relink
+from engine.settings import OfflineSettings, TrackingSettings
 from engine.skeleton import COCO
 from engine.tracking import Tracker
-from engine.types import UNTRACKED, Frame, Poses
+from engine.types import UNTRACKED, Frame, Poses, Result
 from tests.tracking_baselines import BoxTracker, OksTracker
 from tests.tracking_scenes import Scene, observe, scenes
 
@@ -26,6 +28,7 @@ TRACKERS: dict[str, Callable[[], Stage]] = {
     "boxes": BoxTracker,
     "poses": OksTracker,
     "ours": lambda: Tracker(TrackingSettings(), COCO),
+    "relinked": lambda: Tracker(TrackingSettings(), COCO),
 }
 MEASURES = ["idf1", "mota", "num_switches", "num_fragmentations", "num_false_positives"]
 
@@ -35,12 +38,19 @@ def measure(chosen: list[Scene], names: tuple[str, ...] = tuple(TRACKERS)) -> pd
     judged: dict[str, list[motmetrics.MOTAccumulator]] = {name: [] for name in names}
     for scene in chosen:
         trackers = {name: TRACKERS[name]() for name in names}
-        for name in names:
-            judged[name].append(motmetrics.MOTAccumulator(auto_id=True))
+        found: dict[str, list[Result]] = {name: [] for name in names}
+        truth, present = [], []
         for seen in observe(scene):
             for name in names:
-                ids = trackers[name](seen.frame, seen.poses).ids
-                _judge(judged[name][-1], ids, seen.truth, seen.present)
+                poses = trackers[name](seen.frame, seen.poses)
+                found[name].append(Result(seen.frame, poses))
+            truth.append(seen.truth)
+            present.append(seen.present)
+        for name in names:
+            judged[name].append(motmetrics.MOTAccumulator(auto_id=True))
+            ids = _ids(found[name], name == "relinked")
+            for row in zip(ids, truth, present, strict=True):
+                _judge(judged[name][-1], *row)
     host = motmetrics.metrics.create()
     tables = []
     for name in names:
@@ -50,6 +60,13 @@ def measure(chosen: list[Scene], names: tuple[str, ...] = tuple(TRACKERS)) -> pd
         )
         tables.append(pd.concat([table], keys=[name]))
     return pd.concat(tables)
+
+
+def _ids(found: list[Result], again: bool) -> list[np.ndarray]:
+    """The ids of every frame, after a second pass if asked."""
+    recording = collect(found)
+    people = relink(recording, OfflineSettings().relink_gap).people if again else recording.people
+    return np.split(people.ids, np.cumsum([len(r.poses) for r in found])[:-1])
 
 
 def _judge(

@@ -180,7 +180,8 @@ def _table(
         codes = pa.array(poses.state[:, k].astype(np.int8), pa.int8(), mask=hidden)
         columns.append(pa.DictionaryArray.from_arrays(codes, pa.array(names)))
         for axis in (0, 1):
-            columns.append(pa.array(poses.raw_xy[:, k, axis], pa.float32(), mask=hidden))
+            raw = poses.raw_xy[:, k, axis]
+            columns.append(pa.array(raw, pa.float32(), mask=hidden | np.isnan(raw)))
     return pa.Table.from_arrays(columns, schema=_schema(keypoints))
 
 
