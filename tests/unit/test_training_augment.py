@@ -115,6 +115,16 @@ def test_in_a_mirror_left_and_right_change_dots_and_the_tail_keeps_its_own(data)
     assert all(found == [1, 0, 2] for found in dots[True])
 
 
+def test_each_process_of_a_run_prepares_its_own_part_of_the_same_batch(data):
+    phases = [Phase(10, 4, ((64, 64), (96, 64)))]
+    parts = [Batches([data], phases, rank=rank, ranks=2) for rank in (0, 1)]
+    for step in range(4):
+        one, other = (part[step].pixels for part in parts)
+        assert len(one) == len(other) == 2
+        assert one.shape == other.shape
+        assert not one.equal(other)
+
+
 def test_phases_follow_one_another_and_the_last_goes_on(data):
     phases = [Phase(2, 1, ((64, 64),)), Phase(3, 2, ((96, 64),))]
     batches = Batches([data], phases)
