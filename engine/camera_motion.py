@@ -20,6 +20,8 @@ _SIDE = 96  # cells of the longer side of the small picture, about
 _STILL = 0.5  # cells: smaller shifts are within the error of the method
 _BETTER = 0.7  # a shift must bring the difference between the pictures down to this part
 _ENOUGH = 0.15  # of the cells must be free of people to judge by
+_CHANGED = 0.1  # of those must have changed at all: a moving camera moves more than one thing
+_GREY = 6  # levels that a cell's brightness must differ by to have changed
 
 
 class CameraMotion:
@@ -112,14 +114,15 @@ def _agrees(
     dx, dy = np.round(shift).astype(int)
     if dx == dy == 0:  # half a cell: look at the side it leans to
         dx, dy = (np.abs(shift) >= _STILL) * np.sign(shift).astype(int)
-    differences = []
+    differences: list[NDArray[np.int16]] = []
     for x, y in ((dx, dy), (0, 0)):
         old, new = _overlap(before, -x, -y), _overlap(after, x, y)
         free = _overlap(before_free, -x, -y) & _overlap(after_free, x, y)
         if free.sum() < _ENOUGH * free.size:
             return False
-        differences.append(float(np.abs(new[free].astype(np.int16) - old[free]).mean()))
-    return differences[0] < _BETTER * differences[1]
+        differences.append(np.abs(new[free].astype(np.int16) - old[free]))
+    shifted, still = differences
+    return bool((still > _GREY).mean() >= _CHANGED and shifted.mean() < _BETTER * still.mean())
 
 
 def _overlap(picture: NDArray[_T], x: int, y: int) -> NDArray[_T]:
