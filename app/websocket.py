@@ -29,7 +29,7 @@ _OWN_PAGES: Sequence[Origin | re.Pattern[str] | None] = (
     None,  # not a browser
     re.compile(r"https?://(localhost|127\.0\.0\.1|\[::1\])(:\d+)?"),
 )
-_FULL, _SLOW = 1013, 1008  # close codes: try again later, policy violation
+_FULL = 1013  # close code: try again later
 
 log = logging.getLogger(__name__)
 
@@ -111,14 +111,11 @@ class WebSocketServer:
         for header in self._headers:
             waiting.put_nowait(header)
         self._clients[client] = waiting
-        ignoring = asyncio.create_task(_ignore(client))
+        sending = asyncio.create_task(_send(client, waiting))
         try:
-            while True:
-                await client.send(await waiting.get())
-        except ConnectionClosed:
-            pass
+            await _ignore(client)  # ends when the connection does
         finally:
-            ignoring.cancel()
+            sending.cancel()
             self._clients.pop(client, None)
 
     def _spread(self, line: str) -> None:
@@ -135,6 +132,15 @@ class WebSocketServer:
     def _end(self) -> None:
         if self._stop:
             self._stop.set()
+
+
+async def _send(client: ServerConnection, waiting: asyncio.Queue[str]) -> None:
+    """Send line after line until the client has gone."""
+    try:
+        while True:
+            await client.send(await waiting.get())
+    except ConnectionClosed:
+        pass
 
 
 async def _ignore(client: ServerConnection) -> None:

@@ -81,6 +81,11 @@ class Ages:
         return (len(recent) - 1) / max(recent[0][0] - recent[-1][0], 1e-6)
 
     @property
+    def count(self) -> int:
+        """Frames painted so far."""
+        return sum(self._frames.values())
+
+    @property
     def dropped(self) -> int:
         """Frames replaced by newer ones so far."""
         return sum(self._dropped.values())

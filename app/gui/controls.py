@@ -27,11 +27,13 @@ from app.gui.session import Model, Offer
 from app.gui.sliders import DISPLAY, PEOPLE, SMOOTHING, TRACKING, Knob, SliderRow
 from engine.settings import Settings
 
+Cost = Callable[[str, str, str], float | None]
+
 PRECISIONS: Final = (
     ("auto", "Automatic"),
     ("fp32", "fp32, exact"),
-    ("fp16", "fp16, fast on CUDA"),
-    ("bf16", "bf16, fast on new CPUs and GPUs"),
+    ("fp16", "fp16, on CUDA"),
+    ("bf16", "bf16, on CUDA"),
 )
 
 
@@ -43,9 +45,16 @@ class Controls(QScrollArea):
     look_changed = pyqtSignal(object)  # Look
 
     def __init__(
-        self, settings: Settings, offer: Offer, hud: Hud, parent: QWidget | None = None
+        self,
+        settings: Settings,
+        offer: Offer,
+        hud: Hud,
+        cost: Cost = lambda weights, device, precision: None,
+        parent: QWidget | None = None,
     ) -> None:
+        """Show `settings`; `cost` gives the milliseconds a model was measured to take here."""
         super().__init__(parent)
+        self._cost = cost
         self.settings = settings
         self.look = Look()
         self.hud = hud
@@ -63,7 +72,7 @@ class Controls(QScrollArea):
             self._recording(),
         )
         self._lay_out()
-        self._describe_model()
+        self.describe_model()
         self._tell_look()
 
     def set_settings(self, settings: Settings) -> None:
@@ -264,28 +273,28 @@ class Controls(QScrollArea):
                 "precision": self.precision.currentData(),
             }
         )
-        self._describe_model()
+        self.describe_model()
         if engine != self.settings.engine:
             self.settings = self.settings.model_copy(update={"engine": engine})
             self.engine_changed.emit(self.settings)
 
-    def _describe_model(self) -> None:
-        model = next((m for m in self._offer.models if m.name == self.model.currentData()), None)
-        self._price.setText(_price(model) if model else "A file of your own: not measured.")
+    def describe_model(self) -> None:
+        """Say what the chosen model delivers, and what it was measured to cost here."""
+        chosen = self.model.currentData()
+        model = next((m for m in self._offer.models if m.name == chosen), None)
+        cost = self._cost(chosen, self.device.currentData(), self.precision.currentData())
+        delivers = _accuracy(model) if model else "A file of your own: accuracy not measured."
+        costs = f"{cost:.0f} ms per frame here." if cost else "Speed here: not measured yet."
+        self._price.setText(f"{delivers}\n{costs}")
 
 
 def _title(model: Model) -> str:
     return model.title if model.present else f"{model.title} (not downloaded)"
 
 
-def _price(model: Model) -> str:
-    """What a model delivers and costs, as measured; never guessed."""
-    parts = []
-    if model.ap is not None:
-        parts.append(f"{100 * model.ap:.1f} AP on COCO val2017")
-    if model.milliseconds is not None:
-        parts.append(f"{model.milliseconds:.0f} ms per frame")
-    measured = ", ".join(parts) or "Not measured yet"
-    where = f" on {model.measured_on}" if model.measured_on and parts else ""
-    fetch = "" if model.present else f" Get it with: posestream weights fetch {model.name}"
-    return f"{measured}{where}.{fetch}"
+def _accuracy(model: Model) -> str:
+    """What a model delivers, as measured; never guessed."""
+    known = model.ap is not None
+    text = f"{100 * (model.ap or 0):.1f} AP {model.ap_of}." if known else "Accuracy: not measured."
+    fetch = f" Get it with: posestream weights fetch {model.name}"
+    return text if model.present else text + fetch

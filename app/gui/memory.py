@@ -28,7 +28,7 @@ class Memory:
     @property
     def panel(self) -> bool:
         """Whether the controls are shown."""
-        return self._store.value("panel", "yes") != "no"
+        return bool(self._store.value("panel", "yes") != "no")
 
     @panel.setter
     def panel(self, shown: bool) -> None:
@@ -55,6 +55,15 @@ class Memory:
     def folder(self, folder: Path) -> None:
         self._store.setValue("folder", str(folder))
 
+    def cost(self, weights: str, device: str, precision: str) -> float | None:
+        """Milliseconds per frame that were measured here the last time; None: never."""
+        known = self._store.value(_cost_key(weights, device, precision))
+        return float(known) if known else None
+
+    def keep_cost(self, weights: str, device: str, precision: str, milliseconds: float) -> None:
+        """Remember what a model costs on this machine."""
+        self._store.setValue(_cost_key(weights, device, precision), f"{milliseconds:.2f}")
+
     def settings(self, otherwise: Settings) -> Settings:
         """The values of the last time; `otherwise` if they do not fit any more."""
         text = self._store.value("settings")
@@ -68,3 +77,7 @@ class Memory:
     def keep_settings(self, settings: Settings) -> None:
         """Remember thresholds, filters, model and device."""
         self._store.setValue("settings", settings.model_dump_json())
+
+
+def _cost_key(weights: str, device: str, precision: str) -> str:
+    return f"cost/{weights.replace('/', '|')}/{device}/{precision}"

@@ -151,14 +151,13 @@ class Camera:
 
 @dataclass(frozen=True, slots=True)
 class Model:
-    """A checkpoint, with what it was measured to deliver on this machine's kind."""
+    """A checkpoint and its accuracy; what it costs is measured where it runs."""
 
     name: str
     title: str
     present: bool  # on this machine, or to be fetched
     ap: float | None = None  # COCO AP, 0..1, of exactly this checkpoint
-    milliseconds: float | None = None  # per frame
-    measured_on: str = ""
+    ap_of: str = ""  # what the AP was measured on, and how
 
 
 @dataclass(frozen=True, slots=True)

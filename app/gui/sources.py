@@ -154,10 +154,14 @@ class SourcePage(QWidget):
             grid.addWidget(button, i // 2, i % 2)
         rows.addLayout(grid)
         rows.addWidget(note("You can also drop a file or an address here.", role="faint"))
-        middle = QHBoxLayout(self)
-        middle.addStretch(1)
-        middle.addWidget(card, 4)
-        middle.addStretch(1)
+        across = QHBoxLayout()
+        across.addStretch(1)
+        across.addWidget(card, 4)
+        across.addStretch(1)
+        down = QVBoxLayout(self)
+        down.addStretch(2)
+        down.addLayout(across)
+        down.addStretch(3)
 
     def _address_row(self) -> QHBoxLayout:
         row = QHBoxLayout()

@@ -28,6 +28,7 @@ from app.gui.topbar import TopBar, title
 from app.gui.transport import Transport
 from engine.types import Result
 
+_ENOUGH = 30  # frames before a measured cost is believed
 _REFRESH = 200  # ms between updates of the figures
 _SIDEBAR = 326  # pixels
 
@@ -43,7 +44,7 @@ class Window(QMainWindow):
         self.runner = Runner(plan, start, self)
         self.canvas, self.transport = Canvas(), Transport()
         self.top, self.page = TopBar(), SourcePage(offer)
-        self.controls = Controls(plan.settings, offer, Hud(self.ages))
+        self.controls = Controls(plan.settings, offer, Hud(self.ages), memory.cost)
         self.stack, self.splitter = QStackedWidget(), QSplitter()
         self.notices = Notices(self.stack)
         self.recording = self._closing = False
@@ -204,6 +205,7 @@ class Window(QMainWindow):
             self.transport.set_duration(0.0)
             self.transport.set_paused(False)
         if state == "idle":
+            self._keep_cost()
             self._refresh_timer.stop()
             self.top.show_age("")
             self._show_recorded(None)
@@ -212,6 +214,13 @@ class Window(QMainWindow):
                 self.show_page()
             if self._closing:
                 self.close()
+
+    def _keep_cost(self) -> None:
+        """What the engine was measured to take is shown beside the model the next time."""
+        spent, engine = sum(self.ages.stages.values()), self.runner.plan.settings.engine
+        if self.ages.count >= _ENOUGH and spent:
+            self.memory.keep_cost(engine.weights, engine.device, engine.precision, spent * 1e3)
+            self.controls.describe_model()
 
     def _show_sources(self) -> None:
         self.top.set_sources(self.runner.plan.sources)

@@ -59,7 +59,10 @@ def servers():
     without = pytest.mark.skipif(
         not has_gstreamer(), reason="needs gir1.2-gst-rtsp-server-1.0 and the system's python3-gi"
     )
-    return [pytest.param(MjpegServer, id="http"), pytest.param(RtspServer, id="rtsp", marks=without)]
+    return [
+        pytest.param(MjpegServer, id="http"),
+        pytest.param(RtspServer, id="rtsp", marks=without),
+    ]
 
 
 @pytest.mark.parametrize("make_server", servers())

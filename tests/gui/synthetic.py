@@ -13,9 +13,25 @@ from engine.skeleton import COCO
 from engine.types import Frame, JointState, Poses, Result
 
 STANDING = np.array(
-    [(0, -0.9), (-0.03, -0.93), (0.03, -0.93), (-0.07, -0.9), (0.07, -0.9),
-     (-0.18, -0.7), (0.18, -0.7), (-0.26, -0.48), (0.26, -0.48), (-0.24, -0.26), (0.24, -0.26),
-     (-0.11, -0.28), (0.11, -0.28), (-0.12, 0.08), (0.12, 0.08), (-0.12, 0.42), (0.12, 0.42)],
+    [
+        (0, -0.9),
+        (-0.03, -0.93),
+        (0.03, -0.93),
+        (-0.07, -0.9),
+        (0.07, -0.9),
+        (-0.18, -0.7),
+        (0.18, -0.7),
+        (-0.26, -0.48),
+        (0.26, -0.48),
+        (-0.24, -0.26),
+        (0.24, -0.26),
+        (-0.11, -0.28),
+        (0.11, -0.28),
+        (-0.12, 0.08),
+        (0.12, 0.08),
+        (-0.12, 0.42),
+        (0.12, 0.42),
+    ],
     np.float32,
 )  # fmt: skip  (17, 2), body heights from the middle
 
@@ -25,8 +41,18 @@ class Figures:
 
     player = None
 
-    def __init__(self, plan: Plan, tell: Tell, *, rate=30.0, delay=0.0, size=(1280, 720),
-                 people=3, fail_after=None, lost=()):
+    def __init__(
+        self,
+        plan: Plan,
+        tell: Tell,
+        *,
+        rate=30.0,
+        delay=0.0,
+        size=(1280, 720),
+        people=3,
+        fail_after=None,
+        lost=(),
+    ):
         self.plan, self.tell = plan, tell
         self.rate, self.delay, self.size, self.people = rate, delay, size, people
         self.fail_after, self.lost = fail_after, lost
@@ -42,10 +68,17 @@ class Figures:
         self.tell(Ready("CPU, 2 threads", "fp32", "compact", COCO, 256))
         for source in self.plan.sources:
             lost = source in self.lost
-            self.tell(SourceState(
-                source, "reconnecting" if lost else "live",
-                f"{source} was lost: nothing has arrived for 5 s. Trying again (3)." if lost else "",
-                duration=30.0, rate=self.rate))
+            self.tell(
+                SourceState(
+                    source,
+                    "reconnecting" if lost else "live",
+                    f"{source} was lost: nothing has arrived for 5 s. Trying again (3)."
+                    if lost
+                    else "",
+                    duration=30.0,
+                    rate=self.rate,
+                )
+            )
         began, index = time.perf_counter(), 0
         while not self.stopped.wait(max(0.0, began + index / self.rate - time.perf_counter())):
             for source in self.plan.sources:
@@ -54,6 +87,7 @@ class Figures:
                 yield self._result(source, index, index / self.rate)
             if self.fail_after is not None and index >= self.fail_after:
                 from engine.errors import SourceError
+
                 raise SourceError("cannot go on: the camera was unplugged")
             index += 1
 
@@ -62,8 +96,12 @@ class Figures:
         frame = Frame(self.background.copy(), index, at, arrived, source)
         if self.delay:
             time.sleep(self.delay)
-        return Result(frame, people(self.people, self.size, at), index // 7,
-                      {"decode": .0021, "network": .0312, "group": .0024, "stages": .0008})
+        return Result(
+            frame,
+            people(self.people, self.size, at),
+            index // 7,
+            {"decode": 0.0021, "network": 0.0312, "group": 0.0024, "stages": 0.0008},
+        )
 
     def picture(self, frame, size):
         w, h = frame.size

@@ -1,0 +1,106 @@
+"""Results reach the window newest first, events in order, and the end comes last."""
+
+import threading
+
+import pytest
+
+from app.gui.bridge import Bridge
+from app.gui.session import Plan, Ready, Told
+from engine.errors import SourceError
+from engine.settings import Settings
+from tests.gui.synthetic import Figures
+
+PLAN = Plan(("a",), Settings())
+
+
+def test_results_arrive_as_news_and_the_end_is_the_last_signal(qtbot):
+    bridge = Bridge(lambda plan, tell: Figures(plan, tell, rate=200))
+    order = []
+    bridge.news.connect(lambda: order.append("news") if bridge.newest() else None)
+    bridge.ended.connect(lambda text: order.append(f"ended{text}"))
+    bridge.start(PLAN)
+    qtbot.waitUntil(lambda: order.count("news") > 2)
+    bridge.stop()
+    qtbot.waitUntil(lambda: "ended" in order)
+    qtbot.wait(20)
+    assert order[-1] == "ended"
+    assert not bridge.running
+
+
+def test_a_slow_window_gets_only_the_newest_result_and_one_signal(qtbot):
+    bridge = Bridge(lambda plan, tell: Figures(plan, tell, rate=1000, size=(64, 36)))
+    signals = []
+    bridge.news.connect(lambda: signals.append(1))
+    bridge.start(PLAN)
+    reached = threading.Event()
+    while not reached.wait(0.05):  # the event loop does not run: nothing is fetched
+        shown = bridge._newest.get("a")
+        if shown and shown.result.frame.index > 5:
+            reached.set()
+    index = shown.result.frame.index
+    qtbot.waitUntil(lambda: bool(signals))
+    assert len(signals) == 1
+    assert bridge.newest()["a"].result.frame.index >= index
+    bridge.stop()
+    with qtbot.waitSignal(bridge.ended):
+        pass
+
+
+def test_a_pose_error_becomes_the_text_of_the_end(qtbot):
+    class Fails(Figures):
+        def results(self):
+            raise SourceError("camera 7 is unplugged")
+            yield
+
+    bridge = Bridge(Fails)
+    with qtbot.waitSignal(bridge.ended) as end:
+        bridge.start(PLAN)
+    assert end.args == ["camera 7 is unplugged"]
+
+
+def test_a_bug_is_shown_as_one_and_logged(qtbot, caplog):
+    class Broken(Figures):
+        def results(self):
+            raise ZeroDivisionError("oh")
+            yield
+
+    bridge = Bridge(Broken)
+    with qtbot.waitSignal(bridge.ended) as end:
+        bridge.start(PLAN)
+    assert "fault of the program" in end.args[0]
+    assert "ZeroDivisionError" in caplog.text
+    caplog.clear()
+
+
+def test_events_keep_their_order(qtbot):
+    class Talks(Figures):
+        def results(self):
+            for i in range(5):
+                self.tell(Told(str(i)))
+            yield from ()
+
+    bridge = Bridge(Talks)
+    events = []
+    bridge.told.connect(lambda: events.extend(bridge.events()))
+    with qtbot.waitSignal(bridge.ended):
+        bridge.start(PLAN)
+    events += bridge.events()
+    assert [event.text for event in events] == list("01234")
+
+
+def test_a_second_start_before_the_end_is_refused(qtbot):
+    bridge = Bridge(lambda plan, tell: Figures(plan, tell))
+    bridge.start(PLAN)
+    with pytest.raises(RuntimeError, match="running"):
+        bridge.start(PLAN)
+    with qtbot.waitSignal(bridge.ended):
+        bridge.stop()
+
+
+def test_the_engine_says_what_it_is(qtbot):
+    bridge = Bridge(lambda plan, tell: Figures(plan, tell))
+    with qtbot.waitSignal(bridge.told):
+        bridge.start(PLAN)
+    assert isinstance(bridge.events()[0], Ready)
+    with qtbot.waitSignal(bridge.ended):
+        bridge.stop()

@@ -1,0 +1,283 @@
+"""The window does what a person asks of it, with clicks and keys."""
+
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+from PyQt6.QtCore import QPoint, Qt
+from PyQt6.QtWidgets import QAbstractButton, QComboBox, QLineEdit, QListWidget, QSlider
+
+from app.gui.session import Camera, Offer, Recorded, SourceState
+from app.gui.shortcuts import ACTIONS
+from engine.settings import Settings
+from tests.gui.synthetic import Figures
+
+
+def painting(qtbot, window, count=3):
+    qtbot.waitUntil(lambda: window.ages.count >= count, timeout=8000)
+
+
+def idle(qtbot, window):
+    qtbot.waitUntil(lambda: window.runner.state == "idle", timeout=8000)
+
+
+def test_the_window_needs_neither_torch_nor_opencv_nor_pyav():
+    check = (
+        "import sys, app.gui.window, app.gui.main;"
+        "bad = {'torch', 'cv2', 'av', 'scipy', 'cupy'} & set(sys.modules);"
+        "assert not bad, bad"
+    )
+    subprocess.run([sys.executable, "-c", check], check=True)
+
+
+def test_start_and_stop_with_the_button(qtbot, open_window):
+    window = open_window("a")
+    painting(qtbot, window)
+    assert window.top.start.text() == "Stop"
+    qtbot.mouseClick(window.top.start, Qt.MouseButton.LeftButton)
+    idle(qtbot, window)
+    assert window.top.start.text() == "Start"
+    before = window.ages.count
+    qtbot.mouseClick(window.top.start, Qt.MouseButton.LeftButton)
+    qtbot.waitUntil(lambda: window.runner.state == "running")
+    painting(qtbot, window, before + 1)
+
+
+def test_people_are_painted_on_the_picture(qtbot, open_window):
+    window = open_window("a", people=2)
+    painting(qtbot, window)
+    with_people = pixels(window)
+    window.controls.toggle("limbs")
+    window.controls.toggle("joints")
+    window.controls.toggle("ids")
+    assert colourful(with_people) > 50 * (colourful(pixels(window)) + 1)
+
+
+def pixels(window):
+    grabbed = window.canvas.grab().toImage()
+    image = grabbed.convertToFormat(grabbed.Format.Format_RGB32)
+    data = image.constBits().asarray(image.sizeInBytes())
+    return np.frombuffer(data, np.uint8).reshape(image.height(), image.width(), 4).copy()
+
+
+def colourful(image):
+    part = image[..., :3].astype(int)
+    return int((part.max(-1) - part.min(-1) > 110).sum())
+
+
+def test_an_error_stays_on_screen_as_a_sentence(qtbot, open_window):
+    window = open_window("a", fail_after=2)
+    qtbot.waitUntil(lambda: window.notices.isVisible(), timeout=8000)
+    assert window.notices.text.text() == "cannot go on: the camera was unplugged"
+    idle(qtbot, window)
+    qtbot.keyClick(window, Qt.Key.Key_Escape)
+    assert not window.notices.isVisible()
+    assert [said.text for _, said in window.notices.log] == [
+        "cannot go on: the camera was unplugged"
+    ]
+
+
+def test_a_slider_acts_at_once_and_is_remembered(qtbot, open_window, memory):
+    window = open_window("a")
+    painting(qtbot, window)
+    session = window.runner.bridge.session
+    row = next(r for r in window.controls._sliders if r.knob.field == "peak_threshold")
+    row.slider.setValue(row.slider.maximum())
+    assert session.settings.grouping.peak_threshold == pytest.approx(0.9)
+    window.close()
+    idle(qtbot, window)
+    assert memory.settings(Settings()).grouping.peak_threshold == pytest.approx(0.9)
+
+
+def test_another_model_ends_the_session_and_starts_another(qtbot, open_window):
+    window = open_window("a")
+    painting(qtbot, window)
+    first = window.runner.bridge.session
+    window.controls.device.setCurrentIndex(1)
+    window.controls.device.activated.emit(1)
+    qtbot.waitUntil(lambda: window.runner.bridge.session not in (first, None), timeout=8000)
+    assert first.stopped.is_set()
+    assert window.runner.bridge.session.plan.settings.engine.device == "cpu"
+
+
+def test_closing_waits_for_the_engine_without_blocking(qtbot, open_window):
+    window = open_window("a", delay=0.2)
+    painting(qtbot, window, 1)
+    window.close()
+    assert window.isVisible(), "the window goes when the engine has ended"
+    idle(qtbot, window)
+    qtbot.waitUntil(lambda: not window.isVisible())
+
+
+def test_without_a_camera_the_demo_is_offered_and_starts(qtbot, open_window, tmp_path):
+    window = open_window(offer=Offer(demo=tmp_path / "people.mp4"))
+    qtbot.waitUntil(lambda: "demo" in window.page._hint.text())
+    qtbot.mouseClick(window.page.demo, Qt.MouseButton.LeftButton)
+    painting(qtbot, window)
+    assert window.runner.plan.sources == (str(tmp_path / "people.mp4"),)
+
+
+def test_cameras_found_are_listed_with_their_modes_and_start_with_a_click(qtbot, open_window):
+    offer = Offer(cameras=lambda: [Camera("2", "Brio", ("1280x720 at 30 fps, MJPG",))])
+    window = open_window(offer=offer)
+    found = window.page.cameras
+    qtbot.waitUntil(lambda: found.count() == 1)
+    assert "Brio" in found.item(0).text()
+    assert "1280x720 at 30 fps, MJPG" in found.item(0).text()
+    where = found.visualItemRect(found.item(0)).center()
+    qtbot.mouseClick(found.viewport(), Qt.MouseButton.LeftButton, pos=where)
+    painting(qtbot, window)
+    assert window.runner.plan.sources == ("2",)
+
+
+def test_an_address_typed_starts_a_stream(qtbot, open_window):
+    window = open_window()
+    qtbot.keyClicks(window.page.address, "rtsp://door/stream")
+    qtbot.keyClick(window.page.address, Qt.Key.Key_Return)
+    painting(qtbot, window)
+    assert window.runner.plan.sources == ("rtsp://door/stream",)
+
+
+def test_a_second_source_becomes_a_second_tile(qtbot, open_window):
+    window = open_window("a")
+    painting(qtbot, window)
+    window.runner.choose("b")
+    qtbot.waitUntil(lambda: len(window.canvas.results) == 2, timeout=8000)
+    assert {result.frame.source for result in window.canvas.results} == {"a", "b"}
+    window.runner.remove("a")
+    qtbot.waitUntil(lambda: [r.frame.source for r in window.canvas.results] == ["b"], timeout=8000)
+
+
+def test_a_lost_source_is_marked_on_its_tile_and_said(qtbot, open_window):
+    window = open_window("a", "b", lost=("b",))
+    painting(qtbot, window)
+    qtbot.waitUntil(lambda: window.notices.isVisible())
+    assert "Trying again" in window.notices.text.text()
+    assert window.notices.property("level") == "warning"
+
+
+def test_keys_pause_step_and_seek_a_file(qtbot, open_window):
+    class Player:
+        paused = False
+
+        def __init__(self):
+            self.asked = []
+
+        def pause(self, on):
+            self.asked.append(("pause", on))
+
+        def step(self, frames):
+            self.asked.append(("step", frames))
+
+        def seek(self, to):
+            self.asked.append(("seek", round(to)))
+
+    class File(Figures):
+        player = Player()
+
+    window = open_window("clip.mp4", start=File)
+    painting(qtbot, window)
+    assert window.transport.isVisible()
+    window.canvas.setFocus()
+    for key in (Qt.Key.Key_Space, Qt.Key.Key_Period, Qt.Key.Key_Comma, Qt.Key.Key_Right):
+        qtbot.keyClick(window, key)
+    asked = File.player.asked
+    assert asked[:3] == [("pause", True), ("step", 1), ("step", -1)]
+    assert asked[3][0] == "seek"
+    assert asked[3][1] >= 5
+
+
+def test_zoom_keeps_the_spot_under_the_pointer(qtbot, open_window):
+    window = open_window("a")
+    painting(qtbot, window)
+    canvas = window.canvas
+    spot = canvas.rect().center() + QPoint(80, 40)
+    before = canvas._share(spot.toPointF())
+    canvas.zoom_by(2.0, spot.toPointF())
+    after = canvas._share(spot.toPointF())
+    assert (after.x(), after.y()) == pytest.approx((before.x(), before.y()), abs=1e-6)
+    qtbot.keyClick(window, Qt.Key.Key_0)
+    assert canvas.zoom == 1.0
+
+
+def test_a_screenshot_is_saved_in_the_frames_own_size(qtbot, open_window, memory):
+    window = open_window("a", size=(640, 360))
+    painting(qtbot, window)
+    qtbot.keyClick(window, Qt.Key.Key_S)
+    (file,) = memory.folder.glob("screenshot*.png")
+    from PyQt6.QtGui import QImage
+
+    image = QImage(str(file))
+    assert (image.width(), image.height()) == (640, 360)
+
+
+def test_recording_asks_the_session_and_says_where_the_files_are(qtbot, open_window, memory):
+    window = open_window("a")
+    painting(qtbot, window)
+    session = window.runner.bridge.session
+    qtbot.keyClick(window, Qt.Key.Key_R)
+    assert session.recorded.overlay
+    assert session.recorded.tracks
+    qtbot.waitUntil(lambda: window.recording)
+    qtbot.keyClick(window, Qt.Key.Key_R)
+    assert session.recorded is None
+    session.tell(Recorded(1.0, 10, 0, False, (memory.folder / "a.ndjson",)))
+    qtbot.waitUntil(lambda: "Saved a.ndjson" in window.notices.text.text())
+
+
+def test_the_theme_and_the_panel_are_remembered(qtbot, open_window, memory):
+    window = open_window("a")
+    painting(qtbot, window)
+    qtbot.keyClick(window, Qt.Key.Key_T)
+    qtbot.keyClick(window, Qt.Key.Key_C)
+    assert memory.theme == "light"
+    assert not window.controls.isVisible()
+    again = open_window("a")
+    assert again.theme["background"] == "#eef1f5"
+    assert not again.controls.isVisible()
+
+
+def test_every_shortcut_does_something_and_none_is_used_twice():
+    keys = [key for action in ACTIONS for key in action.keys]
+    assert len(keys) == len(set(keys))
+
+
+def test_the_sheet_shows_every_shortcut(qtbot, open_window):
+    from PyQt6.QtWidgets import QLabel
+
+    from app.gui.shortcuts import ShortcutSheet
+
+    window = open_window("a")
+    window.actions_by_key.show_shortcuts()
+    sheet = window.findChild(ShortcutSheet)
+    texts = {label.text() for label in sheet.findChildren(QLabel)}
+    assert {action.text for action in ACTIONS} <= texts
+    sheet.close()
+
+
+def test_every_control_has_a_name_for_screen_readers(qtbot, open_window):
+    window = open_window("a")
+    for kind in (QAbstractButton, QComboBox, QSlider, QLineEdit, QListWidget):
+        for control in window.findChildren(kind):
+            if control.objectName().startswith("qt_"):
+                continue  # a part of one of Qt's own controls
+            text = control.text() if hasattr(control, "text") else ""
+            assert control.accessibleName() or text, f"{control} {control.objectName()} is nameless"
+
+
+def test_the_age_is_of_capture_to_paint(qtbot, open_window):
+    window = open_window("a", delay=0.05)
+    painting(qtbot, window, 5)
+    spread = window.ages.spread()
+    assert spread.p50 >= 0.05
+    window._refresh()
+    assert "ms old" in window.top._age.text() or "s old" in window.top._age.text()
+
+
+def test_a_source_that_comes_back_is_said(qtbot, open_window):
+    window = open_window("a")
+    painting(qtbot, window)
+    session = window.runner.bridge.session
+    session.tell(SourceState("a", "live", "a is back after 2.0 s."))
+    qtbot.waitUntil(lambda: window.notices.text.text() == "a is back after 2.0 s.")
