@@ -38,8 +38,7 @@ def module(file: str) -> Any:
     """The compiled file as a cupy.RawModule, for the current device."""
     import cupy
 
-    text = source(file).replace("#pragma once", "")
-    compiled = cupy.RawModule(code=text, options=OPTIONS, backend="nvrtc")
+    compiled = cupy.RawModule(code=source(file), options=OPTIONS, backend="nvrtc")
     compiled.compile()
     return compiled
 

@@ -160,7 +160,7 @@ def _open_driver(device: torch.device) -> CudaDriver:
             f"CUDA needs CuPy, and importing it failed ({error}): "
             f"pip install 'posestream[cuda]' (or [cuda12] with an older driver)"
         ) from error
-    except RuntimeError as error:
+    except Exception as error:  # CuPy's compiler errors share no base with its others
         if not is_device_error(error):
             raise
         reason = str(error).strip().partition("\n")[0]

@@ -68,6 +68,8 @@ class Driver(Protocol):
 class CudaDriver:
     """CUDA through torch, which owns all memory, and CuPy, which only launches."""
 
+    benchmark = False  # let cuDNN time its algorithms: perhaps faster, but not reproducible
+
     def __init__(self, device: torch.device) -> None:
         """Compile all kernels, or take them from CuPy's cache."""
         import cupy
@@ -114,7 +116,13 @@ class CudaDriver:
 
     def capture(self, network: Network, x: Tensor) -> tuple[Callable[[], None], Tensor, Tensor]:
         """See `Driver.capture`."""
-        with torch.inference_mode():
+        # Deterministic and without trials: the same input gives the same poses in every process.
+        with (
+            torch.inference_mode(),
+            torch.backends.cudnn.flags(
+                enabled=True, benchmark=self.benchmark, deterministic=True, allow_tf32=False
+            ),
+        ):
             for _ in range(WARM_UPS):
                 network(x)
             graph = torch.cuda.CUDAGraph()

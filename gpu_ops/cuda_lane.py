@@ -6,7 +6,7 @@ Nothing here waits for the device except `peaks` and `refine`, which `collect` c
 from __future__ import annotations
 
 from collections.abc import Sequence
-from contextlib import AbstractContextManager
+from contextlib import AbstractContextManager, nullcontext
 from types import TracebackType
 from typing import Any, Self
 
@@ -52,7 +52,8 @@ class CudaLane:
         self._tops: tuple[Maps, Tensor] | None = None
 
     def __enter__(self) -> Self:
-        using = self._driver.using(self._stream)
+        # Inside itself it is current already; entering again would only take time.
+        using = nullcontext() if self._entered else self._driver.using(self._stream)
         using.__enter__()
         self._entered.append(using)
         return self

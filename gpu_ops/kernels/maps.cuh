@@ -2,7 +2,6 @@
 // The network's maps are 4 and 2 times coarser than that grid, so reading them again costs less
 // than writing the fine maps out and back. All kernels use these functions, so all see the same
 // bits. Compiled with --fmad=false: the order of operations below is the definition.
-#pragma once
 
 #define TILE 32       // cells on a side of the squares into which the grid is cut
 #define MOST_TAGS 2   // T: tags per joint, the second from the mirrored pass

@@ -117,36 +117,41 @@ inline void resume(int i) {
     swap(&scheduler, &fibers[i].context);
 }
 
-// Lets the threads in [from, to) go on if all that still run wait at the same place.
-inline bool release(int from, int to, State state) {
+// Whether all threads in [from, to) that still run wait in this state, at the same line.
+inline bool gathered(int from, int to, State state) {
     int line = 0;
     for (int i = from; i < to; i++) {
         if (fibers[i].state == done) continue;
         if (fibers[i].state != state || (line && fibers[i].line != line)) return false;
         line = fibers[i].line;
     }
-    if (!line) return false;
-    for (int i : order)
-        if (i >= from && i < to && fibers[i].state == state) resume(i);
-    return true;
+    return line != 0;
+}
+
+// Runs one warp until its threads are done, wait at a block barrier, or wait for ever. No other
+// warp runs meanwhile: whoever forgets a barrier gets as far ahead as it can.
+inline void run_warp(int first) {
+    int end = min(first + 32, (int)fibers.size());
+    do {
+        for (int i : order)
+            if (i >= first && i < end && fibers[i].state != done) resume(i);
+    } while (gathered(first, end, in_warp));
 }
 
 inline bool run_block() {
-    int n = fibers.size();
     memset(__start_cuda_shared, 0xff, __stop_cuda_shared - __start_cuda_shared);
-    for (int i : order) {
-        start(&fibers[i].context, fibers[i].stack, run_body);
-        resume(i);
+    for (Fiber& fiber : fibers) {
+        fiber.state = ready;
+        start(&fiber.context, fiber.stack, run_body);
     }
-    for (;;) {
-        bool all_done = true, progress = false;
-        for (const Fiber& fiber : fibers) all_done &= fiber.state == done;
-        if (all_done) return true;
-        for (int warp = 0; warp < n; warp += 32)
-            progress |= release(warp, min(n, warp + 32), in_warp);
-        progress |= release(0, n, at_barrier);
-        if (!progress) return false;  // some threads wait for others that never come
-    }
+    int n = fibers.size();
+    do {
+        for (int i : order)
+            if (i % 32 == 0) run_warp(i);
+    } while (gathered(0, n, at_barrier));
+    for (const Fiber& fiber : fibers)
+        if (fiber.state != done) return false;  // some wait for others that never come
+    return true;
 }
 
 // schedule: 0 threads in order, 1 in reverse, more: shuffled with that seed.

@@ -22,6 +22,7 @@ from gpu_ops import build
 HEADER = Path(__file__).with_name("cuda_on_cpu.h")
 COMPILER = shutil.which("g++")
 OPTIONS = ("-std=c++17", "-O2", "-ffp-contract=off", "-shared", "-fPIC", "-w")
+Edits = tuple[tuple[str, str, str], ...]  # (file, text, what it becomes)
 FORWARD, REVERSE, SHUFFLED = 0, 1, 2  # orders in which threads run between barriers
 
 
@@ -30,16 +31,16 @@ class Deadlock(AssertionError):
 
 
 class EmulatedKernels:
-    """Launches kernels on CPU memory. `edit` changes a file's text, to plant faults."""
+    """Launches kernels on CPU memory. `edits` change a file's text, to plant faults."""
 
-    def __init__(self, schedule: int = FORWARD, edit: dict[str, tuple[str, str]] | None = None):
+    def __init__(self, schedule: int = FORWARD, edits: Edits = ()):
         self.schedule = schedule
         self.launched: list[str] = []
-        self._edit = edit or {}
+        self._edits = tuple(edits)
 
     def launch(self, file, name, grid, block, arguments) -> None:
         """As `CudaDriver.launch`; checks number, kind and size of the arguments first."""
-        library = _library(_edited(file, self._edit.get(file)))
+        library = _library(_edited(file, self._edits))
         kinds = getattr(library, f"kinds_{name}")
         kinds.restype = ctypes.c_char_p
         given = "".join(_kind(argument) for argument in arguments)
@@ -68,13 +69,14 @@ def _three(size: Sequence[int]) -> tuple[int, int, int]:
     return x, y, z
 
 
-def _edited(file: str, edit: tuple[str, str] | None) -> str:
+@lru_cache(maxsize=256)
+def _edited(file: str, edits: Edits) -> str:
     text = build.source(file)
-    if edit is None:
-        return text
-    before, after = edit
-    assert text.count(before) == 1, f"{before!r} occurs {text.count(before)} times in {file}"
-    return text.replace(before, after)
+    for of, before, after in edits:
+        if of == file:
+            assert text.count(before) == 1, f"{before!r}: {text.count(before)} times in {file}"
+            text = text.replace(before, after)
+    return text
 
 
 @lru_cache(maxsize=64)

@@ -1,0 +1,46 @@
+"""The kernels compile for every supported architecture, without warnings and without spills."""
+
+import re
+import subprocess
+
+import pytest
+
+from gpu_ops import build
+from tests.ops.conftest import need_compiler
+from tests.ops.emulation import EmulatedKernels
+
+BUILDS = [(file, architecture) for file in build.FILES for architecture in build.ARCHITECTURES]
+
+
+@pytest.mark.parametrize(("file", "architecture"), BUILDS)
+def test_a_kernel_file_compiles(file, architecture):
+    if build.nvcc() is None:
+        pytest.skip("needs nvcc, the CUDA compiler")
+    try:
+        report = build.check(file, architecture)
+    except subprocess.CalledProcessError as error:
+        pytest.fail(error.stderr)
+    compiled = re.findall(r"Compiling entry function '(\w+)' for 'sm_(\d+)'", report)
+    assert {name for name, _ in compiled} == set(build.kernel_names(build.source(file)))
+    assert {int(target) for _, target in compiled} == {architecture}
+    spilled = re.findall(r"(\d+) bytes spill", report)
+    assert spilled
+    assert set(spilled) == {"0"}
+
+
+def test_every_kernel_file_is_built():
+    assert {path.name for path in build.KERNELS.glob("*.cu")} == set(build.FILES)
+
+
+def test_includes_are_pasted_in():
+    text = build.source("peaks.cu")
+    assert '#include "' not in text
+    assert "struct Heat" in text
+
+
+@pytest.mark.parametrize("file", build.FILES)
+def test_a_kernel_file_compiles_for_the_emulation(file):
+    need_compiler()
+    text = build.source(file)
+    with pytest.raises(AssertionError, match="takes"):  # the library is there and checks arguments
+        EmulatedKernels().launch(file, build.kernel_names(text)[0], (1,), (1,), ())

@@ -1,0 +1,131 @@
+"""Joints of people: adjusted where they were found, looked for where they are missing."""
+
+import numpy as np
+import pytest
+
+from gpu_ops.cpu_decode import resize
+from gpu_ops.device import Groups
+from tests.by_hand import joints_by_hand
+from tests.ops.scenes import dense, groups, heat_map, on, tag_map
+
+
+def place(device, heat, tag, people, *, adjust=True, fill=True):
+    with device.lane() as lane:
+        maps = on(device, dense(heat, tag))
+        lane.find_peaks(maps, radius=2, threshold=0.1, most=30)
+        lane.peaks()
+        return lane.refine(maps, people, adjust=adjust, refine=fill)
+
+
+def one_person(joints=1, tags=1, tag=0.0, cell=-1):
+    return Groups(
+        np.zeros(1, np.int32),
+        np.full((1, joints), cell, np.int32),
+        np.full((1, tags), tag, np.float32),
+    )
+
+
+@pytest.mark.parametrize("adjust", [True, False], ids=["adjust", "no-adjust"])
+@pytest.mark.parametrize("fill", [True, False], ids=["fill", "no-fill"])
+@pytest.mark.parametrize("levels", [None, 3], ids=["few-ties", "many-ties"])
+@pytest.mark.parametrize("count", [1, 2], ids=["T1", "T2"])
+def test_joints_match_the_definition(device, count, levels, fill, adjust):
+    rng = np.random.default_rng(11)
+    heat = heat_map(rng, (2, 3, 37, 45), levels)
+    tag = tag_map(rng, (2, count, 3, 37, 45))
+    people = groups(rng, 9, 2, 3, 37 * 45, count)
+    got = place(device, heat, tag, people, adjust=adjust, fill=fill)
+    xy, score = joints_by_hand(heat, tag, people, adjust, fill)
+    assert np.array_equal(got.xy, xy)
+    assert np.array_equal(got.score, score)
+
+
+def test_thirty_people_of_one_image_are_served(device):
+    rng = np.random.default_rng(12)
+    heat = heat_map(rng, (1, 2, 40, 70))
+    tag = tag_map(rng, (1, 2, 2, 40, 70), people=30)
+    people = groups(rng, 30, 1, 2, 40 * 70, 2, missing=0.3)
+    got = place(device, heat, tag, people)
+    xy, score = joints_by_hand(heat, tag, people, True, True)
+    assert np.array_equal(got.xy, xy)
+    assert np.array_equal(got.score, score)
+
+
+def test_nobody_costs_nothing(device):
+    nobody = Groups(np.zeros(0, np.int32), np.zeros((0, 3), np.int32), np.zeros((0, 1), np.float32))
+    rng = np.random.default_rng(13)
+    maps = heat_map(rng, (1, 3, 20, 20)), tag_map(rng, (1, 1, 3, 20, 20))
+    got = place(device, *maps, nobody)
+    assert got.xy.shape == (0, 3, 2)
+    assert got.score.shape == (0, 3)
+
+
+def test_of_equal_cells_the_first_in_raster_order_wins(device):
+    heat = np.full((1, 1, 70, 70), 0.25, np.float32)
+    tag = np.full((1, 1, 1, 70, 70), 3, np.float32)
+    tag[0, 0, 0, 40, 5] = tag[0, 0, 0, 40, 50] = tag[0, 0, 0, 66, 0] = 0.5  # rounds to 0
+    got = place(device, heat, tag, one_person(), adjust=False)
+    assert got.xy[0, 0].tolist() == [5.5, 40.5]
+
+
+def test_minus_zero_and_zero_are_equal_values(device):
+    heat = np.full((1, 1, 40, 40), -5, np.float32)
+    heat[0, 0, 3, 30] = heat[0, 0, 20, 2] = 1  # value 1 - 1 = 0
+    tag = np.full((1, 1, 1, 40, 40), 1, np.float32)
+    heat[0, 0, 2, 2], tag[0, 0, 0, 2, 2] = -0.0, 0  # value -0 comes first, and is not above 0
+    got = place(device, heat, tag, one_person())
+    assert got.score[0, 0] == 0
+
+
+def test_a_joint_is_absent_where_the_best_cell_has_no_heat(device):
+    heat = np.full((1, 1, 40, 40), -0.01, np.float32)
+    heat[0, 0, 9, 9] = 0.9
+    tag = np.zeros((1, 1, 1, 40, 40), np.float32)
+    tag[0, 0, 0, 9, 9] = 2  # 0.9 - 2 < -0.01
+    got = place(device, heat, tag, one_person())
+    assert got.score[0, 0] == 0
+    assert got.xy[0, 0].tolist() == [0, 0]
+
+
+@pytest.mark.parametrize("distance", [0.5, 1.5, 2.5])
+def test_distances_round_half_to_even(device, distance):
+    heat = np.zeros((1, 1, 40, 40), np.float32)
+    heat[0, 0, 8, 8], heat[0, 0, 30, 30] = 3.0, 3.0 - np.rint(distance) + 0.25
+    tag = np.zeros((1, 1, 1, 40, 40), np.float32)
+    tag[0, 0, 0, 8, 8] = distance
+    got = place(device, heat, tag, one_person(), adjust=False)
+    assert got.xy[0, 0].tolist() == [30.5, 30.5]
+
+
+def test_a_person_far_from_every_tag_still_gets_the_exact_cell(device):
+    rng = np.random.default_rng(14)
+    heat = heat_map(rng, (1, 1, 64, 64), 20)
+    tag = tag_map(rng, (1, 2, 1, 16, 16))
+    people = one_person(tags=2, tag=25.0)
+    got = place(device, heat, tag, people)
+    xy, score = joints_by_hand(heat, _upsampled(tag, (64, 64)), people, True, True)
+    assert np.array_equal(got.xy, xy)
+    assert np.array_equal(got.score, score)
+
+
+def _upsampled(tag, size):
+    b, t, k, h, w = tag.shape
+    return resize(tag.reshape(b, t * k, h, w), size).reshape(b, t, k, size[1], size[0])
+
+
+@pytest.mark.parametrize("place_of", [(0, 0), (0, 44), (36, 0), (36, 44), (18, 44)], ids=str)
+def test_adjusting_at_a_border_compares_with_the_cell_itself(device, place_of):
+    y, x = place_of
+    heat = heat_map(np.random.default_rng(15), (1, 1, 37, 45))
+    tag = np.zeros((1, 1, 1, 37, 45), np.float32)
+    people = one_person(cell=y * 45 + x)
+    got = place(device, heat, tag, people)
+    xy, _ = joints_by_hand(heat, tag, people, True, True)
+    assert np.array_equal(got.xy, xy)
+
+
+def test_ties_of_neighbours_go_to_the_negative_side(device):
+    heat = np.zeros((1, 1, 37, 45), np.float32)
+    tag = np.zeros((1, 1, 1, 37, 45), np.float32)
+    got = place(device, heat, tag, one_person(cell=10 * 45 + 10))
+    assert got.xy[0, 0].tolist() == [10.25, 10.25]
