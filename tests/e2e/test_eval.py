@@ -1,0 +1,189 @@
+"""`eval` with real networks: the reference's people in results.json, and a run that is killed."""
+
+import json
+import random
+import signal
+import subprocess
+import sys
+import time
+from contextlib import contextmanager
+from pathlib import Path
+
+import numpy as np
+import pytest
+from golden_recipe import GOLDEN, seeded_checkpoint
+
+from app.cli import main
+from app.evaluate import paper_settings
+from app.evaluation.run import Job, evaluate
+from engine.coco import judge
+from engine.estimator import PoseEstimator
+from engine.ground_truth import load_ground_truth
+from engine.network.weights import load_checkpoint
+from gpu_ops.cpu import CpuDevice, CpuLane
+
+ROOT = Path(__file__).parents[2]
+
+
+@pytest.fixture(scope="module")
+def seeded(shared, tmp_path_factory):
+    folder = tmp_path_factory.mktemp("seeded")
+
+    def checkpoint(network):
+        file = folder / f"{network}.pth"
+        return file if file.exists() else seeded_checkpoint(network, file, golden=GOLDEN)
+
+    return checkpoint
+
+
+def annotations_of(shared, folder, *images):
+    """The golden images' annotation file, of these images only."""
+    content = json.loads((shared / "golden/images/person_keypoints.json").read_text())
+    content["images"] = [image for image in content["images"] if image["id"] in images]
+    content["annotations"] = [a for a in content["annotations"] if a["image_id"] in images]
+    file = folder / "people.json"
+    file.write_text(json.dumps(content))
+    return file
+
+
+def results(folder):
+    return json.loads((folder / "results.json").read_text())
+
+
+def same_people(rows, golden):
+    """(P,) whether each reference person is among the results, to 0.01 px in all 17 joints."""
+    ours = np.array([row["keypoints"] for row in rows]).reshape(-1, 17, 3)
+    scores = np.array([row["score"] for row in rows])
+    found = []
+    for person, score in zip(golden["preds"], golden["scores"], strict=True):
+        away = np.abs(ours[..., :2] - person[None, :, :2]).max(axis=(1, 2))
+        best = away.argmin()
+        found.append(away[best] < 0.01 and abs(scores[best] - score) < 1e-3)
+    return np.array(found)
+
+
+def read_golden(shared, name, image):
+    return np.load(shared / f"golden/dev/pipe_{name}_{image:012d}.npz")
+
+
+@pytest.mark.slow
+def test_w32_finds_the_people_of_the_reference(shared, seeded, tmp_path, capsys):
+    file = annotations_of(shared, tmp_path, 785, 40083)
+    with pytest.raises(SystemExit) as ended:
+        main(
+            [
+                *("eval", "--annotations", str(file), "--images", str(shared / "golden/images")),
+                *("--weights", str(seeded("w32")), "--input-size", "512", "--device", "cpu"),
+                *("--out", str(tmp_path / "out")),
+            ]
+        )
+    assert ended.value.code == 0
+    rows = results(tmp_path / "out")
+    for image in (785, 40083):
+        golden = read_golden(shared, "w32_512_ss_flip", image)
+        here = [row for row in rows if row["image_id"] == image]
+        assert abs(len(here) - len(golden["preds"])) <= 1
+        found = same_people(here, golden)
+        assert golden["stable"].sum() >= 3
+        assert found[golden["stable"]].all()
+        assert found.mean() >= 0.6
+    printed = capsys.readouterr().out
+    assert "HigherHRNet-w32" in printed
+    assert "around the network" in printed
+    judged = judge(load_ground_truth(file), rows).metrics
+    assert json.loads((tmp_path / "out/report.json").read_text())["metrics"] == judged
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("name", "image", "changes"),
+    [
+        ("w32_512_ss_noflip", 785, ["engine.input_size=512", "engine.flip=false"]),
+        ("w32_640_ss_flip", 40083, ["engine.input_size=640"]),
+        ("w48_512_ss_flip", 785, ["engine.input_size=512"]),
+        ("w32_512_ms_flip", 785, ["engine.input_size=512", "engine.scales=[2, 1, 0.5]"]),
+    ],
+)
+def test_other_protocols_find_the_people_of_the_reference(
+    shared, seeded, tmp_path, name, image, changes
+):
+    golden = read_golden(shared, name, image)
+    job = Job(
+        annotations=annotations_of(shared, tmp_path, image),
+        images=shared / "golden/images",
+        settings=paper_settings([f"engine.weights={seeded(name[:3])}", *changes]),
+        out=tmp_path / "out",
+        open=_opener(float(golden.get("heat_offset", 0.0))),
+    )
+    evaluate(job)
+    rows = results(tmp_path / "out")
+    assert abs(len(rows) - len(golden["preds"])) <= max(1, len(golden["preds"]) // 10)
+    # A random net's maps are full of near ties, which the last bits of the sums decide.
+    assert same_people(rows, golden).mean() >= 0.5
+
+
+def _opener(offset):
+    """Open the CPU with a constant added to the heat, as the multi-scale golden demands."""
+
+    class Lane(CpuLane):
+        def aggregate(self, *args, **kwargs):
+            maps = super().aggregate(*args, **kwargs)
+            maps.heat.add_(offset)
+            return maps
+
+    class Moved(CpuDevice):
+        def lane(self):
+            return Lane()
+
+    @contextmanager
+    def opened(settings):
+        checkpoint = load_checkpoint(settings.engine.weights)
+        with Moved() as device:
+            yield PoseEstimator(checkpoint, device, settings.engine, settings.grouping)
+
+    return opened
+
+
+KILLED = """
+import sys, time
+from pathlib import Path
+from app.evaluate import paper_settings
+from app.evaluation.run import Job, evaluate
+from tests import eval_scenes as scenes
+content = scenes.two_people_each(40)
+data, out = Path(sys.argv[1]), Path(sys.argv[2])
+slow = scenes.Knowing(content, batch=4, shift=2.5, before=lambda image: time.sleep(0.02))
+evaluate(Job(annotations=data / "people.json", images=data, settings=paper_settings(), out=out,
+             resume=True, open=scenes.opener(slow)))
+"""
+
+
+def test_a_run_killed_three_times_ends_with_the_bytes_of_an_unbroken_one(tmp_path):
+    from tests import eval_scenes as scenes
+
+    scenes.save(tmp_path / "data", scenes.two_people_each(40))
+    whole, broken = tmp_path / "whole", tmp_path / "broken"
+    assert _start(tmp_path / "data", whole).wait(timeout=120) == 0
+    moments = sorted(random.Random(4).sample(range(2, 38), 3))
+    for lines in moments:
+        process = _start(tmp_path / "data", broken)
+        _wait_for_lines(broken / "journal.jsonl", lines, process)
+        process.send_signal(signal.SIGKILL)
+        assert process.wait(timeout=30) == -signal.SIGKILL
+        assert not (broken / "results.json").exists()
+    assert _start(tmp_path / "data", broken).wait(timeout=120) == 0
+    assert (broken / "results.json").read_bytes() == (whole / "results.json").read_bytes()
+    journal = (broken / "journal.jsonl").read_bytes().splitlines()
+    assert len(journal) == 1 + 40  # nothing was noted twice
+
+
+def _start(data, out):
+    return subprocess.Popen([sys.executable, "-c", KILLED, str(data), str(out)], cwd=ROOT)
+
+
+def _wait_for_lines(file, count, process):
+    deadline = time.monotonic() + 120
+    while not (file.exists() and file.read_bytes().count(b"\n") > count):
+        assert process.poll() is None, "it ended before it could be killed"
+        assert time.monotonic() < deadline
+        time.sleep(0.005)
