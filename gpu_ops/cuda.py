@@ -67,12 +67,10 @@ class CudaDevice:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
-        if self.torch_device.type == "cuda" and error is None:
-            torch.cuda.synchronize(self.torch_device)  # no graph is freed while it runs
         for lane in self._lanes:
-            lane.graphs.clear()
-        if self.torch_device.type == "cuda" and error is None:
-            torch.cuda.empty_cache()
+            lane.close()
+        if error is None:
+            self._driver.free_unused()
 
     @property
     def best_batch(self) -> int:

@@ -56,6 +56,9 @@ class Driver(Protocol):
     def event(self) -> Event:
         """A new event."""
 
+    def free_unused(self) -> None:
+        """Give back memory that was freed but kept for later."""
+
     def capture(self, network: Network, x: Tensor) -> tuple[Callable[[], None], Tensor, Tensor]:
         """Record the network's work on x.
 
@@ -113,6 +116,10 @@ class CudaDriver:
     def event(self) -> Event:
         """See `Driver.event`."""
         return torch.cuda.Event()  # type: ignore[no-untyped-call]
+
+    def free_unused(self) -> None:
+        """See `Driver.free_unused`."""
+        torch.cuda.empty_cache()
 
     def capture(self, network: Network, x: Tensor) -> tuple[Callable[[], None], Tensor, Tensor]:
         """See `Driver.capture`."""

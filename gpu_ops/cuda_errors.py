@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import traceback
 from collections.abc import Iterator
 from contextlib import contextmanager
 
@@ -23,6 +24,9 @@ def named(doing: str) -> Iterator[None]:
         raise
     except RuntimeError as error:
         if _ran_out(error):
+            # The traceback holds every tensor of the calls that failed; the next, smaller batch
+            # needs their memory while this error is still being handled.
+            traceback.clear_frames(error.__traceback__)
             raise OutOfMemory(f"{doing}: {_first_line(error)}") from error
         if is_device_error(error):
             raise DeviceFailure(

@@ -5,8 +5,8 @@ Nothing here waits for the device except `peaks` and `refine`, which `collect` c
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from contextlib import AbstractContextManager, nullcontext
+from collections.abc import Iterator, Sequence
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from types import TracebackType
 from typing import Any, Self
 
@@ -22,7 +22,7 @@ from gpu_ops.cuda_errors import named
 from gpu_ops.cuda_graphs import Graphs
 from gpu_ops.cuda_maps import Heat, NetworkMaps, plain, sources, two_step
 from gpu_ops.cuda_staging import Staging, Twin
-from gpu_ops.device import Groups, Joints, Maps, Network, Pass, Peaks
+from gpu_ops.device import Groups, Joints, Maps, Network, OutOfMemory, Pass, Peaks
 
 Arrays = list[NDArray[Any]]
 
@@ -66,6 +66,21 @@ class CudaLane:
     ) -> None:
         self._entered.pop().__exit__(kind, error, trace)
 
+    @contextmanager
+    def _step(self, doing: str) -> Iterator[None]:
+        """On this lane's stream, with failures named; a lane that ran out of memory lets go."""
+        try:
+            with self, named(doing):
+                yield
+        except OutOfMemory:
+            self.close()
+            self._driver.free_unused()
+            raise
+
+    def close(self) -> None:
+        """Release the graphs; they come back when they are needed."""
+        self.graphs.clear()
+
     def warp(
         self,
         pixels: Sequence[NDArray[np.uint8]],
@@ -75,7 +90,7 @@ class CudaLane:
         mirror: bool,
     ) -> Tensor:
         """See `device.Lane.warp`. The result is the network's own input buffer, channels last."""
-        with self, named(f"bringing {len(pixels)} images to the device"):
+        with self._step(f"bringing {len(pixels)} images to the device"):
             self._begin()
             x = self.graphs.input(len(pixels) * (2 if mirror else 1), size)
             places = self._lists.take(len(pixels) * ops.IMAGE.itemsize)
@@ -110,7 +125,7 @@ class CudaLane:
 
     def run(self, network: Network, x: Tensor) -> tuple[Tensor, Tensor]:
         """See `device.Lane.run`. Both are float32 and contiguous."""
-        with self, named(f"running the network on {tuple(x.shape)}"):
+        with self._step(f"running the network on {tuple(x.shape)}"):
             return self.graphs.run(network, x)
 
     def aggregate(
@@ -122,7 +137,7 @@ class CudaLane:
         two_step: bool,
     ) -> Maps:
         """See `device.Lane.aggregate`. The heat of one scale is computed where it is read."""
-        with self, named(f"averaging the maps of {len(passes)} scales"):
+        with self._step(f"averaging the maps of {len(passes)} scales"):
             swap = None if mirror is None else self._permutation(tuple(mirror))
             heats = [self._heat_of(each, size, swap, two_step) for each in passes]
             at_one = [each for each in passes if each.scale == 1] or passes
@@ -164,7 +179,7 @@ class CudaLane:
     def find_peaks(self, maps: Maps, *, radius: int, threshold: float, most: int) -> None:
         """See `device.Lane.find_peaks`."""
         launch = self._driver.launch
-        with self, named("looking for peaks"):
+        with self._step("looking for peaks"):
             self._begin()
             heat, tags = sources(maps)
             lowest = float32_above(threshold)
@@ -188,7 +203,7 @@ class CudaLane:
 
     def peaks(self) -> Peaks:
         """See `device.Lane.peaks`."""
-        with self, named("waiting for the network and the peaks"):
+        with self._step("waiting for the network and the peaks"):
             self._done.synchronize()
         self._busy = False
         cell, score, tag = (found.copy() for found in self._found)
@@ -200,7 +215,7 @@ class CudaLane:
         if not people:
             return Joints(np.zeros((0, joints, 2), np.float32), np.zeros((0, joints), np.float32))
         launch = self._driver.launch
-        with self, named(f"placing the joints of {people} people"):
+        with self._step(f"placing the joints of {people} people"):
             heat, tags = sources(maps)
             members, twin, placed, joints_out = self._lists_of(groups)
             ops.place_joints(

@@ -25,14 +25,20 @@ extern "C" __global__ void mark_peaks(
     int side = TILE + 2 * radius;
     int thread = threadIdx.y * TILE + threadIdx.x;
     if (thread == 0) top = 0;
-    for (int i = thread; i < side * side; i += THREADS) {
-        int x = left + i % side, y = above + i / side;
+    // Down and across by THREADS cells a step, without a division in the loop.
+    int down = THREADS / side, across = THREADS % side;
+    int row = thread / side, column = thread % side;
+    while (row < side) {
+        int x = left + column, y = above + row;
         bool inside = x >= 0 && x < W && y >= 0 && y < H;
-        cells[i / side][i % side] =
+        cells[row][column] =
             inside ? heat_at(heat, image, joint, y, x) : __uint_as_float(0xff800000u);
+        bool wraps = column + across >= side;
+        row += down + wraps;
+        column += across - (wraps ? side : 0);
     }
     __syncthreads();
-    for (int row = threadIdx.y; row < side; row += ROWS) {
+    for (row = threadIdx.y; row < side; row += ROWS) {
         float largest = cells[row][threadIdx.x];
         for (int i = 1; i <= 2 * radius; i++)
             largest = fmaxf(largest, cells[row][threadIdx.x + i]);
@@ -42,7 +48,7 @@ extern "C" __global__ void mark_peaks(
     size_t tile = ((size_t)map * gridDim.y + blockIdx.y) * gridDim.x + blockIdx.x;
     int x = blockIdx.x * TILE + threadIdx.x;
     Rank best = 0;
-    for (int row = threadIdx.y; row < TILE; row += ROWS) {
+    for (row = threadIdx.y; row < TILE; row += ROWS) {
         int y = blockIdx.y * TILE + row;
         float value = cells[row + radius][threadIdx.x + radius];
         float largest = widest[row][threadIdx.x];

@@ -35,6 +35,7 @@ class EmulatedDriver:
         self.current: list[object] = []
         self.captured: list[tuple[int, ...]] = []
         self.pinned_bytes = 0
+        self.freed = 0
 
     def launch(self, file, name, grid, block, arguments) -> None:
         assert self.current, f"{name} was launched outside a lane"
@@ -55,6 +56,9 @@ class EmulatedDriver:
 
     def event(self) -> EmulatedEvent:
         return EmulatedEvent()
+
+    def free_unused(self) -> None:
+        self.freed += 1
 
     def capture(self, network: Network, x: Tensor) -> tuple[Callable[[], None], Tensor, Tensor]:
         """Replays into the same outputs, as a graph does."""

@@ -1,6 +1,7 @@
 """The lane's host code: staging, graphs, buckets, failures; kernels and CUDA are emulated."""
 
 import gc
+import weakref
 
 import numpy as np
 import pytest
@@ -201,6 +202,21 @@ def test_after_running_out_of_memory_a_smaller_batch_goes_through():
         with lane:
             low, _ = lane.run(at_most_two, warp(lane, [frame(0), frame(1)]))
         assert low.shape[0] == 2
+        assert device._driver.freed == 1
+
+
+def test_what_a_failed_call_held_is_let_go_at_once(lane):
+    held = []
+
+    def out_of_memory(x):
+        large = torch.zeros(1000)
+        held.append(weakref.ref(large))
+        raise torch.OutOfMemoryError("CUDA out of memory")
+
+    try:
+        lane.run(out_of_memory, warp(lane, [frame(1)]))
+    except OutOfMemory:
+        assert held[0]() is None  # while the error is being handled
 
 
 def test_a_device_error_says_what_was_being_done(lane):

@@ -22,7 +22,7 @@ SYNC = "    __syncthreads();\n"
 MISSING_BARRIERS = {
     "cells are read before they are written": (
         "peaks.cu",
-        SYNC + "    for (int row = threadIdx.y; row < side; row += ROWS) {",
+        SYNC + "    for (row = threadIdx.y; row < side; row += ROWS) {",
     ),
     "row maxima are read before they are written": ("peaks.cu", SYNC + "    size_t tile ="),
     "the tile's top is read too early": (
