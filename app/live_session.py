@@ -40,6 +40,7 @@ if TYPE_CHECKING:
     from engine.estimator import PoseEstimator
 
 OpenEstimator = Callable[[Settings], AbstractContextManager["PoseEstimator"]]
+OpenSource = Callable[..., Source]
 
 
 class LiveSession:
@@ -52,6 +53,7 @@ class LiveSession:
         *,
         wanted: Wanted | None = None,
         open_estimator: OpenEstimator | None = None,
+        open_source: OpenSource = open_live,
     ) -> None:
         """Prepare; nothing is loaded or opened yet.
 
@@ -59,12 +61,13 @@ class LiveSession:
             plan: what to run.
             tell: is given every event, on the thread where it happens.
             wanted: what to ask cameras for.
-            open_estimator: for tests; the real one by default.
+            open_estimator: for tests and measurements; the real one by default.
+            open_source: likewise.
         """
         self._plan = plan
         self._tell = tell
         self._wanted = wanted
-        self._open_estimator = open_estimator
+        self._open_estimator, self._open_source = open_estimator, open_source
         self._settings = plan.settings
         self._stopped = threading.Event()
         self._sources: list[Source] = []
@@ -162,7 +165,9 @@ class LiveSession:
         alone = len(plan.sources) == 1
         return [
             Reported(
-                open_live(text, self._told, fast=plan.fast, loop=plan.loop, wanted=self._wanted),
+                self._open_source(
+                    text, self._told, fast=plan.fast, loop=plan.loop, wanted=self._wanted
+                ),
                 text,
                 self._told,
                 alone=alone,

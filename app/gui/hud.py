@@ -171,7 +171,7 @@ class Hud(QWidget):
         spread, rate = self.ages.spread(), self.ages.rate()
         for name in ("p50", "p95", "p99"):
             known = getattr(spread, name) if spread else None
-            self._figures[name].setText(_milliseconds(known) if known is not None else "–")
+            self._figures[name].setText("–" if known is None else _figures_of(known))
         self._figures["rate"].setText(f"{rate:.1f}" if rate else "–")
         dropped = self.ages.dropped
         share = f" ({self.ages.dropped_share:.0%} of what arrived)" if dropped else ""
@@ -184,6 +184,7 @@ class Hud(QWidget):
         rows.setContentsMargins(0, 0, 0, 0)
         rows.setSpacing(8)
         figures = QHBoxLayout()
+        figures.setSpacing(4)
         captions = {"p50": "age p50", "p95": "age p95", "p99": "age p99", "rate": "frames/s"}
         for name, label in self._figures.items():
             column = QVBoxLayout()
@@ -191,7 +192,7 @@ class Hud(QWidget):
             column.addWidget(label)
             column.addWidget(_labelled(captions[name], "small"))
             label.setAccessibleName(captions[name])
-            figures.addLayout(column)
+            figures.addLayout(column, 1)
         rows.addLayout(figures)
         rows.addWidget(self.plot)
         rows.addWidget(self._bar)
@@ -234,6 +235,11 @@ def _labelled(text: str, role: str) -> QLabel:
     label = QLabel(text)
     label.setProperty("role", role)
     return label
+
+
+def _figures_of(seconds: float) -> str:
+    number, _, unit = _milliseconds(seconds).partition(" ")
+    return f'{number}<span style="font-size: 9pt; font-weight: 400"> {unit}</span>'
 
 
 def _milliseconds(seconds: float) -> str:
