@@ -7,7 +7,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import urlsplit
 
+from app.formats.table import FORMATS
 from engine.errors import SourceError
+from engine.settings import OutputSettings
 from engine.sources.container import is_url
 from engine.sources.images import SUFFIXES as IMAGES
 from engine.sources.images import image_files, matching, natural
@@ -18,6 +20,7 @@ VIDEOS = frozenset(
         *(".m2ts", ".wmv", ".flv", ".3gp", ".ogv", ".gif", ".mxf", ".vob", ".h264", ".hevc"),
     }
 )
+HIDDEN = ".posestream"  # folder of our own notes among the outputs
 OVERLAY = "_overlay"  # ends the names of our own videos where they lie beside their sources
 
 
@@ -33,12 +36,26 @@ class Job:
 class Outputs:
     """The files of one job."""
 
-    ndjson: Path
-    csv: Path
-    overlay: Path  # a video; for images a picture or a folder of pictures
+    folder: Path
+    name: str
+    tracks: dict[str, Path]  # format -> file, folder, or beginning of the names of files
+    overlay: Path | None  # a video; for images a picture or a folder of pictures
+    report: Path | None = None  # HTML
 
-    def __iter__(self) -> Iterator[Path]:
-        yield from (self.ndjson, self.csv, self.overlay)
+    def all(self) -> list[Path]:
+        """Everything that is written, tracks first; of TRC the name it begins with."""
+        extra = (path for path in (self.overlay, self.report) if path is not None)
+        return [*self.tracks.values(), *extra]
+
+    def complete(self) -> bool:
+        """Whether all of it is there."""
+        there = (FORMATS[name].exists(path) for name, path in self.tracks.items())
+        rest = self.all()[len(self.tracks) :]
+        return all(there) and all(path.exists() for path in rest)
+
+    def hidden(self, ending: str) -> Path:
+        """A file of our own about the job."""
+        return self.folder / HIDDEN / (self.name + ending)
 
 
 def plan(texts: Sequence[str]) -> tuple[list[Job], dict[str, SourceError]]:
@@ -58,15 +75,19 @@ def plan(texts: Sequence[str]) -> tuple[list[Job], dict[str, SourceError]]:
     return [Job(source, name) for source, name in zip(sources, names, strict=True)], problems
 
 
-def outputs(job: Job, out: Path, inputs: Sequence[Path]) -> Outputs:
+def outputs(job: Job, out: Path, inputs: Sequence[Path], settings: OutputSettings) -> Outputs:
     """Where a job writes. Never an input: an overlay beside its source is NAME_overlay."""
-    overlay = out / f"{job.name}.mp4"
+    overlay: Path | None = out / f"{job.name}.mp4"
     images = [] if is_url(job.source) else image_files(job.source)
-    if images:
+    if not settings.overlay:
+        overlay = None
+    elif images:
         overlay = out / (job.name + OVERLAY + (".jpg" if len(images) == 1 else ""))
-    elif _is_one_of(overlay, inputs):
+    elif _is_one_of(out / f"{job.name}.mp4", inputs):
         overlay = out / f"{job.name}{OVERLAY}.mp4"
-    return Outputs(out / f"{job.name}.ndjson", out / f"{job.name}.csv", overlay)
+    tracks: dict[str, Path] = {f: FORMATS[f].path(out, job.name) for f in settings.formats}
+    report = out / f"{job.name}.html" if settings.report else None
+    return Outputs(out, job.name, tracks, overlay, report)
 
 
 def pictures(overlay: Path, files: Sequence[Path]) -> list[Path]:

@@ -20,7 +20,7 @@ from rich.text import Text
 from engine.sources.source import Source
 
 if TYPE_CHECKING:
-    from app.process import Report, Summary
+    from app.outcome import Report, Summary
 
 
 class Bars:
@@ -66,7 +66,9 @@ class Bars:
 
     def done(self, report: Report) -> None:
         """Print what became of an input."""
-        if report.frames:
+        if report.skipped:
+            self.say(f"{report.source}: done before, nothing has changed (--force does it again)")
+        elif report.frames:
             self.say(_line(report))
         for note in report.notes:
             self.say(f"  note: {note}")

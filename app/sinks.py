@@ -10,10 +10,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from app.formats.table import FORMATS, open_writer
 from app.inputs import Outputs, pictures
 from app.overlay import draw
-from app.writers.csv import CsvWriter
-from app.writers.ndjson import NdjsonWriter, header_of
+from app.writers.ndjson import header_of
 from app.writers.pictures import OverlayPictures
 from app.writers.video import Draw, OverlayVideo
 from app.writers.writer import Writer
@@ -25,20 +25,10 @@ from engine.sources.source import Source
 from engine.types import Frame, Poses
 
 
-def open_writers(
-    writers: list[Writer],
-    source: Source,
-    files: Outputs,
-    settings: Settings,
-    estimator: PoseEstimator,
-) -> None:
-    """Add the writers of one source to the list one by one, so that a failure leaves none open.
-
-    Raises:
-        OutputError: a file cannot be written.
-    """
+def header(source: Source, settings: Settings, estimator: PoseEstimator) -> dict[str, Any]:
+    """What the tracks say of how they were made."""
     skeleton = estimator.skeleton
-    header = header_of(
+    return header_of(
         source.name,
         source.info,
         skeleton.names,
@@ -47,11 +37,30 @@ def open_writers(
         settings=settings.model_dump(mode="json"),
         posestream=_version(),
     )
-    smoothed = settings.smoothing.enabled and settings.tracking.enabled
-    writers.append(NdjsonWriter(files.ndjson, header, raw=smoothed))
-    writers.append(CsvWriter(files.csv, skeleton.names))
-    if settings.output.overlay:
-        writers.append(_overlay(source, files.overlay, settings, skeleton))
+
+
+def open_writers(
+    writers: list[Writer],
+    source: Source,
+    files: Outputs,
+    settings: Settings,
+    estimator: PoseEstimator,
+    written: Path,
+) -> None:
+    """Add the writers of one source to the list one by one, so that a failure leaves none open.
+
+    Args:
+        written: the tracks that are being written, or were, by other means.
+
+    Raises:
+        OutputError: a file cannot be written.
+    """
+    facts = header(source, settings, estimator)
+    for name, path in files.tracks.items():
+        if path != written:
+            writers.append(open_writer(FORMATS[name], path, facts))
+    if files.overlay is not None:
+        writers.append(_overlay(source, files.overlay, settings, estimator.skeleton))
 
 
 def describe(estimator: PoseEstimator) -> dict[str, Any]:

@@ -15,12 +15,23 @@ from scipy.interpolate import PchipInterpolator
 from scipy.signal import butter, filtfilt
 
 from engine.recording import Recording, concatenate
+from engine.relink import relink
+from engine.settings import OfflineSettings
 from engine.types import UNTRACKED, JointState, Poses
 
 Floats = NDArray[np.float64]
 
 _ORDER = 2  # of the Butterworth filter; forwards and backwards make it 4
 _EVEN = 0.02  # time stamps that differ by less than this part of a step count as even
+
+
+def look_back(recording: Recording, settings: OfflineSettings) -> Recording:
+    """Everything the settings ask for of what only a whole recording allows."""
+    if settings.relink:
+        recording = relink(recording, settings.relink_gap)
+    if settings.fill_gaps > 0:
+        recording = interpolate(recording, settings.fill_gaps)
+    return smooth(recording, settings.cutoff) if settings.zero_phase else recording
 
 
 def interpolate(recording: Recording, longest: float) -> Recording:

@@ -108,12 +108,17 @@ class DisplaySettings(Section):
     thickness: Annotated[float, Field(gt=0, le=10)] = 1.0  # of lines, times the size that fits
 
 
+TrackFormat = Literal["ndjson", "csv", "parquet", "coco", "openpose", "trc", "mot"]
+
+
 class OutputSettings(Section):
     """What `process` writes beside the tracks."""
 
     overlay: bool = True
     audio: bool = True  # copy the sound into the overlay
     quality: Annotated[int, Field(ge=0, le=51)] = 23  # H.264 CRF: lower is better and larger
+    formats: tuple[TrackFormat, ...] = ("ndjson", "csv")  # of the tracks; see docs/formats.md
+    report: bool = False  # an HTML page about the quality of the tracks
 
 
 class Settings(Section):

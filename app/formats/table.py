@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import glob
 import importlib
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -26,6 +27,12 @@ class Format:
     def path(self, folder: Path, name: str) -> Path:
         """Where the tracks of an input go; of TRC, which has a file per person, the stem."""
         return folder / (name + self.ending.rstrip("/"))
+
+    def exists(self, path: Path) -> bool:
+        """Whether there is anything where `path` points to."""
+        if self.name == "trc":
+            return any(path.parent.glob(f"{glob.escape(path.name)}_person*.trc"))
+        return path.exists()
 
 
 FORMATS = {

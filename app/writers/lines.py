@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 from typing import Protocol
 
@@ -27,16 +28,19 @@ class Lines:
     the file is cut back to its last whole line.
     """
 
-    def __init__(self, path: Path) -> None:
-        """Create the file, replacing one from an earlier run.
+    def __init__(self, path: Path, *, keep: int = 0) -> None:
+        """Create the file, replacing one from an earlier run but for its first `keep` bytes.
 
         Raises:
             OutputError: it cannot be created.
         """
         self._path = path
-        self._whole = 0  # bytes of all whole lines
+        self._whole = keep  # bytes of all whole lines
         try:
-            self._file = path.open("wb", buffering=0)
+            self._file = path.open("r+b" if keep else "wb", buffering=0)
+            if keep:
+                self._file.truncate(keep)
+                self._file.seek(keep)
         except OSError as error:
             raise cannot_write(path, error) from error
 
@@ -55,6 +59,14 @@ class Lines:
             self._cut()
             raise cannot_write(self._path, error) from error
         self._whole += size
+
+    def sync(self) -> int:
+        """Wait until all lines are on the disk; the file's length in bytes."""
+        try:
+            os.fsync(self._file.fileno())
+        except OSError as error:
+            raise cannot_write(self._path, error) from error
+        return self._whole
 
     def close(self) -> None:
         """Close the file; may be called twice."""

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from app.writers.lines import Lines, LineSink
 from app.writers.writer import Ending
 from engine.sources.source import SourceInfo
-from engine.types import UNTRACKED, JointState, Poses, Result
+from engine.types import UNTRACKED, Frame, JointState, Poses, Result
 
 VERSION = 1
 STATES = "-dri"  # one letter per JointState: absent, detected, refined, interpolated
@@ -31,6 +31,7 @@ class NdjsonWriter:
         raw: bool,
         mark: Mapping[str, Any] | None = None,
         stamp: Callable[[Result], Mapping[str, Any]] = lambda result: {},
+        last: Frame | None = None,
     ) -> None:
         """Create the file, or take the sink, and write the header.
 
@@ -40,6 +41,7 @@ class NdjsonWriter:
             raw: write the coordinates before smoothing beside the smoothed ones.
             mark: more fields of every line but the header, where sources share one sink.
             stamp: more fields of a frame, known only while it is live.
+            last: the frame to go on after, where `to` already has the header and all up to it.
 
         Raises:
             OutputError: the file cannot be written.
@@ -49,8 +51,11 @@ class NdjsonWriter:
         self._mark, self._stamp = mark or {}, stamp
         self._part, self._time = 0, 0.0  # of the last frame
         self._lines: LineSink = Lines(to) if isinstance(to, Path) else to
-        self._add({"type": "header", "version": VERSION, **header})
         self._closed = False
+        if last is None:
+            self._add({"type": "header", "version": VERSION, **header})
+        else:
+            self._part, self._time = last.part, last.time
 
     def write(self, result: Result) -> None:
         """Append one frame, and before it the gap, if its source was interrupted."""

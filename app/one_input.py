@@ -1,0 +1,245 @@
+"""One input of `process` from its source to its files, going on where an earlier run stopped.
+
+The tracks are written as the frames come (app.resume). Everything else – other formats, the
+overlay, the report – is made from tracks and pictures, so after a stop it is made again from the
+finished tracks at the speed of decoding. What needs the whole recording comes after the last frame.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Generator, Iterator, Sequence
+from contextlib import closing, contextmanager
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from app import sinks
+from app.formats.ndjson import read as read_tracks
+from app.formats.rounding import rounded
+from app.inputs import Job, Outputs
+from app.outcome import Report
+from app.progress import Bars
+from app.resume import Journal, content_hash
+from app.stopping import Stop
+from app.writers.writer import Writer
+from engine.errors import OutputError, PoseError, SourceError
+from engine.estimator import PoseEstimator
+from engine.inbox import Inbox
+from engine.offline import look_back
+from engine.pipeline import run
+from engine.recording import collect
+from engine.settings import Settings
+from engine.sources import open_source
+from engine.sources.container import is_url
+from engine.sources.images import ImageSource
+from engine.sources.source import Source, SourceInfo
+from engine.stages import stages_of
+from engine.types import Frame, Result
+
+CAPACITY = 16  # frames decoded ahead
+_INTERRUPTED = "interrupted"
+
+
+def process_one(
+    job: Job,
+    files: Outputs,
+    settings: Settings,
+    estimator: PoseEstimator,
+    bars: Bars,
+    stop: Stop,
+    *,
+    force: bool = False,
+) -> Report:
+    """Run one source through the engine into its files; failures are in the report.
+
+    Args:
+        force: do it anew, whatever is there.
+    """
+    report = Report(job.source)
+    began = time.perf_counter()
+    try:
+        source = open_source(job.source)
+        with closing(source):
+            work = _Work(source, files, settings, estimator, report, bars, stop, force)
+            work.run()
+            if report.error is None and settings.offline.needed and not report.skipped:
+                work.finish_offline(job.source)
+    except PoseError as error:
+        report.error = str(error)
+    report.seconds = time.perf_counter() - began
+    return report
+
+
+@dataclass(slots=True)
+class _Work:
+    """What belongs together while one input is worked on."""
+
+    source: Source
+    files: Outputs
+    settings: Settings
+    estimator: PoseEstimator
+    report: Report
+    bars: Bars
+    stop: Stop
+    force: bool
+
+    def run(self) -> None:
+        """Make the tracks and, unless that has to wait for the last frame, all that follows."""
+        journal = self._journal()
+        if journal.finished and self.files.complete() and not self._offline_changed():
+            self.report.skipped, self.report.frames = True, journal.frames
+            self.report.outputs = self.files.all()
+            return
+        if journal.frames:
+            self.report.notes.append(f"went on after {journal.frames} frames that were there")
+        self.bars.start(self.source)
+        with self._closing(journal), self._writing(not self.settings.offline.needed) as writers:
+            frames = self.source.frames()
+            for result in self._replayed(journal, frames):
+                self._deliver(result, writers)
+            if not journal.finished and not self.stop.asked:
+                for result, stages in self._fresh(journal, frames):
+                    journal.write(result, stages)
+                    self._deliver(result, writers)
+            if self.stop.asked:
+                self.report.error = _INTERRUPTED
+
+    def finish_offline(self, text: str) -> None:
+        """Look at the whole recording and write all files from what comes of it."""
+        header, results = read_tracks(self._tracks)
+        recording = collect(results, self.estimator.skeleton, header)
+        whole = look_back(recording, self.settings.offline)
+        self.report.frames = self.report.people = 0
+        self.report.ids.clear()
+        again = open_source(text)
+        with closing(again), self._writing(True) as writers:
+            pictures = again.frames()
+            for result in whole.results():
+                frame = next(pictures, None)
+                if frame is None or self.stop.asked:
+                    break
+                self._deliver(replace(result, frame=frame, poses=rounded(result.poses)), writers)
+            if self.stop.asked:
+                self.report.error = _INTERRUPTED
+
+    @property
+    def _tracks(self) -> Path:
+        """The tracks as they are written on the way."""
+        wanted = "ndjson" in self.settings.output.formats and not self.settings.offline.needed
+        return self.files.tracks["ndjson"] if wanted else self.files.hidden(".ndjson")
+
+    def _journal(self) -> Journal:
+        return Journal(
+            self._tracks,
+            self.files.hidden(".json"),
+            sinks.header(self.source, self.settings, self.estimator),
+            _content(self.source),
+            raw=self.settings.smoothing.enabled and self.settings.tracking.enabled,
+            batch=self.estimator.batch,
+            force=self.force,
+        )
+
+    def _offline_changed(self) -> bool:
+        """Whether finished files are of another choice of what is done at the end."""
+        tracks = self.files.tracks.get("ndjson")
+        if tracks is None or not tracks.exists():
+            return self.settings.offline.needed
+        made = read_tracks(tracks)[0].get("settings", {}).get("offline")
+        return bool(made != self.settings.offline.model_dump(mode="json"))
+
+    def _replayed(self, journal: Journal, frames: Iterator[Frame]) -> Iterator[Result]:
+        """What is there already, with its pictures."""
+        for result in journal.replay():
+            frame = next(frames, None)
+            if frame is None or frame.index != result.frame.index or self.stop.asked:
+                return
+            yield replace(result, frame=frame)
+
+    def _fresh(
+        self, journal: Journal, frames: Iterator[Frame]
+    ) -> Generator[tuple[Result, list[Any]], None, None]:
+        """What is not, and the stages in their state after each frame."""
+        stages = stages_of(self.settings, self.estimator.skeleton)
+        for stage, state in zip(stages, journal.states, strict=False):
+            stage.restore(state)
+        rest = _Rest(self.source, frames)
+        inbox = Inbox([rest.name], keep="all", capacity=CAPACITY)
+        results = run([rest], inbox, self.estimator, lambda name: stages, full_batches=True)
+        with closing(results):  # type: ignore[type-var]
+            for result in results:
+                yield replace(result, poses=rounded(result.poses)), stages
+                if self.stop.asked:
+                    return
+
+    def _deliver(self, result: Result, writers: Sequence[Writer]) -> None:
+        for writer in writers:
+            writer.write(result)
+        self.report.count(result)
+        self.bars.advance(self.report.frames)
+
+    @contextmanager
+    def _closing(self, journal: Journal) -> Iterator[None]:
+        """Close the tracks with how the source ended, whatever happens in the block."""
+        try:
+            yield
+        except BaseException as error:
+            self.report.error = str(error) or type(error).__name__
+            raise
+        finally:
+            journal.close(self.report.ending)
+
+    @contextmanager
+    def _writing(self, now: bool) -> Iterator[list[Writer]]:
+        """The other files, closed likewise; none if it is not yet time for them."""
+        writers: list[Writer] = []
+        try:
+            if now:
+                sinks.open_writers(
+                    writers, self.source, self.files, self.settings, self.estimator, self._tracks
+                )
+                self.report.outputs = self.files.all()
+            yield writers
+        except BaseException as error:
+            self.report.error = str(error) or type(error).__name__
+            raise
+        finally:
+            for writer in writers:
+                try:
+                    writer.close(self.report.ending)
+                except OutputError as error:
+                    self.report.error = self.report.error or str(error)
+                note = getattr(writer, "note", "")
+                self.report.notes += [note] if note else []
+
+
+class _Rest:
+    """A source of which the first frames have been taken already."""
+
+    def __init__(self, source: Source, frames: Iterator[Frame]) -> None:
+        self.name, self._source, self._frames = source.name, source, frames
+
+    @property
+    def info(self) -> SourceInfo:
+        """The source's own."""
+        return self._source.info
+
+    def frames(self) -> Iterator[Frame]:
+        """What is left."""
+        return self._frames
+
+    def close(self) -> None:
+        """Close the source."""
+        self._source.close()
+
+
+def _content(source: Source) -> str | None:
+    """The hash of what the source reads; None for what can be read only once."""
+    if isinstance(source, ImageSource):
+        return content_hash(source.files)
+    if is_url(source.name) or not Path(source.name).is_file():
+        return None
+    try:
+        return content_hash([Path(source.name)])
+    except OSError as error:
+        raise SourceError(f"cannot read {source.name}: {error.strerror}") from error

@@ -1,0 +1,175 @@
+"""Work that was killed goes on, and gives what it would have given; finished work is not redone."""
+
+import os
+import random
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from app.formats.table import FORMATS
+from app.resume import EVERY
+from tests.clips import write_clip
+from tests.walkers_estimator import Walkers, process
+
+ROOT = Path(__file__).parents[2]
+EVERYTHING = ("output.formats=" + str(list(FORMATS)).replace("'", '"'),)
+OFFLINE = (
+    *EVERYTHING,
+    "offline.relink=true",
+    "offline.fill_gaps=0.5",
+    "offline.zero_phase=true",
+)
+FRAMES = 260
+KILLS = int(os.environ.get("POSESTREAM_KILLS", "3"))  # the closing note tells of 20
+
+
+@pytest.fixture(scope="module")
+def clip(tmp_path_factory):
+    return write_clip(tmp_path_factory.mktemp("clip") / "clip.mp4", FRAMES, sound=True)
+
+
+def contents(folder):
+    files = [p for p in folder.rglob("*") if p.is_file() and ".posestream" not in p.parts]
+    return {str(p.relative_to(folder)): p.read_bytes() for p in files}
+
+
+def run_until(moment, clip, out, changes):
+    """Run `process` in a process of its own and kill it when `moment(seconds)`; its exit code."""
+    command = [sys.executable, "tests/walkers_estimator.py", str(clip), str(out), *changes]
+    environment = {**os.environ, "PYTHONPATH": str(ROOT)}
+    with subprocess.Popen(command, cwd=ROOT, env=environment) as running:
+        began = time.monotonic()
+        while running.poll() is None:
+            if moment(time.monotonic() - began):
+                running.send_signal(signal.SIGKILL)
+                break
+            time.sleep(0.005)
+        return running.wait()
+
+
+@pytest.mark.skipif(os.name != "posix", reason="kill -9 is a thing of POSIX systems")
+@pytest.mark.parametrize("changes", [EVERYTHING, OFFLINE], ids=["online", "offline"])
+def test_killed_at_any_moment_and_run_again_the_files_are_the_same(tmp_path, clip, changes):
+    process([clip], tmp_path / "whole", *changes)
+    expected = contents(tmp_path / "whole")
+    assert len(expected) > len(FORMATS)
+    chance = random.Random(1)
+    out = tmp_path / "killed"
+    note = out / ".posestream" / "clip.json"
+    killed = 0
+    for _ in range(KILLS):
+        wait = chance.uniform(0, 1.5)
+        started = note.stat().st_mtime_ns if note.exists() else 0
+        moved: list[float] = []
+
+        def moment(seconds, started=started, wait=wait, moved=moved):
+            """Some time after the first note of this run, so that every run gets somewhere."""
+            if not moved and note.exists() and note.stat().st_mtime_ns != started:
+                moved.append(seconds)
+            return bool(moved) and seconds > moved[0] + wait
+
+        killed += run_until(moment, clip, out, changes) == -signal.SIGKILL
+    assert killed > 0
+    assert run_until(lambda seconds: False, clip, out, changes) == 0
+    again = contents(out)
+    assert set(again) == set(expected)
+    assert [name for name in expected if again[name] != expected[name]] == []
+
+
+def test_what_is_there_is_not_sent_through_the_network_again(tmp_path, clip):
+    class Stopping(Walkers):
+        def collect(self, ticket):
+            if ticket[0].index > 190:
+                raise MemoryError("killed")
+            return super().collect(ticket)
+
+    with pytest.raises(MemoryError):
+        process([clip], tmp_path / "out", walkers=Stopping())
+    summary, walkers = process([clip], tmp_path / "out")
+    assert walkers.frames <= FRAMES - 190 + EVERY + 3
+    assert summary.reports[0].frames == FRAMES
+    assert any("went on after" in note for note in summary.reports[0].notes)
+    process([clip], tmp_path / "whole")
+    assert contents(tmp_path / "out") == contents(tmp_path / "whole")
+
+
+def test_a_finished_input_is_skipped_until_something_changes(tmp_path, clip):
+    out = tmp_path / "out"
+    process([clip], out)
+    before = {path: path.stat().st_mtime_ns for path in out.iterdir() if path.is_file()}
+    summary, walkers = process([clip], out)
+    assert (summary.exit_code, summary.reports[0].skipped, walkers.frames) == (0, True, 0)
+    assert {path: path.stat().st_mtime_ns for path in before} == before
+    assert process([clip], out, "tracking.memory=2.0")[1].frames == FRAMES
+    assert process([clip], out, "tracking.memory=2.0")[1].frames == 0
+    assert process([clip], out, "tracking.memory=2.0", force=True)[1].frames == FRAMES
+
+
+def test_an_input_with_other_content_is_done_again(tmp_path):
+    clip = write_clip(tmp_path / "clip.mp4", 70)
+    process([clip], tmp_path / "out")
+    write_clip(clip, 80)
+    assert process([clip], tmp_path / "out")[1].frames == 80
+
+
+def test_another_format_is_made_from_the_tracks_that_are_there(tmp_path, clip):
+    out = tmp_path / "out"
+    process([clip], out, "output.overlay=false")
+    _, walkers = process([clip], out, *EVERYTHING)
+    assert walkers.frames == 0
+    process([clip], tmp_path / "whole", *EVERYTHING)
+    whole = contents(tmp_path / "whole")
+    again = contents(out)
+    assert set(again) == set(whole)
+    different = {name for name in whole if whole[name] != again[name]}
+    # The headers keep the settings with which the tracks were made.
+    assert different <= {"clip.ndjson", "clip.parquet"}
+
+
+def test_a_lost_output_is_made_again_without_the_network(tmp_path, clip):
+    out = tmp_path / "out"
+    process([clip], out)
+    before = contents(out)
+    (out / "clip.csv").unlink()
+    assert process([clip], out)[1].frames == 0
+    assert contents(out) == before
+
+
+def test_a_stopped_run_goes_on_after_a_signal(tmp_path, clip):
+    class Interrupted(Walkers):
+        def collect(self, ticket):
+            if ticket[0].index == 150:
+                os.kill(os.getpid(), signal.SIGINT)
+            return super().collect(ticket)
+
+    summary, _ = process([clip], tmp_path / "out", walkers=Interrupted())
+    assert summary.exit_code == 130
+    summary, walkers = process([clip], tmp_path / "out")
+    assert summary.exit_code == 0
+    assert walkers.frames < FRAMES - 60
+    process([clip], tmp_path / "whole")
+    assert contents(tmp_path / "out") == contents(tmp_path / "whole")
+
+
+def test_what_is_done_at_the_end_can_be_chosen_afterwards(tmp_path, clip):
+    out = tmp_path / "out"
+    process([clip], out, *OFFLINE)
+    _, walkers = process([clip], out, *OFFLINE[:-1], "offline.zero_phase=false")
+    assert walkers.frames == 0
+    process([clip], tmp_path / "whole", *OFFLINE[:-1], "offline.zero_phase=false")
+    assert contents(out) == contents(tmp_path / "whole")
+    assert process([clip], out, *OFFLINE[:-1], "offline.zero_phase=false")[0].reports[0].skipped
+
+
+def test_damaged_notes_mean_a_new_beginning(tmp_path, clip):
+    out = tmp_path / "out"
+    process([clip], out)
+    before = contents(out)
+    for damage in (b"", b"{}", b'{"version":1}', b"[1]"):
+        (out / ".posestream" / "clip.json").write_bytes(damage)
+        assert process([clip], out)[1].frames == FRAMES
+        assert contents(out) == before
