@@ -28,7 +28,7 @@ _RATIO = 1.45  # the larger body divided by the smaller
 
 
 @dataclass(frozen=True, slots=True)
-class _End:
+class End:
     """The beginning or the end of a piece of track."""
 
     time: float
@@ -80,18 +80,18 @@ def _preceding(recording: Recording, ids: NDArray[np.int32], row: int) -> int | 
 def _joins(recording: Recording, longest: float) -> dict[int, int]:
     """Later id -> the earlier id that it goes on from, each used once on either side."""
     ids = recording.ids
-    ends = [_ends(recording, person) for person in ids]
+    both = [ends(recording, person) for person in ids]
     parts = [recording.part[recording.frame[recording.rows_of(p)]][[0, -1]] for p in ids]
     gain = np.zeros((len(ids), len(ids)))  # [earlier, later]
-    for i, (_, end) in enumerate(ends):
-        for j, (start, _) in enumerate(ends):
+    for i, (_, end) in enumerate(both):
+        for j, (start, _) in enumerate(both):
             if i != j and parts[i][1] == parts[j][0] and 0 < start.time - end.time <= longest:
-                gain[i, j] = _fit(end, start)
+                gain[i, j] = fit(end, start)
     pairs = zip(*linear_sum_assignment(gain, maximize=True), strict=True)
     return {ids[j]: ids[i] for i, j in pairs if gain[i, j] > 0}
 
 
-def _fit(end: _End, start: _End) -> float:
+def fit(end: End, start: End) -> float:
     """How well a track that ended goes on in one that starts, 0 (not at all) to 1."""
     gap = start.time - end.time
     size = (end.size + start.size) / 2
@@ -105,12 +105,13 @@ def _fit(end: _End, start: _End) -> float:
     return max(0.0, 1.0 - away / (_CLOSE + _WANDER * gap))
 
 
-def _ends(recording: Recording, person: int) -> tuple[_End, _End]:
+def ends(recording: Recording, person: int) -> tuple[End, End]:
+    """How a person's track begins and how it ends."""
     rows = recording.rows_of(person)
     return _end(recording, rows, first=True), _end(recording, rows, first=False)
 
 
-def _end(recording: Recording, rows: NDArray[np.intp], *, first: bool) -> _End:
+def _end(recording: Recording, rows: NDArray[np.intp], *, first: bool) -> End:
     """Place and heading at one end, from a straight line through the poses near it."""
     time = recording.time[recording.frame[rows]]
     at = float(time[0] if first else time[-1])
@@ -127,7 +128,7 @@ def _end(recording: Recording, rows: NDArray[np.intp], *, first: bool) -> _End:
     spread = float(np.nansum(when**2))
     velocity = np.nansum(when[..., None] * centred, axis=(0, 1)) / spread if spread > 0 else 0.0
     middle = np.nanmedian(xy - velocity * time[:, None, None], axis=(0, 1))
-    return _End(at, middle, np.broadcast_to(np.asarray(velocity, np.float64), (2,)), size)
+    return End(at, middle, np.broadcast_to(np.asarray(velocity, np.float64), (2,)), size)
 
 
 def _first(joins: dict[int, int], person: int) -> int:
