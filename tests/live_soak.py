@@ -1,8 +1,8 @@
 """Long measurements of the live window: `python -m tests.live_soak [--minutes 10] [--slow 5]`.
 
-The real window with the real engine on a synthetic camera that stamps each frame. A heartbeat timer
-on the GUI thread shows how long the window was not listening; `--cycles 200` starts and stops
-instead and counts threads, handles and memory. Runs offscreen unless QT_QPA_PLATFORM says otherwise.
+The real window with the real engine on a synthetic camera that stamps each frame. A heartbeat
+timer on the GUI thread shows how long the window was not listening; `--cycles 200` starts and stops
+instead and counts threads, handles and memory. Offscreen unless QT_QPA_PLATFORM says otherwise.
 """
 
 from __future__ import annotations
@@ -27,6 +27,7 @@ from app.bench_live import StampedCamera, slowed
 from app.gui.memory import Memory
 from app.gui.session import Offer, Plan
 from app.gui.window import Window
+from app.live import share_the_cores
 from app.live_session import LiveSession
 from engine.settings import load_settings
 
@@ -39,13 +40,15 @@ class Watch:
 
     ages: list[tuple[float, float]] = field(default_factory=list)  # (when, age), s
     stalls: list[float] = field(default_factory=list)  # beyond the beat, s
+    loading: list[float] = field(default_factory=list)  # the same, before the first picture
     memory: list[tuple[float, float]] = field(default_factory=list)  # (when, MB)
     _last: float = 0.0
 
     def beat(self) -> None:
         now = time.perf_counter()
         if self._last:
-            self.stalls.append(max(0.0, now - self._last - BEAT / 1e3))
+            late = max(0.0, now - self._last - BEAT / 1e3)
+            (self.stalls if len(self.ages) > 1 else self.loading).append(late)
         self._last = now
 
     def report(self, slow: float) -> None:
@@ -59,9 +62,12 @@ class Watch:
         print(f"bound of two periods and a frame: {(2 * period + 1 / 30) * 1e3:.1f} ms")
         first, last = np.median(ages[:third]) * 1e3, np.median(ages[-third:]) * 1e3
         print(f"age p50 in the first third {first:.1f} ms, in the last {last:.1f} ms")
-        stalls = np.array(self.stalls[200:]) * 1e3
+        print(f"event loop late while torch is loaded: worst {max(self.loading) * 1e3:.1f} ms")
+        stalls = np.array(self.stalls) * 1e3
         p50, p99 = np.percentile(stalls, (50, 99))
         print(f"event loop late: p50 {p50:.2f}  p99 {p99:.2f}  worst {stalls.max():.2f} ms")
+        worst = [f"{late:.0f} ms at beat {i}" for i, late in enumerate(stalls) if late > 30]
+        print(f"later than 30 ms: {', '.join(worst[:12]) or 'never'}, of {len(stalls)}")
         mb = [m for _, m in self.memory]
         quarter = len(mb) // 4
         print(f"memory after a quarter {mb[quarter]:.0f} MB, at the end {mb[-1]:.0f} MB")
@@ -81,6 +87,7 @@ def main() -> None:
     parser.add_argument("--cycles", type=int, default=0)
     parser.add_argument("--set", action="append", default=[])
     chosen = parser.parse_args()
+    share_the_cores()
     w, h = (int(side) for side in chosen.size.split("x"))
     app = QApplication([])
 

@@ -23,6 +23,8 @@ from engine.errors import PoseError
 from engine.settings import Settings
 from engine.types import Result
 
+_NICER = 5  # steps of priority
+
 log = logging.getLogger(__name__)
 
 
@@ -149,4 +151,5 @@ def _let_the_window_go_first() -> None:
     The network keeps every core busy; without this the window would wait its turn behind it.
     """
     if sys.platform == "linux":
-        os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), 5)
+        thread = threading.get_native_id()
+        os.setpriority(os.PRIO_PROCESS, thread, os.getpriority(os.PRIO_PROCESS, thread) + _NICER)
