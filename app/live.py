@@ -40,7 +40,6 @@ def command(
     ] = "-",
     seconds: Annotated[float | None, typer.Option(min=0, help="Headless: stop after this.")] = None,
     frames: Annotated[int | None, typer.Option(min=1, help="Headless: stop after this.")] = None,
-    raw: Annotated[bool, typer.Option("--raw", help="Headless: unsmoothed joints too.")] = False,
     fast: Annotated[
         bool, typer.Option("--fast", help="Files as fast as possible, every frame.")
     ] = False,
@@ -82,7 +81,6 @@ def command(
         out,
         seconds=seconds,
         frames=frames,
-        raw=raw,
         wanted=wanted,
     )
 
@@ -93,7 +91,6 @@ def run_headless(
     *,
     seconds: float | None = None,
     frames: int | None = None,
-    raw: bool = False,
     wanted: Wanted | None = None,
 ) -> int:
     """Write results to a sink until the sources end, a limit is reached or a person interrupts.
@@ -115,8 +112,8 @@ def run_headless(
 
     session = LiveSession(plan, _print_event, wanted=wanted)
     sink = open_sink(out)
-    several = len(plan.sources) > 1
-    publisher = Publisher(sink, session.skeleton, session.info, several=several, raw=raw)
+    several, raw = len(plan.sources) > 1, plan.settings.smoothing.enabled
+    publisher = Publisher(sink, session.header, several=several, raw=raw)
     count, end, error = 0, None, None
     try:
         with _stopped_by_signals(session.stop), closing(session.results()) as results:

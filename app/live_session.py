@@ -9,7 +9,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable, Generator, Iterator, Sequence
 from contextlib import AbstractContextManager
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from app.gui.session import (
     Event,
@@ -74,6 +74,7 @@ class LiveSession:
         self._inbox: Inbox | None = None
         self._follow: dict[str, Follow] = {}
         self._recorder: Recording | None = None
+        self._estimator: PoseEstimator | None = None
 
     @property
     def sources(self) -> Sequence[Source]:
@@ -95,6 +96,7 @@ class LiveSession:
         """
         self._sources = self._prepared()
         with self._opened() as estimator:
+            self._estimator = estimator
             on_cpu = estimator.device.name == "cpu"
             if on_cpu:
                 estimator.depth = 1  # a second batch in flight would only make the first one older
@@ -142,16 +144,18 @@ class LiveSession:
         if plan and self._follow:
             from app.recording import Recording
 
+            skeleton = next(iter(self._follow.values())).skeleton
             display = self._settings.display
-            self._recorder = Recording(plan, self.skeleton(), display, self._tell)
+            self._recorder = Recording(plan, self.header, skeleton, display, self._tell)
 
-    def skeleton(self) -> Skeleton:
-        """The keypoints of the people that come out; known with the first result."""
-        return next(iter(self._follow.values())).skeleton
+    def header(self, result: Result) -> dict[str, Any]:
+        """What a file or a listener is told of the source of a result, and how it is made."""
+        from app.sinks import header
 
-    def info(self, source: str) -> SourceInfo:
-        """What is known of a source by now."""
-        return next(s.info for s in self._sources if s.name == source)
+        assert self._estimator is not None, "there is a result, so there is an estimator"
+        source = next(s for s in self._sources if s.name == result.frame.source)
+        facts = header(source, self._settings, self._estimator)
+        return {**facts, "size": list(result.frame.size), "live": True}
 
     def _opened(self) -> AbstractContextManager[PoseEstimator]:
         if self._open_estimator:
@@ -168,7 +172,6 @@ class LiveSession:
                 self._open_source(
                     text, self._told, fast=plan.fast, loop=plan.loop, wanted=self._wanted
                 ),
-                text,
                 self._told,
                 alone=alone,
             )
@@ -219,11 +222,9 @@ class Follow:
 class Reported:
     """A source whose end and failure are told; beside others its failure ends only itself."""
 
-    def __init__(
-        self, inner: Source, name: str, tell: Callable[[Change], None], *, alone: bool
-    ) -> None:
+    def __init__(self, inner: Source, tell: Callable[[Change], None], *, alone: bool) -> None:
         self.inner = inner
-        self.name = name
+        self.name = inner.name
         self._tell, self._alone = tell, alone
 
     @property

@@ -7,10 +7,8 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from app.writers.lines import LineSink
-from app.writers.ndjson import NdjsonWriter, header_of
+from app.writers.ndjson import NdjsonWriter
 from app.writers.writer import Ending
-from engine.skeleton import Skeleton
-from engine.sources.source import SourceInfo
 from engine.types import Result
 
 
@@ -24,14 +22,12 @@ class Publisher:
     def __init__(
         self,
         sink: LineSink,
-        skeleton: Callable[[], Skeleton],
-        info: Callable[[str], SourceInfo],
+        header: Callable[[Result], Mapping[str, Any]],
         *,
         several: bool,
         raw: bool,
     ) -> None:
-        self._sink = sink
-        self._skeleton, self._info = skeleton, info
+        self._sink, self._header = sink, header
         self._several, self._raw = several, raw
         self._writers: dict[str, NdjsonWriter] = {}
         self._frames: dict[str, int] = {}
@@ -58,11 +54,10 @@ class Publisher:
 
     def _begin(self, result: Result) -> NdjsonWriter:
         source = result.frame.source
-        skeleton, info = self._skeleton(), self._info(source)
-        header = header_of(source, info, skeleton.names, skeleton.limbs, live=True)
-        header["size"] = list(result.frame.size)
         mark: Mapping[str, Any] = {"source": source} if self._several else {}
-        return NdjsonWriter(_Shared(self._sink), header, raw=self._raw, mark=mark, stamp=_age)
+        return NdjsonWriter(
+            _Shared(self._sink), self._header(result), raw=self._raw, mark=mark, stamp=_age
+        )
 
 
 class _Shared:

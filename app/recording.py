@@ -10,11 +10,13 @@ import queue
 import re
 import threading
 import time
+from collections.abc import Callable, Mapping
 from pathlib import Path
+from typing import Any
 
 from app.gui.session import Recorded, RecordPlan, Tell, Told
 from app.overlay import draw
-from app.writers.ndjson import NdjsonWriter, header_of
+from app.writers.ndjson import NdjsonWriter
 from app.writers.video import OverlayVideo
 from app.writers.writer import Ending, Writer
 from engine.errors import PoseError
@@ -31,9 +33,15 @@ class Recording:
     """Files of one recording, in a folder of their own."""
 
     def __init__(
-        self, plan: RecordPlan, skeleton: Skeleton, display: DisplaySettings, tell: Tell
+        self,
+        plan: RecordPlan,
+        header: Callable[[Result], Mapping[str, Any]],
+        skeleton: Skeleton,
+        display: DisplaySettings,
+        tell: Tell,
     ) -> None:
-        self._plan, self._skeleton, self._display, self._tell = plan, skeleton, display, tell
+        self._plan, self._header, self._tell = plan, header, tell
+        self._skeleton, self._display = skeleton, display
         self._queue: queue.Queue[Result | None] = queue.Queue(_WAITING)
         self._writers: dict[str, list[Writer]] = {}
         self._files: list[Path] = []
@@ -93,9 +101,7 @@ class Recording:
         info = SourceInfo(kind="stream", size=frame.size, live=True)
         stem = _file_name(frame.source)
         if plan.tracks:
-            header = header_of(
-                frame.source, info, self._skeleton.names, self._skeleton.limbs, live=True
-            )
+            header = self._header(result)
             writers.append(NdjsonWriter(self._file(f"{stem}.ndjson"), header, raw=True))
         if plan.overlay:
             file = self._file(f"{stem} overlay.mp4")

@@ -47,7 +47,7 @@ class FakeEstimator:
         self.batch, self.depth, self.input_size = 1, 2, 256
         self.skeleton = COCO
         self.device = SimpleNamespace(name="cpu", description="a test", precision="fp32")
-        self.checkpoint = SimpleNamespace(name="fake")
+        self.checkpoint = SimpleNamespace(name="fake", sha256="0" * 64, network_name="none")
         self.batches: list[int] = []
         self.times: dict[str, float] = {}
 

@@ -6,6 +6,7 @@ answers with results, and with `Event`s for everything that is not a picture.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Generator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -29,6 +30,16 @@ class Plan:
     settings: Settings
     fast: bool = False  # play files as fast as the engine can instead of by their clock
     loop: bool = False  # begin files again at their end
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """What frames and events call the sources: without passwords."""
+        return tuple(without_password(source) for source in self.sources)
+
+
+def without_password(source: str) -> str:
+    """An address as it may be shown; the same as `engine.sources.container.shown`."""
+    return re.sub(r"(?i)(?<=^)([a-z][a-z0-9+.-]+://[^/@:]*):[^/@]*@", r"\1:***@", source)
 
 
 @dataclass(frozen=True, slots=True)

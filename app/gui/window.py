@@ -192,9 +192,9 @@ class Window(QMainWindow):
 
     def _begin(self) -> None:
         self.ages.clear()
-        sources = self.runner.plan.sources
+        names = self.runner.plan.names
         self.stack.setCurrentWidget(self._watching)
-        self.canvas.set_sources(sources, [title(s) for s in sources])
+        self.canvas.set_sources(names, [title(name) for name in names])
         self.transport.hide()
         self._refresh_timer.start(_REFRESH)
 

@@ -112,9 +112,7 @@ def test_the_gap_stands_in_the_lines(tmp_path):
     out = tmp_path / "tracks.ndjson"
     with MjpegServer() as server:
         session = Bench().session(server.url)
-        publisher = Publisher(
-            open_sink(str(out)), session.skeleton, session.info, several=False, raw=False
-        )
+        publisher = Publisher(open_sink(str(out)), session.header, several=False, raw=False)
         with closing(session.results()) as results:
             for count, result in enumerate(results):
                 publisher.write(result)

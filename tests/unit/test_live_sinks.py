@@ -18,6 +18,7 @@ from websockets.sync.client import connect
 import app.websocket
 from app.live_sinks import open_sink
 from app.publish import Publisher
+from app.writers.ndjson import header_of
 from engine.errors import OutputError
 from engine.skeleton import COCO
 from engine.sources.source import SourceInfo
@@ -164,8 +165,13 @@ def result(source, index, part=0):
 
 
 def publish(kept, *results, several=False):
-    info = SourceInfo(kind="camera", size=(0, 0), live=True)
-    publisher = Publisher(kept, lambda: COCO, lambda source: info, several=several, raw=False)
+    info = SourceInfo(kind="camera", size=(4, 2), live=True)
+    publisher = Publisher(
+        kept,
+        lambda result: header_of(result.frame.source, info, COCO.names, COCO.limbs),
+        several=several,
+        raw=False,
+    )
     for each in results:
         publisher.write(each)
     publisher.close()
