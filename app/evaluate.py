@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 
     from app.evaluation.run import Evaluation, Job, Progress
 
+INTERRUPTED = 130  # the exit code shells know for Ctrl+C
 VAL2017 = ("annotations/person_keypoints_val2017.json", "val2017")  # below --data
 
 
@@ -103,8 +104,12 @@ def command(
         return
     from app.evaluation.run import evaluate
 
-    with _progress() as progress:
-        evaluation = evaluate(job, progress)
+    try:
+        with _progress() as progress:
+            evaluation = evaluate(job, progress)
+    except KeyboardInterrupt:
+        typer.echo("stopped; what is finished is kept: add --resume to go on", err=True)
+        raise typer.Exit(INTERRUPTED) from None
     _show(evaluation, console)
 
 

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from rich.console import Console
+from rich.progress import Progress
 
 from app.evaluation.files import write
 from engine.coco import ResultRow, judge
@@ -15,6 +16,7 @@ from engine.diagnosis.bootstrap import Comparison, compare
 from engine.errors import DataError
 from engine.ground_truth import GroundTruth, load_ground_truth
 
+RESAMPLES = 1000
 SHOWN = 5  # images named among wins and losses
 
 
@@ -37,7 +39,14 @@ def compare_results(
     known = {image.id for image in truth.images}
     rows = [_read_rows(file, truth) for file in (a, b)]
     first, second = (judge(truth, [r for r in one if r["image_id"] in known]) for one in rows)
-    found = compare(first, second)
+    with Progress(console=Console(stderr=True), transient=True) as bar:
+        task = bar.add_task("resampling", total=RESAMPLES)
+        found = compare(
+            first,
+            second,
+            resamples=RESAMPLES,
+            progress=lambda done: bar.update(task, completed=done),
+        )
     _show(found, truth, a, b, console)
     if out is not None:
         write(out / "compare.json", json.dumps(asdict(found), indent=1))

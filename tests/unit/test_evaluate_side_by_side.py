@@ -211,3 +211,13 @@ def test_impossible_scales_are_refused(command):
     outcome = command("--annotations", "a", "--images", "b", "--scales", "2,0.5")
     assert isinstance(outcome.exception, SettingsError)
     assert "scales must include 1" in str(outcome.exception)
+
+
+def test_ctrl_c_says_how_to_go_on(command, monkeypatch):
+    def interrupted(job, progress):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("app.evaluation.run.evaluate", interrupted)
+    outcome = command("--annotations", "a", "--images", "b")
+    assert outcome.exit_code == 130
+    assert "--resume" in outcome.output
