@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 
 import numpy as np
 import torch
@@ -16,7 +17,7 @@ from engine.grouping import group, mean_tag
 from engine.settings import PAPER_GROUPING, GroupingSettings
 from engine.skeleton import COCO
 from gpu_ops import open_device
-from gpu_ops.device import Groups, Joints, Lane, Maps, Peaks
+from gpu_ops.device import Groups, Lane, Maps, Peaks
 
 NMS_RADIUS = 2  # cells: a 5 x 5 window
 
@@ -59,36 +60,61 @@ def decode(
             torch.from_numpy(heat)[None].to(opened.torch_device),
             torch.from_numpy(tag).permute(3, 0, 1, 2)[None].to(opened.torch_device),
         )
-        find_peaks(lane, maps, settings)
         settings = settings.model_copy(update={"refine": refine})
         order = COCO.order if len(heat) == len(COCO) else range(len(heat))
-        people = finish(lane, maps, lane.peaks(), order, settings)[0]
+        find_people(lane, maps, order, settings)
+        people = collect_people(lane, maps, order, settings, images=1)[0]
     joints = np.concatenate((people.xy, people.joint_score[..., None]), axis=2)
     return joints, people.score
 
 
-def find_peaks(lane: Lane, maps: Maps, settings: GroupingSettings) -> None:
-    """The first half of decoding: start the search on the device."""
+def find_people(lane: Lane, maps: Maps, order: Sequence[int], settings: GroupingSettings) -> None:
+    """The first half of decoding: start what the device does without the host."""
     lane.find_peaks(
         maps,
         radius=NMS_RADIUS,
         threshold=settings.peak_threshold,
         most=settings.most_people,
     )
+    lane.group_peaks(
+        order,
+        tag_distance=settings.tag_distance,
+        first_30_groups_only=settings.first_30_groups_only,
+    )
+
+
+def collect_people(
+    lane: Lane, maps: Maps, order: Sequence[int], settings: GroupingSettings, *, images: int
+) -> list[People]:
+    """The second half: wait, group unless the device did, refine. One entry per image."""
+    groups = lane.groups()
+    if groups is None:
+        return finish(lane, maps, lane.peaks(), order, settings)
+    return _place(lane, maps, groups, settings, images)
 
 
 def finish(
     lane: Lane, maps: Maps, peaks: Peaks, order: Sequence[int], settings: GroupingSettings
 ) -> list[People]:
-    """The second half: group on the host, refine on the device. One entry per image."""
+    """Group on the host and refine on the device. One entry per image."""
     chosen = [
         group(score, tag, order, settings)
         for score, tag in zip(peaks.score, peaks.tag, strict=True)
     ]
-    joints = lane.refine(
-        maps, as_groups(peaks, chosen), adjust=settings.adjust, refine=settings.refine
-    )
-    return _split(joints, peaks, chosen)
+    return _place(lane, maps, as_groups(peaks, chosen), settings, len(chosen))
+
+
+def _place(
+    lane: Lane, maps: Maps, groups: Groups, settings: GroupingSettings, images: int
+) -> list[People]:
+    joints = lane.refine(maps, groups, adjust=settings.adjust, refine=settings.refine)
+    detected = groups.cell >= 0
+    before = np.where(detected, joints.score, 0).mean(axis=1, dtype=np.float32)
+    starts = np.searchsorted(groups.image, np.arange(images + 1))
+    return [
+        People(joints.xy[a:b], joints.score[a:b], before[a:b], detected[a:b])
+        for a, b in pairwise(starts)
+    ]
 
 
 def as_groups(peaks: Peaks, chosen: Sequence[NDArray[np.intp]]) -> Groups:
@@ -107,22 +133,3 @@ def as_groups(peaks: Peaks, chosen: Sequence[NDArray[np.intp]]) -> Groups:
         cell[person, found] = peaks.cell[of, found, row[found]]
         tag[person] = mean_tag(peaks.tag[of, found, row[found]])
     return Groups(image, cell, tag)
-
-
-def _split(joints: Joints, peaks: Peaks, chosen: Sequence[NDArray[np.intp]]) -> list[People]:
-    people = []
-    start = 0
-    for score, rows in zip(peaks.score, chosen, strict=True):
-        end = start + len(rows)
-        detected = rows >= 0
-        before = np.where(detected, np.take_along_axis(score, rows.T, axis=1).T, 0)
-        people.append(
-            People(
-                joints.xy[start:end],
-                joints.score[start:end],
-                before.mean(axis=1, dtype=np.float32),
-                detected,
-            )
-        )
-        start = end
-    return people

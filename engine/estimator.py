@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from engine.decode import People, find_peaks, finish
+from engine.decode import People, collect_people, find_people
 from engine.errors import DeviceError
 from engine.geometry import Fit, fit
 from engine.network.hrnet import fold_batch_norm
@@ -142,7 +142,7 @@ class PoseEstimator:
             with ticket.timed("decode"):
                 two_step = self.engine.two_step_upsample
                 maps = lane.aggregate(passes, fits[0].size, mirror, two_step=two_step)
-                find_peaks(lane, maps, self.grouping)
+                find_people(lane, maps, self.skeleton.order, self.grouping)
         return _Part(rows, fits, lane, maps)
 
     def collect(self, ticket: Ticket) -> list[Poses]:
@@ -163,7 +163,9 @@ class PoseEstimator:
 
     def _decode(self, part: _Part) -> list[People]:
         with part.lane as lane:
-            people = finish(lane, part.maps, lane.peaks(), self.skeleton.order, self.grouping)
+            people = collect_people(
+                lane, part.maps, self.skeleton.order, self.grouping, images=len(part.rows)
+            )
         self._free.append(part.lane)
         return people
 

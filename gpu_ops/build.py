@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 KERNELS = Path(__file__).with_name("kernels")
-FILES = ("warp.cu", "heat.cu", "peaks.cu", "tags.cu", "refine.cu")
+FILES = ("warp.cu", "heat.cu", "peaks.cu", "tags.cu", "group.cu", "refine.cu")
 # Turing, Ampere (two), Ada, Hopper, Blackwell.
 ARCHITECTURES = (75, 80, 86, 89, 90, 120)
 OLDEST = ARCHITECTURES[0]

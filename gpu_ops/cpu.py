@@ -143,6 +143,15 @@ class CpuLane:
         assert self._peaks is not None, "find_peaks comes first"
         return self._peaks
 
+    def group_peaks(
+        self, order: Sequence[int], *, tag_distance: float, first_30_groups_only: bool
+    ) -> None:
+        """See `device.Lane.group_peaks`; the host groups."""
+
+    def groups(self) -> Groups | None:
+        """See `device.Lane.groups`."""
+        return None
+
     def refine(self, maps: Maps, groups: Groups, *, adjust: bool, refine: bool) -> Joints:
         """See `device.Lane.refine`."""
         return cpu_decode.refine(maps.heat.numpy(), maps.tag.numpy(), groups, adjust, refine)

@@ -45,10 +45,12 @@ class CudaLane:
         self._images = Staging(driver.pinned, driver.device)
         self._lists = Staging(driver.pinned, driver.device)
         self._uploaded: dict[int, tuple[NDArray[np.uint8], Tensor]] = {}
-        self._permutations: dict[tuple[int, ...], Tensor] = {}
+        self._integer_lists: dict[tuple[int, ...], Tensor] = {}
         self._entered: list[AbstractContextManager[None]] = []
         self._busy = False
         self._found: Arrays = []
+        self._grouped: Arrays = []
+        self._peaks: list[Tensor] = []
         self._tops: tuple[Maps, Tensor] | None = None
 
     def __enter__(self) -> Self:
@@ -138,7 +140,7 @@ class CudaLane:
     ) -> Maps:
         """See `device.Lane.aggregate`. The heat of one scale is computed where it is read."""
         with self._step(f"averaging the maps of {len(passes)} scales"):
-            swap = None if mirror is None else self._permutation(tuple(mirror))
+            swap = None if mirror is None else self._integers(tuple(mirror))
             heats = [self._heat_of(each, size, swap, two_step) for each in passes]
             at_one = [each for each in passes if each.scale == 1] or passes
             low = plain(at_one[0].low)
@@ -168,13 +170,14 @@ class CudaLane:
             out = torch.empty(shape, dtype=torch.float32, device=self._driver.device)
             return ops.fill_heat(self._driver.launch, heat, out)
 
-    def _permutation(self, mirror: tuple[int, ...]) -> Tensor:
-        if mirror not in self._permutations:
-            twin = self._lists.take(4 * len(mirror))
-            twin.bytes().view(np.int32)[:] = mirror
+    def _integers(self, values: tuple[int, ...]) -> Tensor:
+        """(n,) int32 on the device, kept for the next batch."""
+        if values not in self._integer_lists:
+            twin = self._lists.take(4 * len(values))
+            twin.bytes().view(np.int32)[:] = values
             twin.up()
-            self._permutations[mirror] = twin.device.view(torch.int32).clone()
-        return self._permutations[mirror]
+            self._integer_lists[values] = twin.device.view(torch.int32).clone()
+        return self._integer_lists[values]
 
     def find_peaks(self, maps: Maps, *, radius: int, threshold: float, most: int) -> None:
         """See `device.Lane.find_peaks`."""
@@ -196,6 +199,45 @@ class CudaLane:
             ops.peak_tags(launch, tags, heat, cell, tag)
             self._fetch(twin)
             self._tops = (maps, tops)
+            self._peaks = [cell, score, tag]
+
+    def group_peaks(
+        self, order: Sequence[int], *, tag_distance: float, first_30_groups_only: bool
+    ) -> None:
+        """See `device.Lane.group_peaks`."""
+        images, joints, most, tags = self._peaks[2].shape
+        if joints > ops.MOST_JOINTS:
+            self._grouped = []
+            return
+        parts = [
+            ((images,), torch.int32),
+            ((images, joints * most, joints), torch.int32),
+            ((images, joints * most, tags), torch.float32),
+        ]
+        with self._step("grouping peaks"):
+            twin = self._lists.take_for(parts)
+            self._grouped, people = twin.split(parts)
+            ops.group_peaks(
+                self._driver.launch,
+                self._peaks,
+                self._integers(tuple(order)),
+                people,
+                reach=tag_distance,
+                most_known=30 if first_30_groups_only else None,
+            )
+            self._fetch(twin)
+
+    def groups(self) -> Groups | None:
+        """See `device.Lane.groups`."""
+        if not self._grouped:
+            return None
+        self._wait()
+        counts, cells, tags = self._grouped
+        return Groups(
+            np.repeat(np.arange(len(counts), dtype=np.int32), counts),
+            np.concatenate([found[:n] for found, n in zip(cells, counts, strict=True)]),
+            np.concatenate([found[:n] for found, n in zip(tags, counts, strict=True)]),
+        )
 
     def _fetch(self, twin: Twin) -> None:
         twin.down()
@@ -203,11 +245,14 @@ class CudaLane:
 
     def peaks(self) -> Peaks:
         """See `device.Lane.peaks`."""
+        self._wait()
+        cell, score, tag = (found.copy() for found in self._found)
+        return Peaks(cell, score, tag)
+
+    def _wait(self) -> None:
         with self._step("waiting for the network and the peaks"):
             self._done.synchronize()
         self._busy = False
-        cell, score, tag = (found.copy() for found in self._found)
-        return Peaks(cell, score, tag)
 
     def refine(self, maps: Maps, groups: Groups, *, adjust: bool, refine: bool) -> Joints:
         """See `device.Lane.refine`."""

@@ -19,6 +19,7 @@ from gpu_ops.cuda_maps import with_numbers as numbers
 
 MOST_PEAKS = 128  # of kernels/peaks.cu
 MOST_RADIUS = 4  # of kernels/peaks.cu
+MOST_JOINTS = 128  # group.cu sums at most so many tags in NumPy's order
 
 # One image in warp.cu: from input to image pixel indices, its size, the address of its bytes.
 IMAGE = np.dtype([("inverse", "6f8"), ("w", "i4"), ("h", "i4"), ("rgb", "u8")])
@@ -143,6 +144,51 @@ def peak_tags(launch: Launch, tags: Tags, heat: Heat, cell: Tensor, tag: Tensor)
         (_blocks(tag.numel(), 128),),
         (128,),
         _tags(tags) + numbers(heat.joints, h, w, cell, maps, most, tag),
+    )
+
+
+def group_peaks(
+    launch: Launch,
+    peaks: Sequence[Tensor],
+    order: Tensor,
+    people: Sequence[Tensor],
+    *,
+    reach: float,
+    most_known: int | None,
+) -> None:
+    """Group the peaks of every image into people.
+
+    Args:
+        launch: see above.
+        peaks: cell (B, K, M), score (B, K, M), tag (B, K, M, T).
+        order: (K,) int32 joints in the order of matching.
+        people: count (B,) int32, cell (B, K * M, K) int32, tag (B, K * M, T), to be written.
+        reach: tags closer than this belong together.
+        most_known: only so many of the groups take part in matching; None: all.
+    """
+    images, joints, most, tags = peaks[2].shape
+    assert joints <= MOST_JOINTS, f"at most {MOST_JOINTS} joints can be grouped, got {joints}"
+    room = joints * most
+    known = room if most_known is None else most_known
+    size = min(room, max(most, known))
+    floats, ints = room * (1 + joints * tags + tags), 5 * size + room
+
+    # Held until the launch: an address alone does not keep memory from being given out again.
+    scratch = [
+        torch.empty((images, count), dtype=dtype, device=order.device)
+        for count, dtype in (
+            (size * size, torch.float64),
+            (floats, torch.float32),
+            (ints, torch.int32),
+        )
+    ]
+    launch(
+        "group.cu",
+        "group_peaks",
+        (images,),
+        (128,),
+        numbers(*peaks, order, joints, most, tags, np.float64(reach), known, size)
+        + numbers(*scratch, *people),
     )
 
 

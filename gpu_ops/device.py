@@ -144,6 +144,20 @@ class Lane(Protocol):
     def peaks(self) -> Peaks:
         """Wait for the peaks."""
 
+    def group_peaks(
+        self, order: Sequence[int], *, tag_distance: float, first_30_groups_only: bool
+    ) -> None:
+        """Start grouping the peaks into people, if the device does that; see `groups`.
+
+        Args:
+            order: the K keypoint types in the order of matching.
+            tag_distance: tags closer than this belong together.
+            first_30_groups_only: match candidates as mmpose 0.6 did.
+        """
+
+    def groups(self) -> Groups | None:
+        """Wait for the people; None where the host has to group the peaks."""
+
     def refine(self, maps: Maps, groups: Groups, *, adjust: bool, refine: bool) -> Joints:
         """Give joints coordinates, and look for those that were not grouped.
 

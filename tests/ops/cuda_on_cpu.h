@@ -254,6 +254,7 @@ inline int __double2int_rn(double value) { return (int)std::lrint(value); }
 inline unsigned __float_as_uint(float value) { unsigned bits; memcpy(&bits, &value, 4); return bits; }
 inline float __uint_as_float(unsigned bits) { float value; memcpy(&value, &bits, 4); return value; }
 template <class T> inline T atomicAdd(T* at, T more) { T old = *at; *at += more; return old; }
+template <class T> inline T atomicMin(T* at, T other) { T old = *at; *at = min(old, other); return old; }
 template <class T> inline T atomicMax(T* at, T other) { T old = *at; *at = max(old, other); return old; }
 
 #define LAUNCHER(name)                                                                          \

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import torch
 
-from engine.decode import find_peaks, finish
+from engine.decode import collect_people, find_people
 from engine.estimator import PoseEstimator
 from engine.network.higher_hrnet import HigherHRNet
 from engine.network.hrnet import SIZES
@@ -23,9 +23,9 @@ LARGE = {"fifteen", "thirty", "thirtyfive", "large", "dense_noise"}
 def people_of(device, heat, tags):
     with device.lane() as lane:
         maps = Maps(torch.from_numpy(heat)[None], torch.from_numpy(tags).permute(3, 0, 1, 2)[None])
-        find_peaks(lane, maps, PAPER_GROUPING)
+        find_people(lane, maps, COCO.order, PAPER_GROUPING)
+        people = collect_people(lane, maps, COCO.order, PAPER_GROUPING, images=1)[0]
         peaks = lane.peaks()
-        people = finish(lane, maps, peaks, COCO.order, PAPER_GROUPING)[0]
     return [
         *(peaks.cell, peaks.score, peaks.tag),
         *(people.xy, people.joint_score, people.score, people.detected),
