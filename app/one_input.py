@@ -130,6 +130,28 @@ class _Work:
         return self.files.tracks["ndjson"] if wanted else self.files.hidden(".ndjson")
 
     def _journal(self) -> Journal:
+        journal = self._opened()
+        if not journal.frames and not journal.finished:
+            self._set_edits_aside()
+            journal.begin()
+        return journal
+
+    def _set_edits_aside(self) -> None:
+        """Nobody's corrections are written over without being asked for."""
+        log = self.files.folder / f"{self.files.name}.edits.jsonl"
+        if not log.exists():
+            return
+        if not self.force:
+            raise OutputError(
+                f"{log} holds edits of tracks that would be made anew, because the input or the "
+                "settings changed; choose another folder with -o, or set them aside with --force"
+            )
+        kept = log.with_suffix(".before")
+        log.replace(kept)
+        self.files.hidden(".original.ndjson").unlink(missing_ok=True)
+        self.report.notes.append(f"earlier edits are in {kept}; `edit replay` applies them again")
+
+    def _opened(self) -> Journal:
         return Journal(
             self._tracks,
             self.files.hidden(".json"),

@@ -44,7 +44,7 @@ class Remembering(Protocol):
 class Journal:
     """The tracks of one input and the note of how far they are.
 
-    `frames` of them are there when it is opened: `replay` gives those, `write` takes the rest.
+    `frames` of them are there already: `replay` gives those, `write` takes the rest.
     """
 
     def __init__(
@@ -86,8 +86,6 @@ class Journal:
         self._writer: NdjsonWriter | None = None
         self._lines: Lines | None = None
         self._last: Frame | None = None
-        if not self.finished and not self.frames:
-            self._open()
 
     def replay(self) -> Iterator[Result]:
         """The frames that are there, with black pictures."""
@@ -96,7 +94,7 @@ class Journal:
             self._last = result.frame
             yield result
         if not self.finished and self._writer is None:
-            self._open()
+            self.begin()
 
     def write(self, result: Result, stages: Sequence[Any]) -> None:
         """Append one frame; `stages` are those that made it, in their state after it."""
@@ -115,7 +113,12 @@ class Journal:
             self._bytes = self._tracks.stat().st_size
             self._save(finished=True, states=[], synced=True)
 
-    def _open(self) -> None:
+    def begin(self) -> None:
+        """Open the file to write what is not there yet; `replay` does so at its end.
+
+        Raises:
+            OutputError: it cannot be written.
+        """
         try:
             self._tracks.parent.mkdir(parents=True, exist_ok=True)
         except OSError as error:

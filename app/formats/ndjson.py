@@ -20,8 +20,7 @@ _STATE_OF = {letter: state for state, letter in enumerate(STATES)}
 
 def open_writer(path: Path, header: Mapping[str, Any]) -> Writer:
     """A writer of a new file; the raw positions are written beside the smoothed ones."""
-    fields = {key: value for key, value in header.items() if key not in ("type", "version")}
-    return NdjsonWriter(path, fields, raw=True)
+    return NdjsonWriter(path, header, raw=True)
 
 
 def read(path: Path) -> tuple[dict[str, Any], Iterator[Result]]:
@@ -42,7 +41,8 @@ def read(path: Path) -> tuple[dict[str, Any], Iterator[Result]]:
             f"{path} has version {header.get('version')!r} of the format, this program reads "
             f"{VERSION}; use the version of posestream that wrote it"
         )
-    return header, _results(path, header, lines)
+    fields = {key: value for key, value in header.items() if key not in ("type", "version")}
+    return fields, _results(path, header, lines)
 
 
 def people_from(people: list[dict[str, Any]], keypoints: int) -> Poses:

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from app.edits import Edit, EditedTracks, replay
 from app.formats.table import FORMATS
 from app.resume import EVERY
 from tests.clips import write_clip
@@ -173,3 +174,19 @@ def test_damaged_notes_mean_a_new_beginning(tmp_path, clip):
         (out / ".posestream" / "clip.json").write_bytes(damage)
         assert process([clip], out)[1].frames == FRAMES
         assert contents(out) == before
+
+
+def test_edited_tracks_are_skipped_and_never_written_over_unasked(tmp_path, clip):
+    out = tmp_path / "out"
+    process([clip], out)
+    EditedTracks(out / "clip.ndjson").add(Edit("swap", (0, 1)))
+    edited = contents(out)
+    assert process([clip], out)[0].reports[0].skipped
+    summary, _ = process([clip], out, "tracking.memory=2.0")
+    assert "holds edits" in summary.reports[0].error
+    assert contents(out) == edited
+    summary, _ = process([clip], out, force=True)
+    assert summary.exit_code == 0
+    assert contents(out)["clip.ndjson"] != edited["clip.ndjson"]
+    replay(out / "clip.ndjson", out / "clip.edits.before")
+    assert contents(out)["clip.ndjson"] == edited["clip.ndjson"]
