@@ -114,7 +114,8 @@ def _notes(report: Report) -> str:
 
 def _costs(report: Report) -> str:
     costs = sorted(report.diagnosis.costs.items(), key=lambda item: -item[1])
-    return plots.bars([(name, gain, f"{100 * gain:+.1f}") for name, gain in costs])
+    bars = plots.bars([(name, gain, f"{100 * gain:+.1f}") for name, gain in costs])
+    return f'<div class="scroll">{bars}</div>'
 
 
 def _people(report: Report) -> str:
@@ -200,7 +201,7 @@ def _time(report: Report) -> str:
         f"{speed.images} images in {speed.seconds:.1f} s: {speed.ms_per_image:.0f} ms per image, "
         f"{speed.around_network:.1%} of it around the network."
     )
-    return f"<p>{about}</p>{plots.bars(items)}"
+    return f'<p>{about}</p><div class="scroll">{plots.bars(items)}</div>'
 
 
 def _settings(report: Report) -> str:

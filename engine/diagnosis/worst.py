@@ -12,10 +12,6 @@ from engine.diagnosis.keypoints import KeypointTable, Kind
 from engine.diagnosis.matching import NOBODY, ImageMatch, matched_oks
 from engine.diagnosis.people import Extras
 
-DRAWN_FROM = (
-    0.05  # score from which a person who is nobody is drawn: below, it costs next to nothing
-)
-
 
 @dataclass(frozen=True, slots=True)
 class WorstImage:
@@ -25,7 +21,7 @@ class WorstImage:
     lost: float  # people's OKS short of 1, plus the scores of those who are nobody
     people: int  # who count
     errors: dict[str, int]  # kinds of error that occur, and how often
-    drawn: tuple[int, ...]  # indices into the results: paired people, and the extras worth seeing
+    drawn: tuple[int, ...]  # indices into the results: paired people, and the most certain extras
     truth: tuple[int, ...]  # indices into the annotations of those who count
 
 
@@ -58,7 +54,9 @@ def _describe(match: ImageMatch, kinds: dict[int, Counter[str]]) -> WorstImage:
     for row in match.row.tolist():
         errors.update(kinds.get(row, Counter()))
     paired = np.array([g != NOBODY and counts[g] for g in match.person], np.bool_)
-    seen = paired | ((match.person == NOBODY) & (match.score >= DRAWN_FROM))
+    alone = match.person == NOBODY
+    # The most certain ones, and not more than there are people, or the picture drowns in lines.
+    seen = paired | (alone & (alone.cumsum() <= max(int(counts.sum()), 1)))
     return WorstImage(
         image=match.image,
         lost=_lost(match),
