@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from app.formats.table import FORMATS, open_writer
 from app.inputs import Outputs, pictures
 from app.overlay import draw
+from app.writers.background import Background
 from app.writers.ndjson import header_of
 from app.writers.pictures import OverlayPictures
 from app.writers.video import Draw, OverlayVideo
@@ -79,13 +80,14 @@ def _overlay(source: Source, path: Path, settings: Settings, skeleton: Skeleton)
     if isinstance(source, ImageSource):
         return OverlayPictures(pictures(path, source.files), _drawing(settings, skeleton))
     with_sound = settings.output.audio and source.info.has_audio and source.info.kind == "video"
-    return OverlayVideo(
+    video = OverlayVideo(
         path,
         source.info,
         _drawing(settings, skeleton),
         quality=settings.output.quality,
         audio=source.name if with_sound else None,
     )
+    return Background(video)
 
 
 def _drawing(settings: Settings, skeleton: Skeleton) -> Draw:

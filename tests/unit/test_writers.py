@@ -9,6 +9,7 @@ import resource
 import subprocess
 import sys
 import textwrap
+import threading
 from fractions import Fraction
 from pathlib import Path
 
@@ -16,6 +17,7 @@ import av
 import numpy as np
 import pytest
 
+from app.writers.background import ROOM, Background
 from app.writers.csv import CsvWriter
 from app.writers.lines import Lines
 from app.writers.ndjson import NdjsonWriter, header_of
@@ -359,6 +361,79 @@ def test_the_video_on_a_full_disk_is_readable_up_to_there(tmp_path):
 def write_until_full(writer):
     for index in range(1000):
         writer.write(result(index))
+
+
+# On a thread of its own
+
+
+class Slow:
+    """Writes when it is allowed to, and fails at a number."""
+
+    note = "a note"
+
+    def __init__(self, fail_at=None):
+        self.seen, self.ending, self.fail_at = [], None, fail_at
+        self.go = threading.Event()
+
+    def write(self, result):
+        self.go.wait()
+        if result.frame.index == self.fail_at:
+            raise OutputError("the disk is full")
+        self.seen.append(result.frame.index)
+
+    def close(self, ending):
+        self.ending = ending
+
+
+def test_a_background_writer_keeps_the_order_and_ends_with_everything_written():
+    slow = Slow()
+    writer = Background(slow)
+    for index in range(ROOM):
+        writer.write(result(index))
+    assert slow.seen == []
+    slow.go.set()
+    for index in range(ROOM, 20):
+        writer.write(result(index))
+    writer.close(Ending(20))
+    writer.close(Ending(20))
+    assert slow.seen == list(range(20))
+    assert slow.ending == Ending(20)
+    assert writer.note == "a note"
+
+
+def test_a_background_writer_makes_the_engine_wait_when_it_is_slow():
+    slow = Slow()
+    writer = Background(slow)
+    written = []
+
+    def engine():
+        for index in range(20):
+            writer.write(result(index))
+            written.append(index)
+
+    thread = threading.Thread(target=engine)
+    thread.start()
+    thread.join(timeout=0.3)
+    assert len(written) <= ROOM + 1
+    slow.go.set()
+    thread.join()
+    writer.close(Ending(20))
+    assert slow.seen == list(range(20))
+
+
+def test_a_failure_in_the_background_reaches_the_engine_and_blocks_nobody():
+    slow = Slow(fail_at=2)
+    slow.go.set()
+    writer = Background(slow)
+    with pytest.raises(OutputError, match="the disk is full"):
+        write_until_full(writer)
+    for _ in range(2 * ROOM):
+        with pytest.raises(OutputError):
+            writer.write(result(0))
+    with pytest.raises(OutputError):
+        writer.close(Ending(error="x"))
+    writer.close(Ending(error="x"))
+    assert slow.seen == [0, 1]
 
 
 # Overlay pictures
