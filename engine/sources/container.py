@@ -97,8 +97,8 @@ def _why_not(text: str, error: Exception) -> str:
         return f"{name} did not answer within {OPEN_SECONDS:g} s; is the address right?"
     if isinstance(error, PermissionError):
         return f"{name} may not be read: permission denied"
-    if isinstance(error, av.error.InvalidDataError) and not is_url(text):
-        return _not_a_video(Path(text))
+    if isinstance(error, av.error.InvalidDataError):
+        return f"{name} sends no video" if is_url(text) else _not_a_video(Path(text))
     return f"{name} cannot be opened: {getattr(error, 'strerror', None) or error}"
 
 
