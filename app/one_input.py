@@ -65,6 +65,8 @@ def process_one(
             work.run()
             if report.error is None and settings.offline.needed and not report.skipped:
                 work.finish_offline(job.source)
+            if files.report is not None and report.error is None and not report.skipped:
+                work.write_report(files.report, job.source)
     except PoseError as error:
         report.error = str(error)
     report.seconds = time.perf_counter() - began
@@ -122,6 +124,16 @@ class _Work:
                 self._deliver(replace(result, frame=frame, poses=rounded(result.poses)), writers)
             if self.stop.asked:
                 self.report.error = _INTERRUPTED
+
+    def write_report(self, page: Path, text: str) -> None:
+        """Write the page about the quality of the finished tracks."""
+        from app.qc import write_report
+
+        def frames() -> Iterator[Frame]:
+            with closing(open_source(text)) as again:
+                yield from again.frames()
+
+        write_report(self.files.tracks.get("ndjson", self._tracks), page, frames)
 
     @property
     def _tracks(self) -> Path:

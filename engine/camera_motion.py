@@ -20,8 +20,8 @@ _SIDE = 96  # cells of the longer side of the small picture, about
 _STILL = 0.5  # cells: smaller shifts are within the error of the method
 _BETTER = 0.7  # a shift must bring the difference between the pictures down to this part
 _ENOUGH = 0.15  # of the cells must be free of people to judge by
-_CHANGED = 0.1  # of those must have changed at all: a moving camera moves more than one thing
 _GREY = 6  # levels that a cell's brightness must differ by to have changed
+_TILES = 4  # each way: a moving camera changes the picture in at least half of them
 
 
 class CameraMotion:
@@ -114,15 +114,26 @@ def _agrees(
     dx, dy = np.round(shift).astype(int)
     if dx == dy == 0:  # half a cell: look at the side it leans to
         dx, dy = (np.abs(shift) >= _STILL) * np.sign(shift).astype(int)
-    differences: list[NDArray[np.int16]] = []
+    means = []
     for x, y in ((dx, dy), (0, 0)):
         old, new = _overlap(before, -x, -y), _overlap(after, x, y)
         free = _overlap(before_free, -x, -y) & _overlap(after_free, x, y)
         if free.sum() < _ENOUGH * free.size:
             return False
-        differences.append(np.abs(new[free].astype(np.int16) - old[free]))
-    shifted, still = differences
-    return bool((still > _GREY).mean() >= _CHANGED and shifted.mean() < _BETTER * still.mean())
+        difference = np.abs(new.astype(np.int16) - old)
+        means.append(float(difference[free].mean()))
+    return means[0] < _BETTER * means[1] and _everywhere((difference > _GREY) & free, free)
+
+
+def _everywhere(changed: NDArray[np.bool_], free: NDArray[np.bool_]) -> bool:
+    """Whether most parts of the picture changed, and not only one thing in it."""
+    rows, columns = (np.linspace(0, side, _TILES + 1).astype(int) for side in free.shape)
+    counts = [
+        np.add.reduceat(np.add.reduceat(mask.astype(int), rows[:-1], axis=0), columns[:-1], axis=1)
+        for mask in (changed, free)
+    ]
+    seen = counts[1] > 0
+    return bool((counts[0][seen] > 0.1 * counts[1][seen]).mean() >= 0.5)
 
 
 def _overlap(picture: NDArray[_T], x: int, y: int) -> NDArray[_T]:

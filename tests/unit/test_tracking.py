@@ -5,10 +5,12 @@ import json
 import numpy as np
 import pytest
 
+from engine.camera_motion import CameraMotion
 from engine.settings import TrackingSettings
 from engine.skeleton import COCO
 from engine.tracking import Tracker
 from engine.types import Frame, JointState, Poses, untracked
+from tests.clips import numbered
 
 PIXELS = np.zeros((4, 4, 3), np.uint8)
 
@@ -169,3 +171,9 @@ def test_nobody_is_followed_across_an_interruption_of_the_source():
     assert track(frame(0.0), people((0, 0))).ids.tolist() == [0]
     resumed = Frame(PIXELS, 1, 0.04, 0.0, "test", part=1)
     assert track(resumed, people((0, 0))).ids.tolist() == [1]
+
+
+def test_something_that_blinks_on_a_plain_wall_is_not_a_moving_camera():
+    camera = CameraMotion()
+    for number in range(60):
+        assert camera(numbered(number), people((40, 30), size=60).xy).tolist() == [0, 0]

@@ -1,0 +1,94 @@
+"""People's skeletons from a video, in one line, for programs of your own.
+
+    from engine.api import process
+
+    for result in process("clip.mp4"):
+        print(result.frame.time, result.poses.ids, result.poses.xy.shape)
+
+Importing this loads neither Qt nor, until something is processed, torch. docs/api.md has more.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, closing
+from pathlib import Path
+from typing import Any
+
+from engine.recording import Recording, collect
+from engine.settings import Settings, load_settings
+from engine.types import Frame, JointState, Poses, Result
+
+__all__ = [
+    "Frame",
+    "JointState",
+    "Poses",
+    "Recording",
+    "Result",
+    "Settings",
+    "load_settings",
+    "process",
+    "record",
+]
+
+_CAPACITY = 16  # frames decoded ahead
+
+
+def _default_estimator(settings: Settings) -> AbstractContextManager[Any]:
+    from engine.estimator import open_estimator
+
+    return open_estimator(settings)
+
+
+def process(
+    source: str | Path,
+    settings: Settings | None = None,
+    *,
+    open_estimator: Callable[[Settings], AbstractContextManager[Any]] = _default_estimator,
+) -> Iterator[Result]:
+    """Yield every frame with its people: found, told apart and steadied.
+
+    Args:
+        source: a video file, an image, a folder or pattern of images, or the URL of a stream.
+        settings: from `load_settings`; default: those of assets/settings.toml.
+        open_estimator: what finds people; for tests and models of your own.
+
+    Nothing starts before the first result is asked for; leaving the loop early stops everything.
+
+    Raises:
+        PoseError: what cannot be opened or read, while iterating; results before it are good.
+    """
+    settings = settings or Settings()
+    with open_estimator(settings) as estimator:
+        yield from _results(source, settings, estimator)
+
+
+def record(
+    source: str | Path,
+    settings: Settings | None = None,
+    *,
+    open_estimator: Callable[[Settings], AbstractContextManager[Any]] = _default_estimator,
+) -> Recording:
+    """A whole video's people as arrays, after what `settings.offline` asks for.
+
+    The pictures are not kept. Arguments and errors as of `process`.
+    """
+    from engine.offline import look_back
+
+    settings = settings or Settings()
+    with open_estimator(settings) as estimator:
+        results = _results(source, settings, estimator)
+        whole = collect(results, estimator.skeleton, {"source": str(source)})
+    return look_back(whole, settings.offline)
+
+
+def _results(source: str | Path, settings: Settings, estimator: Any) -> Iterator[Result]:
+    from engine.inbox import Inbox
+    from engine.pipeline import run
+    from engine.sources import open_source
+    from engine.stages import stages_of
+
+    with closing(open_source(str(source))) as opened:
+        inbox = Inbox([opened.name], keep="all", capacity=_CAPACITY)
+        stages = stages_of(settings, estimator.skeleton)
+        yield from run([opened], inbox, estimator, lambda name: stages, full_batches=True)
