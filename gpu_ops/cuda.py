@@ -49,10 +49,10 @@ class CudaDevice:
             raise DeviceUnavailable(f"CUDA runs in {', '.join(PRECISIONS)}, not {precision!r}")
         if driver is None:
             self.torch_device, self.description = _card(name, self.precision)
-            self._driver: Driver = _open_driver(self.torch_device)
+            self.driver: Driver = _open_driver(self.torch_device)
         else:
-            self._driver = driver(torch.device("cpu"))
-            self.torch_device, self.description = self._driver.device, "emulated CUDA"
+            self.driver = driver(torch.device("cpu"))
+            self.torch_device, self.description = self.driver.device, "emulated CUDA"
         self.name = name if ":" in name else f"{name}:{self.torch_device.index or 0}"
         self.dtype = PRECISIONS[self.precision]
         self._normal = _table(self.dtype).to(self.torch_device)
@@ -70,7 +70,7 @@ class CudaDevice:
         for lane in self._lanes:
             lane.close()
         if error is None:
-            self._driver.free_unused()
+            self.driver.free_unused()
 
     @property
     def best_batch(self) -> int:
@@ -104,7 +104,7 @@ class CudaDevice:
 
     def lane(self) -> CudaLane:
         """A new lane."""
-        lane = CudaLane(self._driver, self._normal)
+        lane = CudaLane(self.driver, self._normal)
         self._lanes.add(lane)
         return lane
 

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
-from typing import Any, Protocol
+from typing import Any, Protocol, Self
 
 import torch
 from torch import Tensor
@@ -27,6 +27,9 @@ class Event(Protocol):
 
     def synchronize(self) -> None:
         """Wait until the mark has been passed."""
+
+    def elapsed_time(self, later: Self) -> float:
+        """Milliseconds to a later mark, both made for timing and both passed."""
 
 
 class Driver(Protocol):
@@ -53,8 +56,8 @@ class Driver(Protocol):
     def using(self, stream: Any) -> AbstractContextManager[None]:
         """Makes the stream current for torch and CuPy."""
 
-    def event(self) -> Event:
-        """A new event."""
+    def event(self, *, timing: bool = False) -> Event:
+        """A new event; events for timing cost a little more."""
 
     def free_unused(self) -> None:
         """Give back memory that was freed but kept for later."""
@@ -113,9 +116,9 @@ class CudaDriver:
         with self._cupy_device, torch.cuda.stream(stream), self._as_cupy(stream):
             yield
 
-    def event(self) -> Event:
+    def event(self, *, timing: bool = False) -> Event:
         """See `Driver.event`."""
-        return torch.cuda.Event()  # type: ignore[no-untyped-call]
+        return torch.cuda.Event(enable_timing=timing)  # type: ignore[no-untyped-call]
 
     def free_unused(self) -> None:
         """See `Driver.free_unused`."""

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from types import TracebackType
-from typing import Any, Self
+from typing import Self
 
 import numpy as np
 import torch
@@ -16,15 +16,13 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from gpu_ops import cuda_ops as ops
-from gpu_ops.cpu_decode import float32_above
+from gpu_ops.cuda_decode import CudaDecoder
 from gpu_ops.cuda_driver import Driver
 from gpu_ops.cuda_errors import named
 from gpu_ops.cuda_graphs import Graphs
-from gpu_ops.cuda_maps import Heat, NetworkMaps, plain, sources, two_step
-from gpu_ops.cuda_staging import Staging, Twin
+from gpu_ops.cuda_maps import Heat, NetworkMaps, plain, two_step
+from gpu_ops.cuda_staging import Staging
 from gpu_ops.device import Groups, Joints, Maps, Network, OutOfMemory, Pass, Peaks
-
-Arrays = list[NDArray[Any]]
 
 
 class CudaLane:
@@ -48,10 +46,7 @@ class CudaLane:
         self._integer_lists: dict[tuple[int, ...], Tensor] = {}
         self._entered: list[AbstractContextManager[None]] = []
         self._busy = False
-        self._found: Arrays = []
-        self._grouped: Arrays = []
-        self._peaks: list[Tensor] = []
-        self._tops: tuple[Maps, Tensor] | None = None
+        self._decoder = CudaDecoder(driver.launch, self._lists)
 
     def __enter__(self) -> Self:
         # Inside itself it is current already; entering again would only take time.
@@ -181,126 +176,45 @@ class CudaLane:
 
     def find_peaks(self, maps: Maps, *, radius: int, threshold: float, most: int) -> None:
         """See `device.Lane.find_peaks`."""
-        launch = self._driver.launch
         with self._step("looking for peaks"):
             self._begin()
-            heat, tags = sources(maps)
-            lowest = float32_above(threshold)
-            marks, tops = ops.mark_peaks(launch, heat, radius=radius, lowest=lowest)
-            shape = (heat.images, heat.joints, most)
-            parts = [
-                (shape, torch.int32),
-                (shape, torch.float32),
-                ((*shape, tags.count), torch.float32),
-            ]
-            twin = self._lists.take_for(parts)
-            self._found, (cell, score, tag) = twin.split(parts)
-            ops.best_peaks(launch, heat, marks, tops, lowest=lowest, cell=cell, score=score)
-            ops.peak_tags(launch, tags, heat, cell, tag)
-            self._fetch(twin)
-            self._tops = (maps, tops)
-            self._peaks = [cell, score, tag]
+            self._decoder.find_peaks(maps, radius=radius, threshold=threshold, most=most)
+            self._done.record()
 
     def group_peaks(
         self, order: Sequence[int], *, tag_distance: float, first_30_groups_only: bool
     ) -> None:
         """See `device.Lane.group_peaks`."""
-        images, joints, most, tags = self._peaks[2].shape
-        if joints > ops.MOST_JOINTS:
-            self._grouped = []
-            return
-        parts = [
-            ((images,), torch.int32),
-            ((images, joints * most, joints), torch.int32),
-            ((images, joints * most, tags), torch.float32),
-        ]
         with self._step("grouping peaks"):
-            twin = self._lists.take_for(parts)
-            self._grouped, people = twin.split(parts)
-            ops.group_peaks(
-                self._driver.launch,
-                self._peaks,
+            self._decoder.group_peaks(
                 self._integers(tuple(order)),
-                people,
                 reach=tag_distance,
                 most_known=30 if first_30_groups_only else None,
             )
-            self._fetch(twin)
-
-    def groups(self) -> Groups | None:
-        """See `device.Lane.groups`."""
-        if not self._grouped:
-            return None
-        self._wait()
-        counts, cells, tags = self._grouped
-        return Groups(
-            np.repeat(np.arange(len(counts), dtype=np.int32), counts),
-            np.concatenate([found[:n] for found, n in zip(cells, counts, strict=True)]),
-            np.concatenate([found[:n] for found, n in zip(tags, counts, strict=True)]),
-        )
-
-    def _fetch(self, twin: Twin) -> None:
-        twin.down()
-        self._done.record()
+            self._done.record()
 
     def peaks(self) -> Peaks:
         """See `device.Lane.peaks`."""
-        self._wait()
-        cell, score, tag = (found.copy() for found in self._found)
-        return Peaks(cell, score, tag)
+        self._wait("waiting for the network and the peaks")
+        return self._decoder.peaks()
 
-    def _wait(self) -> None:
-        with self._step("waiting for the network and the peaks"):
-            self._done.synchronize()
-        self._busy = False
+    def groups(self) -> Groups | None:
+        """See `device.Lane.groups`."""
+        self._wait("waiting for the network and the people")
+        return self._decoder.groups()
 
     def refine(self, maps: Maps, groups: Groups, *, adjust: bool, refine: bool) -> Joints:
         """See `device.Lane.refine`."""
         people, joints = groups.cell.shape
         if not people:
             return Joints(np.zeros((0, joints, 2), np.float32), np.zeros((0, joints), np.float32))
-        launch = self._driver.launch
         with self._step(f"placing the joints of {people} people"):
-            heat, tags = sources(maps)
-            members, twin, placed, joints_out = self._lists_of(groups)
-            ops.place_joints(
-                launch,
-                heat,
-                tags,
-                ops.tag_ranges(launch, tags, heat),
-                self._tops_of(maps, heat),
-                members,
-                joints_out,
-                adjust=adjust,
-                fill=refine,
-            )
-            self._fetch(twin)
+            self._decoder.place_joints(maps, groups, adjust=adjust, fill=refine)
+            self._done.record()
+        self._wait(f"waiting for the joints of {people} people")
+        return self._decoder.joints()
+
+    def _wait(self, doing: str) -> None:
+        with self._step(doing):
             self._done.synchronize()
-        xy, score = (np.array(found, np.float32) for found in placed)
-        return Joints(xy, score)
-
-    def _lists_of(self, groups: Groups) -> tuple[list[Tensor], Twin, Arrays, list[Tensor]]:
-        """The groups on the device; room for their joints as a twin, its arrays and tensors."""
-        people, joints = groups.cell.shape
-        parts = [
-            ((people,), torch.int32),
-            ((people, joints), torch.int32),
-            (groups.tag.shape, torch.float32),
-        ]
-        sent = self._lists.take_for(parts)
-        arrays, members = sent.split(parts)
-        for array, values in zip(arrays, (groups.image, groups.cell, groups.tag), strict=True):
-            array[...] = values
-        sent.up()
-        room = [((people, joints, 2), torch.float32), ((people, joints), torch.float32)]
-        twin = self._lists.take_for(room)
-        return members, twin, *twin.split(room)
-
-    def _tops_of(self, maps: Maps, heat: Heat) -> Tensor:
-        """The tops that `find_peaks` left behind for these maps."""
-        if self._tops is None or self._tops[0] is not maps:
-            marks_and_tops = ops.mark_peaks(
-                self._driver.launch, heat, radius=0, lowest=np.float32(np.inf)
-            )
-            self._tops = (maps, marks_and_tops[1])
-        return self._tops[1]
+        self._busy = False

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
@@ -17,9 +18,14 @@ class EmulatedEvent:
     """Knows whether somebody waits for a mark that nobody made."""
 
     recorded = False
+    at = 0.0
 
     def record(self) -> None:
         self.recorded = True
+        self.at = time.perf_counter()
+
+    def elapsed_time(self, later: EmulatedEvent) -> float:
+        return (later.at - self.at) * 1e3
 
     def synchronize(self) -> None:
         assert self.recorded, "waited for an event that was never recorded"
@@ -54,7 +60,7 @@ class EmulatedDriver:
         yield
         assert self.current.pop() is stream
 
-    def event(self) -> EmulatedEvent:
+    def event(self, *, timing: bool = False) -> EmulatedEvent:
         return EmulatedEvent()
 
     def free_unused(self) -> None:

@@ -202,7 +202,7 @@ def test_after_running_out_of_memory_a_smaller_batch_goes_through():
         with lane:
             low, _ = lane.run(at_most_two, warp(lane, [frame(0), frame(1)]))
         assert low.shape[0] == 2
-        assert device._driver.freed == 1
+        assert device.driver.freed == 1
 
 
 def test_what_a_failed_call_held_is_let_go_at_once(lane):

@@ -35,7 +35,7 @@ def by_host(peaks, order, settings):
 
 def by_kernel(peaks, order, settings, schedule=FORWARD, edits=()):
     with emulated(kernels=EmulatedKernels(schedule, edits)) as device, device.lane() as lane:
-        lane._peaks = [torch.from_numpy(a) for a in (peaks.cell, peaks.score, peaks.tag)]
+        lane._decoder.found = [torch.from_numpy(a) for a in (peaks.cell, peaks.score, peaks.tag)]
         lane.group_peaks(
             order,
             tag_distance=settings.tag_distance,
