@@ -25,7 +25,7 @@ from engine.training.wardrobe import random_look
 # How far under the skin each keypoint lies at most, metres: nearer surfaces hide it.
 # Order of COCO: nose, eyes, ears, shoulders, elbows, wrists, hips, knees, ankles.
 DEPTH_UNDER_SKIN = np.asarray(
-    [0.05] + [0.05] * 2 + [0.06] * 2 + [0.13] * 2 + [0.10] * 2 + [0.08] * 2
+    [0.05] + [0.05] * 2 + [0.09] * 2 + [0.13] * 2 + [0.10] * 2 + [0.08] * 2
     + [0.19] * 2 + [0.12] * 2 + [0.10] * 2,
     dtype=np.float32,
 )  # fmt: skip
