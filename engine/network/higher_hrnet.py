@@ -48,4 +48,19 @@ class HigherHRNet(HRNet):
         features = self.features(x)
         low = self.final_layers[0](features)
         finer = self.deconv_layers[0](torch.cat((features, low), dim=1))
-        return low, self.final_layers[1](finer)
+        return self._with_ramp(low), self.final_layers[1](finer)
+
+    def _with_ramp(self, low: Tensor) -> Tensor:
+        """Add the ramp that tags start from, see `Sizes.tag_slope`.
+
+        A network that cannot see where in the picture it is learns only how far a joint is from
+        its person's middle, which is easier than telling people apart by looks. Spatial
+        embeddings: Neven et al., CVPR 2019.
+        """
+        right, down = self.sizes.tag_slope
+        if not right and not down:
+            return low
+        k, (h, w) = self.sizes.keypoints, low.shape[2:]
+        x = torch.arange(w, device=low.device, dtype=low.dtype) - (w - 1) / 2
+        y = torch.arange(h, device=low.device, dtype=low.dtype) - (h - 1) / 2
+        return torch.cat((low[:, :k], low[:, k:] + right * x + down * y[:, None]), dim=1)

@@ -29,6 +29,9 @@ class Sizes:
     blocks: int = 4  # residual blocks per branch of a module
     head_blocks: int = 4  # residual blocks after the deconvolution
     keypoints: int = 17
+    # Tags start as this ramp over the picture, per stride-4 cell to the right and down, so that
+    # people who stand apart differ before anything is learned; (0, 0) is the published network.
+    tag_slope: tuple[float, float] = (0.0, 0.0)
 
     def widths(self, branches: int) -> list[int]:
         """Channels of the first `branches` branches."""
@@ -39,7 +42,14 @@ SIZES = {
     "w32": Sizes(width=32),
     "w48": Sizes(width=48),
     "compact": Sizes(
-        width=16, stem=32, bottleneck=16, bottlenecks=2, modules=(1, 2, 2), blocks=2, head_blocks=1
+        width=16,
+        stem=32,
+        bottleneck=16,
+        bottlenecks=2,
+        modules=(1, 2, 2),
+        blocks=2,
+        head_blocks=1,
+        tag_slope=(0.2, 0.08),
     ),
 }
 

@@ -156,11 +156,15 @@ def stored_sizes(text: Mapping[str, str]) -> Sizes:
         known = {field.name for field in fields(Sizes)}
         if unknown := set(values) - known:
             raise WeightsError(f"it has sizes this version does not know: {sorted(unknown)}")
-        sizes = Sizes(**{**values, "modules": tuple(values["modules"])})
+        values["modules"] = tuple(values["modules"])
+        values["tag_slope"] = tuple(values.get("tag_slope", (0.0, 0.0)))
+        sizes = Sizes(**values)
     except (KeyError, TypeError, ValueError) as error:
         raise WeightsError(f"its metadata has no usable sizes ({error!r})") from error
-    numbers = (getattr(sizes, name) for name in known - {"modules"})
-    if not all(isinstance(n, int) and 0 < n <= 4096 for n in (*numbers, *sizes.modules)):
+    numbers = [getattr(sizes, name) for name in known - {"modules", "tag_slope"}]
+    whole = all(isinstance(n, int) and 0 < n <= 4096 for n in (*numbers, *sizes.modules))
+    slopes = all(isinstance(slope, int | float) and abs(slope) < 10 for slope in sizes.tag_slope)
+    if not whole or not slopes or len(sizes.tag_slope) != 2:
         raise WeightsError(f"its metadata has impossible sizes: {text['sizes']}")
     return sizes
 

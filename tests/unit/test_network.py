@@ -1,6 +1,7 @@
 """The network computes what the reference computes, layer by layer; folding changes nothing."""
 
 import json
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -154,3 +155,19 @@ def recorder(seen, name):
         seen[name] = [m[0].clone() for m in maps]
 
     return record
+
+
+def test_tags_start_as_a_ramp_over_the_picture_and_heatmaps_do_not():
+    sizes = replace(SIZES["compact"], tag_slope=(0.5, 0.25))
+    flat = HigherHRNet(replace(sizes, tag_slope=(0.0, 0.0))).eval()
+    ramped = HigherHRNet(sizes).eval()
+    ramped.load_state_dict(flat.state_dict())
+    x = torch.rand(1, 3, 64, 128)
+    with torch.no_grad():
+        (low, high), (low_ramp, high_ramp) = flat(x), ramped(x)
+    assert torch.equal(high, high_ramp)
+    assert torch.equal(low[:, :17], low_ramp[:, :17])
+    ramp = (low_ramp - low)[0, 17:]
+    assert torch.allclose(ramp[:, :, 1:] - ramp[:, :, :-1], torch.tensor(0.5), atol=1e-4)
+    assert torch.allclose(ramp[:, 1:] - ramp[:, :-1], torch.tensor(0.25), atol=1e-4)
+    assert ramp.mean().abs() < 1e-4
