@@ -24,6 +24,7 @@ class Views:
     short_side: int | None = None  # pixels; None: of the view, so that the scene just fits
     person_zoom: tuple[float, float] = (0.6, 1.1)  # 1: the person's box just fits
     rotation: float = 30.0  # largest angle, degrees; four views in ten stay upright
+    spoil: float = 1.0  # how many of the usual blurs, noises and hidden rectangles
     enlarge: float = 3.0  # at most so many view pixels for one picture pixel
 
 
@@ -103,15 +104,18 @@ def relight(rng: Generator, pixels: NDArray[np.uint8]) -> NDArray[np.uint8]:
     return np.asarray(lit, np.uint8)
 
 
-def degrade(rng: Generator, pixels: NDArray[np.uint8]) -> NDArray[np.uint8]:
-    """Sometimes blur, add noise or hide a rectangle of (H, W, 3) pixels; may write to them."""
-    kind = rng.random()
+def degrade(rng: Generator, pixels: NDArray[np.uint8], usual: float = 1.0) -> NDArray[np.uint8]:
+    """Sometimes blur, add noise or hide a rectangle of (H, W, 3) pixels; may write to them.
+
+    `usual` scales how often: 0 is never.
+    """
+    kind = rng.random() / max(usual, 1e-9)
     if kind < 0.12:
         pixels = np.asarray(cv2.GaussianBlur(pixels, (0, 0), rng.uniform(0.5, 1.5)), np.uint8)
     elif kind < 0.2:
         noise = rng.normal(0, rng.uniform(3, 15), pixels.shape).astype(np.int16)
         pixels = np.clip(pixels + noise, 0, 255).astype(np.uint8)
-    if rng.random() < 0.25:
+    if rng.random() < 0.25 * usual:
         h, w = pixels.shape[:2]
         y, x = int(rng.integers(h)), int(rng.integers(w))
         size = int(min(h, w) * rng.uniform(0.08, 0.25))

@@ -147,7 +147,7 @@ class Batches(Dataset[Batch]):
         if flip:
             affine = augment.mirrored(affine, size[1])
         pixels = augment.warp(self._pixels(picture), affine, size)
-        pixels = augment.degrade(rng, augment.relight(rng, pixels))
+        pixels = augment.degrade(rng, augment.relight(rng, pixels), views.spoil)
         joints = picture.joints.copy()
         joints[..., :2] = augment.move(joints[..., :2], affine)
         if flip:

@@ -14,8 +14,9 @@ from engine.network.higher_hrnet import HigherHRNet
 def initialise(network: HigherHRNet, *, seed: int = 0) -> HigherHRNet:
     """Fill a network with random weights, in place.
 
-    Heatmaps begin at zero, which is nearly right nearly everywhere; tags begin widely spread, or
-    the pull would shrink them to one constant before the push could act.
+    Heatmaps begin at zero, which is nearly right nearly everywhere. Tags begin as their ramp over
+    the picture, or without one widely spread: the pull would shrink them to one constant before
+    the push could act.
     """
     torch.manual_seed(seed)
     for module in network.modules():
@@ -29,7 +30,7 @@ def initialise(network: HigherHRNet, *, seed: int = 0) -> HigherHRNet:
         nn.init.normal_(layer.weight[:k], std=0.001)
     tags = network.final_layers[0].weight
     assert isinstance(tags, Tensor)
-    nn.init.normal_(tags[k:], std=0.15)
+    nn.init.normal_(tags[k:], std=0.001 if any(network.sizes.tag_slope) else 0.15)
     return network
 
 

@@ -6,11 +6,13 @@ from engine.network.higher_hrnet import HigherHRNet
 from engine.network.hrnet import Sizes
 from engine.training.curriculum import fine_tuning, from_nothing
 from engine.training.dataset import Phase
+from engine.training.losses import tag_loss
 from engine.training.start import adopt, initialise
 
 
-def sizes(keypoints):
+def sizes(keypoints, tag_slope=(0.0, 0.0)):
     return Sizes(
+        tag_slope=tag_slope,
         width=8,
         stem=8,
         bottleneck=4,
@@ -30,6 +32,16 @@ def test_random_heatmaps_begin_near_zero_and_tags_spread():
     assert low[:, :4].abs().max() < 0.2
     assert high.abs().max() < 0.2
     assert low[:, 4:].std() > 0.1
+
+
+def test_with_a_ramp_people_apart_differ_from_the_first_step():
+    network = initialise(HigherHRNet(sizes(2, tag_slope=(0.2, 0.05))), seed=3)
+    with torch.no_grad():
+        low, _ = network(torch.randn(1, 3, 64, 128))
+    left_and_right = torch.tensor([[[8 * 32 + 4, 9 * 32 + 4], [8 * 32 + 24, 9 * 32 + 24]]])
+    push, pull = tag_loss(low[:, 2:], left_and_right)
+    assert push < 1e-3
+    assert pull < 0.01
 
 
 def test_the_same_seed_gives_the_same_weights():
