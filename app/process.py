@@ -3,22 +3,27 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from engine.errors import OutputError
+from engine.errors import OutputError, SettingsError
 from engine.settings import Settings, load_settings
 
 if TYPE_CHECKING:
     from rich.console import Console
 
     from app.inputs import Job, Outputs
-    from app.outcome import Summary
+    from app.outcome import Report, Summary
+    from app.progress import Bars
+    from app.stopping import Stop
     from engine.estimator import PoseEstimator
+
+Opener = Callable[[Settings], AbstractContextManager[Any]]
 
 
 def command(
@@ -55,6 +60,9 @@ def command(
     force: Annotated[
         bool, typer.Option("--force", help="Do again what is finished; begin stopped work anew.")
     ] = False,
+    workers: Annotated[
+        int, typer.Option(min=1, max=256, help="Inputs at once, each in a process, on the CPU.")
+    ] = 1,
     settings_file: Annotated[
         Path | None, typer.Option("--settings", help="A TOML file; see assets/settings.toml.")
     ] = None,
@@ -84,7 +92,9 @@ def command(
     }
     changes = [f"{key}={value}" for key, value in chosen.items() if value is not None]
     settings = load_settings(settings_file, (*changes, *(set_ or ())))
-    summary = process_files(inputs, out, settings, force=force, console=Console(stderr=True))
+    summary = process_files(
+        inputs, out, settings, force=force, workers=workers, console=Console(stderr=True)
+    )
     raise typer.Exit(summary.exit_code)
 
 
@@ -100,8 +110,9 @@ def process_files(
     settings: Settings,
     *,
     force: bool = False,
+    workers: int = 1,
     console: Console | None = None,
-    open_estimator: Callable[[Settings], AbstractContextManager[Any]] = _default_estimator,
+    open_estimator: Opener = _default_estimator,
 ) -> Summary:
     """Process every input in turn; one that fails does not stop the others.
 
@@ -109,6 +120,7 @@ def process_files(
         inputs: files, folders, patterns or URLs.
         out: folder for the results, made if it does not exist.
         force: do again what is finished, and begin anew what was stopped.
+        workers: inputs at once, each in a process with an engine of its own; only on the CPU.
         console: where progress and results are told; None: nowhere.
         open_estimator: opens the network once, for all inputs.
 
@@ -116,7 +128,6 @@ def process_files(
         PoseError: nothing at all can be done: no weights, no device, no folder to write to.
     """
     from app.inputs import plan
-    from app.one_input import process_one
     from app.outcome import Report, Summary
     from app.progress import Bars
     from app.stopping import stop_on_signal
@@ -124,22 +135,60 @@ def process_files(
     jobs, problems = plan(inputs)
     summary = Summary([Report(text, error=str(error)) for text, error in problems.items()])
     _make_folder(out)
+    tasks = [(job, _outputs(job, jobs, out, settings)) for job in jobs]
     with Bars(console) as bars, stop_on_signal(bars.say) as stop:
         for report in summary.reports:
             bars.done(report)
-        if jobs:
-            with open_estimator(settings) as estimator:
-                bars.say(_setting_out(estimator))
-                for job in jobs:
-                    if stop.asked:
-                        break
-                    files = _outputs(job, jobs, out, settings)
-                    report = process_one(job, files, settings, estimator, bars, stop, force=force)
-                    summary.reports.append(report)
-                    bars.done(report)
+        run = _in_turn if workers == 1 or len(tasks) < 2 else partial(_at_once, workers=workers)
+        for report in run(tasks, settings, open_estimator, force, bars, stop) if tasks else ():
+            summary.reports.append(report)
+            bars.done(report)
         summary.interrupted = stop.asked
         bars.end(summary)
     return summary
+
+
+def _in_turn(
+    tasks: Sequence[tuple[Job, Outputs]],
+    settings: Settings,
+    open_estimator: Opener,
+    force: bool,
+    bars: Bars,
+    stop: Stop,
+) -> Iterator[Report]:
+    """One engine, one input after the other."""
+    from app.one_input import process_one
+
+    with open_estimator(settings) as estimator:
+        bars.say(_setting_out(estimator))
+        for job, files in tasks:
+            if stop.asked:
+                return
+            yield process_one(job, files, settings, estimator, bars, stop, force=force)
+
+
+def _at_once(
+    tasks: Sequence[tuple[Job, Outputs]],
+    settings: Settings,
+    open_estimator: Opener,
+    force: bool,
+    bars: Bars,
+    stop: Stop,
+    *,
+    workers: int,
+) -> Iterator[Report]:
+    """An engine per process, after one was opened here to see that it can be."""
+    from app.pool import Task, process_many
+
+    with open_estimator(settings) as estimator:
+        if estimator.device.name.startswith("cuda"):
+            raise SettingsError(
+                f"--workers {workers} is for the CPU; one engine keeps {estimator.device.name} "
+                "busy: leave it out, or add --device cpu"
+            )
+        bars.say(f"{_setting_out(estimator)}, {workers} inputs at once")
+    work = [Task(job, files, settings, force) for job, files in tasks]
+    yield from process_many(work, min(workers, len(work)), open_estimator, stop)
 
 
 def _make_folder(out: Path) -> None:
