@@ -16,6 +16,7 @@ import typer
 from typer.core import TyperGroup
 from typer.main import get_command
 
+from app.cores import share_the_cores
 from engine.errors import PoseError
 
 # name -> (module, attribute, what it does); an attribute is a function or a Typer of sub-commands.
@@ -96,6 +97,7 @@ def _options(
 
 def main(arguments: Sequence[str] | None = None) -> None:
     """Run a command and exit: 0 if all went well, 1 for what the user can mend, 2 for a bug."""
+    share_the_cores()
     logging.basicConfig(level=logging.WARNING, format="posestream: %(message)s")
     try:
         get_command(_app)(args=arguments, prog_name="posestream")

@@ -74,9 +74,6 @@ def command(
     """Turn videos and images into keypoint tracks and overlays."""
     from rich.console import Console
 
-    from app.cores import share_the_cores
-
-    share_the_cores()
     chosen = {
         "engine.weights": weights and json.dumps(weights),
         "engine.network": network,
