@@ -112,7 +112,8 @@ def run_headless(
 
     session = LiveSession(plan, _print_event, wanted=wanted)
     sink = open_sink(out)
-    several, raw = len(plan.sources) > 1, plan.settings.smoothing.enabled
+    settings = plan.settings
+    several, raw = len(plan.sources) > 1, settings.smoothing.enabled and settings.tracking.enabled
     publisher = Publisher(sink, session.header, several=several, raw=raw)
     count, end, error = 0, None, None
     try:

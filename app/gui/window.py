@@ -195,6 +195,7 @@ class Window(QMainWindow):
         names = self.runner.plan.names
         self.stack.setCurrentWidget(self._watching)
         self.canvas.set_sources(names, [title(name) for name in names])
+        self.canvas.setFocus()
         self.transport.hide()
         self._refresh_timer.start(_REFRESH)
 
@@ -227,10 +228,7 @@ class Window(QMainWindow):
         self.top.set_state(self.runner.state)
 
     def _show_newest(self) -> None:
-        newest = self.runner.bridge.newest()
-        self.canvas.show_newest(newest)
-        for shown in newest.values():
-            self.transport.show_time(shown.result.frame.time)
+        self.canvas.show_newest(self.runner.bridge.newest())
 
     def _show_events(self) -> None:
         for event in self.runner.bridge.events():
@@ -277,6 +275,8 @@ class Window(QMainWindow):
 
     def _refresh(self) -> None:
         self.controls.hud.refresh()
+        for result in self.canvas.results[:1]:
+            self.transport.show_time(result.frame.time)
         spread = self.ages.spread()
         if spread and not self.transport.is_paused:
             age = f"{spread.p50 * 1e3:.0f} ms" if spread.p50 < 1 else f"{spread.p50:.1f} s"

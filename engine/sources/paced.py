@@ -84,7 +84,6 @@ class Paced:
         start: float | None = 0.0
         while start is not None:
             source = self._open_at(start)
-            self._learn(source.info)
             self._zero = -1.0
             try:
                 yield from self._played(source)
@@ -96,7 +95,9 @@ class Paced:
             start = self._next_start()
 
     def _played(self, source: Source) -> Iterator[Frame]:
-        for frame in source.frames():
+        for number, frame in enumerate(source.frames()):
+            if number == 0:
+                self._learn(source.info)
             if not self._wait_for(frame.time):
                 return
             self._past.append(frame.time)

@@ -48,7 +48,7 @@ class Figures:
         *,
         rate=30.0,
         delay=0.0,
-        size=(1280, 720),
+        size=(480, 270),
         people=3,
         fail_after=None,
         lost=(),
