@@ -15,6 +15,7 @@ from rich.progress import (
     DownloadColumn,
     MofNCompleteColumn,
     Progress,
+    ProgressColumn,
     TextColumn,
     TimeRemainingColumn,
     TransferSpeedColumn,
@@ -107,7 +108,9 @@ def fetch_command(
     wanted = DATA_SETS[name]
     fetch(wanted, out, mirror or wanted.url, keep_archives=keep_archives)
     console = Console()
-    console.print(f"{name} is in {out}. Next: {wanted.next_step.format(folder=out)}", soft_wrap=True)
+    console.print(
+        f"{name} is in {out}. Next: {wanted.next_step.format(folder=out)}", soft_wrap=True
+    )
 
 
 def fetch(wanted: DataSet, folder: Path, url: str, *, keep_archives: bool = False) -> None:
@@ -148,7 +151,7 @@ def _is_whole(file: Path) -> bool:
 def _byte_bar(name: str) -> Iterator[Bytes]:
     columns = (TextColumn("{task.description}"), BarColumn(), DownloadColumn())
     rate = (TransferSpeedColumn(), TimeRemainingColumn())
-    with Progress(*columns, *rate, console=Console(stderr=True), transient=True) as bar:
+    with _bar(*columns, *rate) as bar:
         task = bar.add_task(name, total=None)
         yield lambda here, total: bar.update(task, completed=here, total=total)
 
@@ -156,6 +159,11 @@ def _byte_bar(name: str) -> Iterator[Bytes]:
 @contextmanager
 def _file_bar(name: str) -> Iterator[Files]:
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn())
-    with Progress(*columns, console=Console(stderr=True), transient=True) as bar:
+    with _bar(*columns) as bar:
         task = bar.add_task(f"unpacking {name}", total=None)
         yield lambda done, total: bar.update(task, completed=done, total=total)
+
+
+def _bar(*columns: ProgressColumn) -> Progress:
+    console = Console(stderr=True)
+    return Progress(*columns, console=console, transient=True, disable=not console.is_terminal)

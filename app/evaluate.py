@@ -174,7 +174,9 @@ def _progress() -> Iterator[Progress]:
     columns = (
         TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn()
     )  # fmt: skip
-    with ProgressBar(*columns, console=Console(stderr=True), transient=True) as bar:
+    console = Console(stderr=True)
+    silent = not console.is_terminal
+    with ProgressBar(*columns, console=console, transient=True, disable=silent) as bar:
         images = bar.add_task("images", total=None)
         yield Progress(
             images=lambda done, total: bar.update(images, completed=done, total=total),
@@ -185,15 +187,8 @@ def _progress() -> Iterator[Progress]:
 def _show(evaluation: Evaluation, console: Console) -> None:
     from app.report import table
 
-    report, speed = evaluation.report, evaluation.report.speed
+    report = evaluation.report
     console.print(table.for_terminal(report))
-    for line in table.notes(report):
-        console.print(line, highlight=False)
-    if speed.images:
-        console.print(
-            f"{speed.images} images in {speed.seconds:.1f} s: {speed.ms_per_image:.0f} ms per "
-            f"image, {speed.images_per_second:.2f} images per second; "
-            f"{speed.around_network:.1%} of the time around the network.",
-            highlight=False,
-        )
-    console.print(f"Reports: {evaluation.folder / 'report.html'}", highlight=False, soft_wrap=True)
+    for line in (*table.notes(report), table.time_line(report)):
+        console.print(line, highlight=False, soft_wrap=True)
+    console.print(f"Report: {evaluation.folder / 'report.html'}", highlight=False, soft_wrap=True)

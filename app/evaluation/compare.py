@@ -39,7 +39,8 @@ def compare_results(
     known = {image.id for image in truth.images}
     rows = [_read_rows(file, truth) for file in (a, b)]
     first, second = (judge(truth, [r for r in one if r["image_id"] in known]) for one in rows)
-    with Progress(console=Console(stderr=True), transient=True) as bar:
+    watched = Console(stderr=True)
+    with Progress(console=watched, transient=True, disable=not watched.is_terminal) as bar:
         task = bar.add_task("resampling", total=RESAMPLES)
         found = compare(
             first,

@@ -97,7 +97,8 @@ class Journal:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
-        self._stream.close()
+        with self._stream:
+            os.fsync(self._stream.fileno())
 
 
 def _whole_lines(file: Path) -> tuple[dict[str, Any] | None, list[dict[str, Any]], int]:

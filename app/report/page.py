@@ -190,18 +190,15 @@ def _worst(report: Report, judgement: Judgement, images: Mapping[int, CocoImage]
 
 
 def _time(report: Report) -> str:
+    about = f"<p>{escape(table.time_line(report))}</p>"
     speed = report.speed
     if not speed.images:
-        return "<p>All results were taken from an earlier run.</p>"
+        return about
     items = [
         (step, seconds, f"{seconds / speed.seconds:.1%}")
         for step, seconds in sorted(speed.steps.items(), key=lambda item: -item[1])
     ]
-    about = (
-        f"{speed.images} images in {speed.seconds:.1f} s: {speed.ms_per_image:.0f} ms per image, "
-        f"{speed.around_network:.1%} of it around the network."
-    )
-    return f'<p>{about}</p><div class="scroll">{plots.bars(items)}</div>'
+    return f'{about}<div class="scroll">{plots.bars(items)}</div>'
 
 
 def _settings(report: Report) -> str:

@@ -78,3 +78,17 @@ def markdown(header: Sequence[str], body: Sequence[Row]) -> str:
     """A Markdown table, text left and numbers right."""
     lines = [header, ["---" if i < 1 else "---:" for i in range(len(header))], *body]
     return "\n".join("| " + " | ".join(line) + " |" for line in lines)
+
+
+def time_line(report: Report) -> str:
+    """How fast it was, and what part of that the network is not."""
+    speed = report.speed
+    if not speed.images:
+        return "All results were taken from an earlier run."
+    line = (
+        f"{speed.images} images in {speed.seconds:.1f} s on {report.model.processor}: "
+        f"{speed.ms_per_image:.0f} ms per image, {speed.images_per_second:.2f} images per second"
+    )
+    if report.model.device != "cpu":  # the network runs on while the program does something else
+        return f"{line}."
+    return f"{line}; {speed.around_network:.1%} of the time around the network."

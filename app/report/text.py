@@ -58,15 +58,8 @@ def _keypoints(report: Report) -> list[table.Row]:
 
 
 def _time(report: Report) -> str:
-    speed = report.speed
-    if not speed.images:
-        return "All results were taken from an earlier run."
-    steps = ", ".join(f"{name} {seconds:.1f} s" for name, seconds in speed.steps.items())
-    return (
-        f"{speed.images} images in {speed.seconds:.1f} s on {report.model.processor}: "
-        f"{speed.ms_per_image:.0f} ms per image, {speed.images_per_second:.2f} images per second; "
-        f"{speed.around_network:.1%} of it around the network ({steps})."
-    )
+    steps = (f"{name} {seconds:.1f} s" for name, seconds in report.speed.steps.items())
+    return f"{table.time_line(report)} {', '.join(steps)}".strip()
 
 
 def _settings(report: Report) -> list[table.Row]:

@@ -128,3 +128,9 @@ def test_a_calibration_without_anybody_can_be_drawn():
     assert plots.reliability(Calibration("a person", (), 0.0)).startswith("<svg")
     one = Calibration("a person", (Bin(1.2, 1.0, 3),), 0.2)
     assert "circle" in plots.reliability(one)
+
+
+def test_the_network_s_share_is_told_only_where_it_can_be_timed(report):
+    assert "around the network" in table.time_line(report)
+    on_cuda = replace(report, model=replace(report.model, device="cuda:0"))
+    assert "around the network" not in table.time_line(on_cuda)

@@ -9,6 +9,7 @@ from rich.console import Console
 from typer.testing import CliRunner
 
 import app.evaluate
+from app.cli import main
 from app.evaluate import paper_settings
 from app.evaluation.compare import compare_results
 from app.evaluation.parity import check_parity
@@ -221,3 +222,17 @@ def test_ctrl_c_says_how_to_go_on(command, monkeypatch):
     outcome = command("--annotations", "a", "--images", "b")
     assert outcome.exit_code == 130
     assert "--resume" in outcome.output
+
+
+@pytest.mark.parametrize("weights", ["nowhere.pth", "no-such-name", "garbage.pth"])
+def test_unusable_weights_end_with_one_line_and_exit_code_1(job, capsys, tmp_path, weights):
+    (tmp_path / "garbage.pth").write_bytes(b"not a checkpoint")
+    name = str(tmp_path / weights) if weights.endswith("pth") else weights
+    words = ["eval", "--annotations", str(job.annotations), "--images", str(job.images)]
+    with pytest.raises(SystemExit) as ended:
+        main([*words, "--weights", name, "--device", "cpu", "--out", str(tmp_path / "out")])
+    assert ended.value.code == 1
+    error = capsys.readouterr().err
+    assert error.count("\n") == 1
+    assert weights in error
+    assert not (tmp_path / "out").exists()
