@@ -2,7 +2,7 @@
 
 Mended means: a keypoint is put where it belongs, a person too many is taken out, a person not found
 is no longer looked for. Costs do not add up, because a person can suffer from several errors.
-Method: Ronchi and Perona, ICCV 2017, section 4.
+Method: Ronchi and Perona, ICCV 2017.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 """Every keypoint of every person who was found: right, or wrong in which way.
 
-Kinds and thresholds are Ronchi and Perona's (ICCV 2017, section 3): a keypoint is judged by its own
+Kinds and thresholds are Ronchi and Perona's (ICCV 2017): a keypoint is judged by its own
 similarity, exp(-d² / 2s²k²), which is 0.85 at about the distance at which human annotators
 disagree and 0.5 where COCO begins to count.
 """
