@@ -23,7 +23,7 @@ os.environ.setdefault("QT_QPA_PLATFORM", "offscreen")
 from PyQt6.QtCore import QSettings, QTimer
 from PyQt6.QtWidgets import QApplication
 
-from app.bench_live import StampedCamera, slowed
+from app.bench_live import StampedCamera, slowed, too_old
 from app.gui.memory import Memory
 from app.gui.session import Offer, Plan
 from app.gui.window import Window
@@ -56,6 +56,8 @@ class Watch:
         periods = np.diff(when)
         period = float(np.median(periods))
         p50, p95, p99 = np.percentile(ages, (50, 95, 99)) * 1e3
+        over = too_old(ages, when, 1 / 30)
+        print(f"older than its own last two periods and a frame: {over} of {len(ages)} frames")
         third = len(ages) // 3
         print(f"frames painted {len(ages)}, engine period {period * 1e3:.1f} ms (slowed x{slow:g})")
         print(f"age p50 {p50:.1f}  p95 {p95:.1f}  p99 {p99:.1f}  worst {ages.max() * 1e3:.1f} ms")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import signal
 import sys
 from dataclasses import replace
@@ -10,10 +9,10 @@ from dataclasses import replace
 from PyQt6.QtCore import QTimer
 from PyQt6.QtWidgets import QApplication
 
+from app.gui.display import check_display
 from app.gui.memory import Memory
 from app.gui.session import Offer, Plan, Start
 from app.gui.window import Window
-from engine.errors import PoseError
 
 _LAST_WAIT = 5.0  # s for the engine's thread when everything is over
 
@@ -31,12 +30,9 @@ def show(plan: Plan, offer: Offer, start: Start, *, remembered: bool) -> int:
         the exit code.
 
     Raises:
-        PoseError: there is no display.
+        PoseError: no window can be opened here.
     """
-    if not _has_display():
-        raise PoseError(
-            "there is no display to open a window on; use --headless, or set DISPLAY (over ssh: -X)"
-        )
+    check_display()
     app = QApplication.instance() or QApplication(sys.argv[:1])
     app.setApplicationName("posestream")
     memory = Memory()
@@ -51,10 +47,3 @@ def show(plan: Plan, offer: Offer, start: Start, *, remembered: bool) -> int:
     code = app.exec()
     window.runner.bridge.wait(_LAST_WAIT)
     return code
-
-
-def _has_display() -> bool:
-    """Qt itself would end the process with a core dump."""
-    if sys.platform != "linux" or os.environ.get("QT_QPA_PLATFORM"):
-        return True
-    return bool(os.environ.get("DISPLAY") or os.environ.get("WAYLAND_DISPLAY"))

@@ -1,0 +1,122 @@
+"""A real window on a real X server, with the mouse and keys of xdotool."""
+
+import os
+import shutil
+import subprocess
+import sys
+import time
+from configparser import ConfigParser
+from pathlib import Path
+
+import pytest
+
+PROGRAM = "tests.gui.live_window"
+NEEDED = ("Xvfb", "xdotool")
+pytestmark = pytest.mark.skipif(
+    any(shutil.which(tool) is None for tool in NEEDED), reason="needs Xvfb and xdotool"
+)
+SOURCE = "lavfi:testsrc2=size=320x240:rate=25"
+
+
+@pytest.fixture
+def display():
+    read, write = os.pipe()
+    server = subprocess.Popen(
+        [
+            "Xvfb",
+            "-displayfd",
+            str(write),
+            "-screen",
+            "0",
+            "1400x900x24",
+            "-nolisten",
+            "tcp",
+            "-noreset",
+        ],
+        pass_fds=[write],
+        stderr=subprocess.DEVNULL,
+    )
+    os.close(write)
+    with os.fdopen(read) as answer:
+        number = answer.readline().strip()
+    assert number, "Xvfb did not start"
+    yield f":{number}"
+    server.terminate()
+    server.wait()
+
+
+class Person:
+    """Someone at mouse and keyboard."""
+
+    def __init__(self, display, folder):
+        self.environment = {
+            **os.environ,
+            "DISPLAY": display,
+            "QT_QPA_PLATFORM": "xcb",
+            "HOME": str(folder),
+            "XDG_CONFIG_HOME": str(folder),
+            "PYTHONPATH": str(Path(__file__).parents[2]),
+        }
+        self.folder = folder
+
+    def open(self):
+        self.program = subprocess.Popen(
+            [sys.executable, "-m", PROGRAM, str(self.folder), SOURCE], env=self.environment
+        )
+        self.window = until(lambda: self.do("search", "--onlyvisible", "--name", "^posestream$"))
+        self.focus()
+
+    def do(self, *words):
+        done = subprocess.run(
+            ["xdotool", *words], env=self.environment, capture_output=True, text=True
+        )
+        return done.stdout.split("\n")[0].strip()
+
+    def focus(self):
+        self.do("windowfocus", "--sync", self.window)
+
+    def press(self, *keys):
+        self.do("key", "--delay", "60", *keys)
+
+
+def until(condition, seconds=60.0):
+    end = time.monotonic() + seconds
+    while not (found := condition()):
+        assert time.monotonic() < end, "waited in vain"
+        time.sleep(0.05)
+    return found
+
+
+def test_a_person_watches_takes_a_screenshot_and_quits(display, tmp_path):
+    person = Person(display, tmp_path)
+    person.open()
+    person.do("mousemove", "500", "400", "click", "1")
+    person.focus()
+
+    def screenshots():
+        person.press("s")  # nothing happens until there is a picture
+        return sorted(tmp_path.rglob("screenshot*.png"))
+
+    until(screenshots)
+    person.press("t")
+    person.press("space", "period", "period", "0", "plus", "minus", "1", "2")
+    person.press("ctrl+q")
+    assert person.program.wait(30) == 0
+    (store,) = (tmp_path / "posestream").glob("live.*")
+    kept = ConfigParser(interpolation=None)
+    kept.read(store)
+    assert kept["General"]["theme"] == "light"
+
+
+def test_a_second_start_remembers_the_first(display, tmp_path):
+    person = Person(display, tmp_path)
+    for _ in range(2):
+        person.open()
+        person.do("mousemove", "500", "400", "click", "1")
+        person.focus()
+        person.press("t")
+        person.press("ctrl+q")
+        assert person.program.wait(30) == 0
+    text = next((tmp_path / "posestream").glob("live.*")).read_text()
+    assert "theme=dark" in text
+    assert "geometry=" in text
