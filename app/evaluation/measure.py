@@ -75,7 +75,7 @@ def measure(
     *,
     skip_unreadable: bool = False,
     progress: Callable[[int], None] = lambda done: None,
-) -> tuple[Speed, list[str]]:
+) -> Speed:
     """Find the people in every image that the journal does not know yet.
 
     Args:
@@ -85,9 +85,6 @@ def measure(
         journal: receives each image as it is done.
         skip_unreadable: go on after an image that cannot be read.
         progress: called with the number of images finished.
-
-    Returns:
-        where the time went, and the file names that were skipped.
 
     Raises:
         PoseError: an image cannot be used; everything before it is in the journal.
@@ -109,7 +106,7 @@ def measure(
     seconds = time.perf_counter() - began
     steps = {**timed.total, "writing": writing}
     steps["waiting for images"] = max(seconds - sum(steps.values()), 0.0)
-    return Speed(len(positions) - len(source.skipped), seconds, steps), source.skipped
+    return Speed(len(positions) - len(source.skipped), seconds, steps)
 
 
 def _unfinished(images: Sequence[CocoImage], journal: Journal, batch: int) -> list[int]:

@@ -67,16 +67,13 @@ def evaluate(job: Job, progress: Progress | None = None) -> Evaluation:
     """
     progress = progress or Progress()
     truth, images = select_images(job)
-    missing = tuple(i.file for i in truth.images if i.id not in {j.entry.id for j in images})
     with job.open(job.settings) as estimator:
         need_same_keypoints(truth, estimator)
-        engine = used_settings(job.settings.engine, estimator)
-        model = _model(estimator)
-        depends_on = _depends_on(job, engine, model, truth)
-        folder = job.out or Path("eval") / f"{model.name}-{model.input_size}"
+        setup = _setup(job, estimator)
+        depends_on = _depends_on(job, setup, truth)
         planned = by_input_shape(images, estimator.fit)
-        with Journal(folder, depends_on, len(planned), resume=job.resume) as journal:
-            speed, damaged = measure(
+        with Journal(setup.folder, depends_on, len(planned), resume=job.resume) as journal:
+            speed = measure(
                 planned,
                 truth.category,
                 estimator,
@@ -84,31 +81,27 @@ def evaluate(job: Job, progress: Progress | None = None) -> Evaluation:
                 skip_unreadable=job.skip_missing,
                 progress=lambda done: progress.images(done, len(planned)),
             )
-            rows = collected(journal)
-            judged = truth.only(list(journal.rows))
-        published = published_for(
-            estimator.checkpoint.published, engine, job.settings.grouping, model.input_size
-        )
-        entry = estimator.checkpoint.published
-    write(folder / "results.json", json.dumps(rows))
+            rows, judged = collected(journal), truth.only(list(journal.rows))
+    write(setup.folder / "results.json", json.dumps(rows))
     progress.step("scoring")
     judgement, speed = _scored(judged, rows, speed)
+    known = {image.id for image in judged.images}
     report = Report(
         truth=judged,
         annotations_sha256=str(depends_on["annotations"]),
-        skipped=(*missing, *damaged),
+        skipped=tuple(image.file for image in truth.images if image.id not in known),
         limited=job.limit is not None,
-        model=model,
-        engine=engine,
+        model=setup.model,
+        engine=setup.engine,
         grouping=job.settings.grouping,
         metrics=judgement.metrics,
-        published=published,
-        published_by=entry.source if entry else "",
+        published=setup.published,
+        published_by=setup.published_by,
         speed=speed,
         diagnosis=diagnose(judgement, progress=lambda name: progress.step(f"cost of {name}")),
     )
-    _write_reports(report, judgement, images, folder)
-    return Evaluation(report, judgement, folder)
+    _write_reports(report, judgement, images, setup.folder)
+    return Evaluation(report, judgement, setup.folder)
 
 
 def select_images(job: Job) -> tuple[GroundTruth, list[CocoImage]]:
@@ -171,11 +164,33 @@ def _model(estimator: PoseEstimator) -> Model:
     )
 
 
-def _depends_on(
-    job: Job, engine: EngineSettings, model: Model, truth: GroundTruth
-) -> Mapping[str, Any]:
+@dataclass(frozen=True, slots=True)
+class _Setup:
+    """What is measured, once everything that was left open is decided."""
+
+    model: Model
+    engine: EngineSettings
+    published: Mapping[str, float] | None
+    published_by: str
+    folder: Path
+
+
+def _setup(job: Job, estimator: PoseEstimator) -> _Setup:
+    model, engine = _model(estimator), used_settings(job.settings.engine, estimator)
+    entry = estimator.checkpoint.published
+    return _Setup(
+        model=model,
+        engine=engine,
+        published=published_for(entry, engine, job.settings.grouping, model.input_size),
+        published_by=entry.source if entry else "",
+        folder=job.out or Path("eval") / f"{model.name}-{model.input_size}",
+    )
+
+
+def _depends_on(job: Job, setup: _Setup, truth: GroundTruth) -> Mapping[str, Any]:
     """Everything that could change results.json; a run that differs in one must not be resumed."""
-    sections = {"engine": engine.model_dump(), "grouping": job.settings.grouping.model_dump()}
+    grouping = job.settings.grouping.model_dump()
+    sections = {"engine": setup.engine.model_dump(), "grouping": grouping}
     values = {
         f"{section}.{name}": value
         for section, content in sections.items()
@@ -186,7 +201,7 @@ def _depends_on(
     return {
         "annotations": annotations,
         "number of images": len(truth.images),
-        "weights": model.sha256,
+        "weights": setup.model.sha256,
         **values,
         **{f"version of {name}": version for name, version in versions().items()},
     }
