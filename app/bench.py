@@ -71,6 +71,9 @@ def command(
     else:
         report = measure(settings, source or str(assets.path(DEMO)), frames, threads)
     if out:
+        markdown = report.pop("markdown", None)
+        if markdown:
+            out.with_suffix(".md").write_text(markdown, encoding="utf-8")
         out.write_text(json.dumps(report, indent=2) + "\n", encoding="utf-8")
 
 

@@ -81,12 +81,13 @@ class CudaDevice:
         """Fuse, convert and move the network; it is captured when the first batch comes."""
         with named("moving the network to the device"):
             plain = network.eval().requires_grad_(False)
-            fused = self._moved(fuse(plain))
+            fused = self.moved(fuse(plain))
             if self.torch_device.type == "cuda" and not self._works(fused):
-                return self._moved(plain)
+                return self.moved(plain)
             return fused
 
-    def _moved(self, network: torch.nn.Module) -> torch.nn.Module:
+    def moved(self, network: torch.nn.Module) -> torch.nn.Module:
+        """The network on this device, in its precision, channels last."""
         return network.to(self.torch_device, self.dtype).to(memory_format=torch.channels_last)  # type: ignore[call-overload, no-any-return]
 
     def _works(self, network: torch.nn.Module) -> bool:

@@ -36,6 +36,7 @@ class Driver(Protocol):
     """The services of one CUDA device."""
 
     device: torch.device
+    benchmark: bool  # let cuDNN time its algorithms: perhaps faster, but not reproducible
 
     def launch(
         self,
@@ -74,7 +75,7 @@ class Driver(Protocol):
 class CudaDriver:
     """CUDA through torch, which owns all memory, and CuPy, which only launches."""
 
-    benchmark = False  # let cuDNN time its algorithms: perhaps faster, but not reproducible
+    benchmark = False
 
     def __init__(self, device: torch.device) -> None:
         """Compile all kernels, or take them from CuPy's cache."""

@@ -42,6 +42,7 @@ class TimedDriver:
         self._driver = driver
         self._spent = spent
         self.device = driver.device
+        self.benchmark = driver.benchmark
         self.pinned = driver.pinned
         self.stream = driver.stream
         self.using = driver.using

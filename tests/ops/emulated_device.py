@@ -35,6 +35,7 @@ class EmulatedDriver:
     """See `gpu_ops.cuda_driver.Driver`; everything happens at once."""
 
     device = torch.device("cpu")
+    benchmark = False
 
     def __init__(self, kernels: EmulatedKernels | None = None) -> None:
         self.kernels = kernels or EmulatedKernels()
