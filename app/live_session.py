@@ -69,6 +69,7 @@ class LiveSession:
         self._wanted = wanted
         self._open_estimator, self._open_source = open_estimator, open_source
         self._settings = plan.settings
+        self._watched: int | None = None
         self._stopped = threading.Event()
         self._sources: list[Source] = []
         self._inbox: Inbox | None = None
@@ -120,9 +121,13 @@ class LiveSession:
 
     def picture(self, frame: Frame, size: tuple[int, int]) -> Picture:
         """(h, w, 4) uint8 BGRX in the largest size that fits `size`, screen pixels."""
-        from app.picture import fit_picture
+        from app.picture import fit_picture, with_heat
 
-        return fit_picture(frame.pixels, size)
+        picture = fit_picture(frame.pixels, size)
+        heat = self._estimator.heatmaps.get(frame.source) if self._estimator else None
+        if self._watched is None or heat is None:
+            return picture
+        return with_heat(picture, *heat)
 
     def stop(self) -> None:
         """End `results`: wake every thread that waits. Any thread; idempotent."""
@@ -135,6 +140,10 @@ class LiveSession:
     def change(self, settings: Settings) -> None:
         """Use these thresholds and filters from the next batch on."""
         self._settings = settings
+
+    def watch(self, joint: int | None) -> None:
+        """Lay the heatmap of this keypoint over the pictures from the next batch on."""
+        self._watched = joint
 
     def record(self, plan: RecordPlan | None) -> None:
         """Start a recording, or finish the one that runs."""
@@ -188,6 +197,7 @@ class LiveSession:
     def _apply(self, estimator: PoseEstimator) -> None:
         settings = self._settings
         estimator.grouping = settings.grouping
+        estimator.watched = self._watched
         for stage in self._follow.values():
             stage.use(settings)
 

@@ -10,6 +10,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 
 import numpy as np
+from numpy.typing import NDArray
 
 from engine.decode import People, collect_people, find_people
 from engine.errors import DeviceError
@@ -81,6 +82,8 @@ class PoseEstimator:
         self.depth = engine.depth
         self.input_size = engine.input_size or checkpoint.input_size
         self.times: Mapping[str, float] = {}
+        self.watched: int | None = None  # a keypoint whose heatmaps are kept, to be looked at
+        self.heatmaps: dict[str, tuple[Fit, NDArray[np.float32]]] = {}  # source -> (H, W) cells
         self._scales = sorted(engine.scales, reverse=True)
         self._network = device.prepare(fold_batch_norm(checkpoint.network))
         self._free: list[Lane] = []
@@ -156,6 +159,7 @@ class PoseEstimator:
             for part in ticket.parts:
                 with _named_failures(ticket.frames, part.rows):
                     people = self._decode(part)
+                    self._keep_watched(ticket, part)
                 for row, placed, found in zip(part.rows, part.fits, people, strict=True):
                     poses[row] = self._in_image(placed, found)
         self.times = dict(ticket.times)
@@ -168,6 +172,12 @@ class PoseEstimator:
             )
         self._free.append(part.lane)
         return people
+
+    def _keep_watched(self, ticket: Ticket, part: _Part) -> None:
+        if self.watched is not None:
+            heat = part.maps.heat[:, self.watched].float().cpu().numpy()
+            for row, placed, seen in zip(part.rows, part.fits, heat, strict=True):
+                self.heatmaps[ticket.frames[row].source] = placed, seen
 
     def _in_image(self, placed: Fit, people: People) -> Poses:
         state = np.full(people.detected.shape, JointState.REFINED, np.uint8)

@@ -50,6 +50,8 @@ class FakeEstimator:
         self.checkpoint = SimpleNamespace(name="fake", sha256="0" * 64, network_name="none")
         self.batches: list[int] = []
         self.times: dict[str, float] = {}
+        self.watched: int | None = None
+        self.heatmaps: dict[str, object] = {}
 
     def submit(self, frames):
         self.batches.append(len(frames))

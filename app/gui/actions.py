@@ -4,11 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from datetime import datetime
+from pathlib import Path
 from typing import TYPE_CHECKING
 
-from PyQt6.QtCore import QObject
-from PyQt6.QtGui import QKeySequence, QShortcut
-from PyQt6.QtWidgets import QAbstractButton, QApplication, QComboBox, QSlider, QWidget
+from PyQt6.QtCore import QObject, QUrl
+from PyQt6.QtGui import QDesktopServices, QKeySequence, QShortcut
+from PyQt6.QtWidgets import (
+    QAbstractButton,
+    QApplication,
+    QComboBox,
+    QFileDialog,
+    QSlider,
+    QWidget,
+)
 
 from app.gui.notices import LogDialog
 from app.gui.session import RecordPlan, Told
@@ -119,6 +127,19 @@ class Actions(QObject):
         else:
             window.say(Told(f"Cannot write {file}: is the folder writable?", "error"))
 
+    def open_folder(self) -> None:
+        """Show recordings and screenshots in the system's file browser."""
+        folder = self._window.memory.folder
+        if not (folder.is_dir() and QDesktopServices.openUrl(QUrl.fromLocalFile(str(folder)))):
+            self._window.say(Told(f"Recordings and screenshots go to {folder}"))
+
+    def change_folder(self) -> None:
+        """Choose where recordings and screenshots go."""
+        before = str(self._window.memory.folder)
+        folder = QFileDialog.getExistingDirectory(self._window, "Keep recordings in", before)
+        if folder:
+            self._window.memory.folder = Path(folder)
+
     def fit(self) -> None:
         """Show the whole picture."""
         self._window.canvas.fit()
@@ -158,6 +179,11 @@ class Actions(QObject):
     def toggle_ids(self) -> None:
         """Show or hide the numbers of people."""
         self._window.controls.toggle("ids")
+
+    def heatmap(self) -> None:
+        """Show the heatmap of the next joint; after the last one, of none."""
+        box = self._window.controls.heatmap
+        box.setCurrentIndex((box.currentIndex() + 1) % box.count())
 
     def show_log(self) -> None:
         """Show everything that was said."""

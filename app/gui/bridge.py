@@ -88,6 +88,11 @@ class Bridge(QObject):
         if self._session:
             self._session.change(settings)
 
+    def watch(self, joint: int | None) -> None:
+        """Show the heatmap of a keypoint."""
+        if self._session:
+            self._session.watch(joint)
+
     def record(self, plan: RecordPlan | None) -> None:
         """Start or finish a recording of the running session."""
         if self._session:

@@ -5,7 +5,7 @@ Holds one `Settings` value and replaces it whole on every change. It never calls
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import Any, Final
 
@@ -14,7 +14,9 @@ from PyQt6.QtWidgets import (
     QCheckBox,
     QComboBox,
     QFormLayout,
+    QHBoxLayout,
     QLabel,
+    QPushButton,
     QScrollArea,
     QVBoxLayout,
     QWidget,
@@ -26,6 +28,7 @@ from app.gui.section import Section, note, tick
 from app.gui.session import Model, Offer
 from app.gui.sliders import DISPLAY, PEOPLE, SMOOTHING, TRACKING, Knob, SliderRow
 from engine.settings import Settings
+from engine.skeleton import Skeleton
 
 Cost = Callable[[str, str, str], float | None]
 
@@ -43,6 +46,7 @@ class Controls(QScrollArea):
     changed = pyqtSignal(object)  # Settings: thresholds and filters, to be used at once
     engine_changed = pyqtSignal(object)  # Settings: needs a new session
     look_changed = pyqtSignal(object)  # Look
+    watched = pyqtSignal(object)  # the keypoint whose heatmap is shown, or None
 
     def __init__(
         self,
@@ -62,6 +66,9 @@ class Controls(QScrollArea):
         self._sliders: list[SliderRow] = []
         self._ticks: list[tuple[QCheckBox, str, str]] = []  # box, section, field
         self.model, self.device, self.precision = QComboBox(), QComboBox(), QComboBox()
+        self.heatmap = QComboBox()
+        self.open_folder, self.change_folder = QPushButton(), QPushButton()
+        self._reset = QPushButton("Reset all but the model")
         self._price = note()
         self.sections = (
             self._performance(),
@@ -97,6 +104,16 @@ class Controls(QScrollArea):
         self.look = replace(self.look, **changes)
         self.look_changed.emit(self.look)
 
+    def set_skeleton(self, skeleton: Skeleton) -> None:
+        """Offer the heatmaps of these keypoints, and paint these limbs."""
+        offered = [self.heatmap.itemText(i) for i in range(1, self.heatmap.count())]
+        if offered != [name.replace("_", " ") for name in skeleton.names]:
+            self.heatmap.clear()
+            self.heatmap.addItem("none", None)
+            for joint, name in enumerate(skeleton.names):
+                self.heatmap.addItem(name.replace("_", " "), joint)
+        self.change_look(skeleton=skeleton)
+
     @property
     def wanted_recording(self) -> tuple[bool, bool, bool]:
         """Whether to record the raw picture, the picture with skeletons, the tracks."""
@@ -115,6 +132,8 @@ class Controls(QScrollArea):
         rows.setSpacing(10)
         for section in self.sections:
             rows.addWidget(section)
+        rows.addWidget(self._reset)
+        self._reset.clicked.connect(self.reset)
         rows.addStretch()
         self.setObjectName("sidebar")
         self.setWidget(body)
@@ -129,9 +148,6 @@ class Controls(QScrollArea):
 
     def _model(self) -> Section:
         section = Section("Model")
-        form = QFormLayout()
-        form.setHorizontalSpacing(12)
-        form.setVerticalSpacing(8)
         engine = self.settings.engine
         for model in self._offer.models:
             self.model.addItem(_title(model), model.name)
@@ -142,21 +158,12 @@ class Controls(QScrollArea):
             ("Device", self.device, self._offer.devices, engine.device),
             ("Precision", self.precision, PRECISIONS, engine.precision),
         )
-        for text, box, choices, chosen in rows:
+        for _, box, choices, chosen in rows:
             for value, title in choices:
                 box.addItem(title, value)
             box.setCurrentIndex(max(box.findData(chosen), 0))
-            box.setAccessibleName(text)
-            box.setMinimumWidth(0)
-            box.setSizeAdjustPolicy(
-                QComboBox.SizeAdjustPolicy.AdjustToMinimumContentsLengthWithIcon
-            )
-            box.setMinimumContentsLength(12)
             box.activated.connect(self._engine_chosen)
-            label = QLabel(text)
-            label.setProperty("role", "muted")
-            form.addRow(label, box)
-        section.rows.addLayout(form)
+        section.rows.addLayout(_form([(text, box) for text, box, _, _ in rows]))
         section.add(self._price)
         return section
 
@@ -211,6 +218,11 @@ class Controls(QScrollArea):
             )
         )
         section.add(*self._rows(DISPLAY))
+        section.rows.addLayout(_form([("Heatmap", self.heatmap)]))
+        self.set_skeleton(self.look.skeleton)
+        self.heatmap.currentIndexChanged.connect(
+            lambda: self.watched.emit(self.heatmap.currentData())
+        )
         return section
 
     def _recording(self) -> Section:
@@ -223,6 +235,11 @@ class Controls(QScrollArea):
         for box, on in zip(self._kept, (True, False, True), strict=True):
             box.setChecked(on)
         section.add(*self._kept)
+        buttons = QHBoxLayout()
+        for button, text in ((self.open_folder, "Open folder"), (self.change_folder, "Change…")):
+            button.setText(text)
+            buttons.addWidget(button)
+        section.rows.addLayout(buttons)
         return section
 
     def _rows(self, knobs: tuple[Knob, ...]) -> list[SliderRow]:
@@ -286,6 +303,21 @@ class Controls(QScrollArea):
         delivers = _accuracy(model) if model else "A file of your own: accuracy not measured."
         costs = f"{cost:.0f} ms per frame here." if cost else "Speed here: not measured yet."
         self._price.setText(f"{delivers}\n{costs}")
+
+
+def _form(rows: Sequence[tuple[str, QComboBox]]) -> QFormLayout:
+    """Choosers with a label before each, as wide as the sidebar lets them."""
+    form = QFormLayout()
+    form.setHorizontalSpacing(12)
+    form.setVerticalSpacing(8)
+    for text, box in rows:
+        box.setAccessibleName(text)
+        box.setSizeAdjustPolicy(QComboBox.SizeAdjustPolicy.AdjustToMinimumContentsLengthWithIcon)
+        box.setMinimumContentsLength(12)
+        label = QLabel(text)
+        label.setProperty("role", "muted")
+        form.addRow(label, box)
+    return form
 
 
 def _title(model: Model) -> str:

@@ -149,7 +149,7 @@ class Hud(QWidget):
         self._figures = {name: _figure() for name in ("p50", "p95", "p99", "rate")}
         self._legend = QGridLayout()
         self._stage_labels: list[tuple[QLabel, QLabel]] = []
-        self._dropped, self._engine = QLabel(), QLabel()
+        self._dropped, self._engine, self._modes = QLabel(), QLabel(), QLabel()
         self._lay_out()
         self.refresh()
 
@@ -165,6 +165,11 @@ class Hud(QWidget):
             if ready
             else "Nothing is running."
         )
+
+    def set_modes(self, modes: dict[str, str]) -> None:
+        """Say what each source was found to deliver: size, rate, coding."""
+        self._modes.setText("\n".join(f"{name}: {mode}" for name, mode in modes.items()))
+        self._modes.setVisible(bool(modes))
 
     def refresh(self) -> None:
         """Show the figures of this moment."""
@@ -199,11 +204,12 @@ class Hud(QWidget):
         self._legend.setHorizontalSpacing(12)
         self._legend.setVerticalSpacing(2)
         rows.addLayout(self._legend)
-        for label in (self._dropped, self._engine):
+        for label in (self._dropped, self._engine, self._modes):
             label.setProperty("role", "small")
             label.setWordWrap(True)
             rows.addWidget(label)
         self.set_engine(None)
+        self.set_modes({})
 
     def _show_stages(self, stages: dict[str, float]) -> None:
         self._bar.set_stages(stages)

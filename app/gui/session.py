@@ -146,6 +146,10 @@ class Session(Protocol):
         """Use these thresholds and filters from the next batch on. Any thread."""
         ...
 
+    def watch(self, joint: int | None) -> None:
+        """Lay the heatmap of a keypoint over the pictures, or with None of none. Any thread."""
+        ...
+
     def record(self, plan: RecordPlan | None) -> None:
         """Start recording, or with None finish it. Returns at once; any thread."""
         ...

@@ -42,6 +42,7 @@ ACTIONS: Final = (
     Action("toggle_joints", ("2",), "Joints", "Draw"),
     Action("toggle_boxes", ("3",), "Boxes", "Draw"),
     Action("toggle_ids", ("4",), "Numbers", "Draw"),
+    Action("heatmap", ("H",), "Heatmap of the next joint", "Draw"),
     Action("show_log", ("L",), "Messages", "Help"),
     Action("show_shortcuts", ("?", "F1"), "This sheet", "Help"),
     Action("dismiss", ("Esc",), "Close the message, leave full screen", "Help"),

@@ -41,6 +41,7 @@ class Window(QMainWindow):
         self.offer, self.memory = offer, memory
         self.theme = style.THEMES[memory.theme]
         self.ages = Ages()
+        self._modes: dict[str, str] = {}
         self.runner = Runner(plan, start, self)
         self.canvas, self.transport = Canvas(), Transport()
         self.top, self.page = TopBar(), SourcePage(offer)
@@ -164,6 +165,7 @@ class Window(QMainWindow):
         self.controls.engine_changed.connect(self.runner.change_engine)
         self.controls.look_changed.connect(self.canvas.set_look)
         self.canvas.set_look(self.controls.look)
+        self.controls.watched.connect(self.runner.bridge.watch)
         self.page.chosen.connect(self.runner.choose)
         self.top.removed.connect(self.runner.remove)
         self.transport.paused.connect(lambda on: self._play(lambda p: p.pause(on)))
@@ -179,6 +181,8 @@ class Window(QMainWindow):
             (self.top.buttons["theme"], "toggle_theme"),
             (self.top.buttons["panel"], "toggle_panel"),
             (self.top.buttons["help"], "show_shortcuts"),
+            (self.controls.open_folder, "open_folder"),
+            (self.controls.change_folder, "change_folder"),
         ):
             button.clicked.connect(getattr(self.actions_by_key, action))
         geometry, splitter = self.memory.layout
@@ -192,6 +196,7 @@ class Window(QMainWindow):
 
     def _begin(self) -> None:
         self.ages.clear()
+        self._modes.clear()
         names = self.runner.plan.names
         self.stack.setCurrentWidget(self._watching)
         self.canvas.set_sources(names, [title(name) for name in names])
@@ -235,7 +240,8 @@ class Window(QMainWindow):
             match event:
                 case Ready():
                     self.controls.hud.set_engine(event)
-                    self.controls.change_look(skeleton=event.skeleton)
+                    self.controls.set_skeleton(event.skeleton)
+                    self.runner.bridge.watch(self.controls.heatmap.currentData())
                 case SourceState():
                     self._show_source(event)
                 case Told():
@@ -245,6 +251,9 @@ class Window(QMainWindow):
 
     def _show_source(self, state: SourceState) -> None:
         self.canvas.set_state(state)
+        if state.mode:
+            self._modes[title(state.source)] = state.mode
+            self.controls.hud.set_modes(self._modes)
         self.transport.setVisible(self.runner.player is not None)
         if state.duration:
             self.transport.set_duration(state.duration)

@@ -115,6 +115,9 @@ class Figures:
     def stop(self):
         self.stopped.set()
 
+    def watch(self, joint):
+        self.watched = joint
+
     def change(self, settings):
         self.settings = settings
 

@@ -41,9 +41,8 @@ def test_a_slow_window_gets_only_the_newest_result_and_one_signal(qtbot):
     qtbot.waitUntil(lambda: bool(signals))
     assert len(signals) == 1
     assert bridge.newest()["a"].result.frame.index >= index
-    bridge.stop()
     with qtbot.waitSignal(bridge.ended):
-        pass
+        bridge.stop()
 
 
 def test_a_pose_error_becomes_the_text_of_the_end(qtbot):

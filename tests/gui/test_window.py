@@ -281,3 +281,35 @@ def test_a_source_that_comes_back_is_said(qtbot, open_window):
     session = window.runner.bridge.session
     session.tell(SourceState("a", "live", "a is back after 2.0 s."))
     qtbot.waitUntil(lambda: window.notices.text.text() == "a is back after 2.0 s.")
+
+
+def test_the_heatmap_of_a_joint_is_asked_for(qtbot, open_window):
+    window = open_window("a")
+    painting(qtbot, window)
+    session = window.runner.bridge.session
+    qtbot.keyClick(window, Qt.Key.Key_H)
+    assert session.watched == 0
+    window.controls.heatmap.setCurrentIndex(0)
+    assert session.watched is None
+
+
+def test_the_negotiated_mode_of_a_camera_is_shown(qtbot, open_window):
+    window = open_window("0")
+    painting(qtbot, window)
+    session = window.runner.bridge.session
+    session.tell(SourceState("0", "live", "", mode="640x480, 30 fps, MJPG"))
+    qtbot.waitUntil(lambda: "Camera 0: 640x480, 30 fps, MJPG" in window.controls.hud._modes.text())
+
+
+def test_reset_brings_back_the_defaults_but_keeps_the_model(qtbot, open_window):
+    window = open_window("a")
+    painting(qtbot, window)
+    row = next(r for r in window.controls._sliders if r.knob.field == "min_score")
+    row.slider.setValue(row.slider.maximum())
+    window.controls.toggle("boxes")
+    window.controls._reset.click()
+    fresh = Settings()
+    assert window.controls.settings.grouping == fresh.grouping
+    assert window.controls.settings.display == fresh.display
+    assert not window.controls._parts["boxes"].isChecked()
+    assert row.value == pytest.approx(fresh.grouping.min_score, abs=0.01)
