@@ -23,7 +23,7 @@ from app.progress import Bars
 from app.resume import Journal, content_hash
 from app.stopping import Stop
 from app.writers.writer import Writer
-from engine.errors import OutputError, PoseError, SourceError
+from engine.errors import OutputError, PoseError, SettingsError, SourceError
 from engine.estimator import PoseEstimator
 from engine.inbox import Inbox
 from engine.offline import look_back
@@ -61,6 +61,11 @@ def process_one(
     try:
         source = open_source(job.source)
         with closing(source):
+            if settings.offline.needed and not _files(source):
+                raise SettingsError(
+                    f"{job.source} can be read only once, but offline.relink, fill_gaps and "
+                    "zero_phase need it twice: save it to a file first, or leave them out"
+                )
             work = _Work(source, files, settings, estimator, report, bars, stop, force)
             work.run()
             if report.error is None and settings.offline.needed and not report.skipped:
@@ -133,7 +138,8 @@ class _Work:
             with closing(open_source(text)) as again:
                 yield from again.frames()
 
-        write_report(self.files.tracks.get("ndjson", self._tracks), page, frames)
+        again = frames if _files(self.source) else None
+        write_report(self.files.tracks.get("ndjson", self._tracks), page, again)
 
     @property
     def _tracks(self) -> Path:
@@ -267,13 +273,18 @@ class _Rest:
         self._source.close()
 
 
-def _content(source: Source) -> str | None:
-    """The hash of what the source reads; None for what can be read only once."""
+def _files(source: Source) -> Sequence[Path]:
+    """What the source reads; nothing where it can be read only once."""
     if isinstance(source, ImageSource):
-        return content_hash(source.files)
-    if is_url(source.name) or not Path(source.name).is_file():
-        return None
+        return source.files
+    once = is_url(source.name) or not Path(source.name).is_file()
+    return () if once else (Path(source.name),)
+
+
+def _content(source: Source) -> str | None:
+    """The hash of what the source reads; None where it can be read only once."""
+    files = _files(source)
     try:
-        return content_hash([Path(source.name)])
+        return content_hash(files) if files else None
     except OSError as error:
         raise SourceError(f"cannot read {source.name}: {error.strerror}") from error
