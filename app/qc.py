@@ -155,7 +155,9 @@ def _remedy(name: str, doubt: Suspect) -> str:
 
 def _odd(recording: Recording, odd: OddLimb) -> Wanted:
     names = " – ".join(recording.skeleton.names[k].replace("_", " ") for k in odd.limb)
-    caption = f"{_clock(odd.start)} · {odd.id} · {names} · {odd.times:.1f} times its usual length"
+    caption = (
+        f"{_clock(odd.start)} · {odd.id} · {names} · longer by {100 * odd.gained:.0f} % of the body"
+    )
     return Wanted((int(recording.frame[odd.row]),), (odd.id,), caption, "", None)
 
 

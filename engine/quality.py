@@ -54,7 +54,7 @@ class OddLimb:
     start: float  # s
     end: float  # s
     row: int  # of the recording, where it was longest
-    times: float  # as long as usual there
+    gained: float  # body sizes that it was longer there than usual
 
 
 def people(recording: Recording) -> list[Person]:
@@ -87,8 +87,9 @@ def odd_limbs(recording: Recording) -> list[OddLimb]:
             length = np.hypot(*(xy[:, limb[0]] - xy[:, limb[1]]).T)
             usual = _usual(time, length)
             odd = (length > _LONG * usual) & (length > usual + _REACH * size)
-            found += _odd_stretches(person, limb, rows, time, odd, length / usual)
-    return sorted(found, key=lambda odd: -odd.times)
+            gained = (length - usual) / max(size, 1.0)
+            found += _odd_stretches(person, limb, rows, time, odd, gained)
+    return sorted(found, key=lambda odd: -odd.gained)
 
 
 def jitter(time: Floats, xy: Floats, size: float) -> float:
@@ -164,17 +165,17 @@ def _odd_stretches(
     rows: NDArray[np.intp],
     time: Floats,
     odd: NDArray[np.bool_],
-    times: Floats,
+    gained: Floats,
 ) -> Iterator[OddLimb]:
     at = np.flatnonzero(odd)
     for stretch in np.split(at, np.flatnonzero(np.diff(time[at]) > _TOGETHER) + 1):
         if len(stretch):
-            worst = stretch[int(np.argmax(times[stretch]))]
+            worst = stretch[int(np.argmax(gained[stretch]))]
             yield OddLimb(
                 person,
                 limb,
                 float(time[stretch[0]]),
                 float(time[stretch[-1]]),
                 int(rows[worst]),
-                float(times[worst]),
+                float(gained[worst]),
             )

@@ -141,4 +141,4 @@ def test_a_wrist_on_somebody_else_is_an_odd_limb():
     [odd, *_] = odd_limbs(recorded(wrong, times))
     assert odd.limb == (7, 9)
     assert (odd.start, odd.end) == (pytest.approx(times[80]), pytest.approx(times[83]))
-    assert odd.times > 1.7
+    assert 0.5 < odd.gained < 2
