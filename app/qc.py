@@ -66,7 +66,7 @@ def document(
     limbs = odd_limbs(recording)
     persons, holes = people(recording), gaps(recording)
     moments = [_moment(recording, tracks, n, s) for n, s in enumerate(doubts[:MOST_SUSPECTS])]
-    odd = [_odd(recording, limb) for limb in limbs[:MOST_LIMBS]]
+    odd = [_odd(recording, limb) for limb in _apart(limbs)[:MOST_LIMBS]]
     shown = figures(recording, [*moments, *odd], frames() if frames is not None else None)
     first, second = shown[: len(moments)], shown[len(moments) :]
     name = Path(str(recording.header.get("source", tracks.stem))).name
@@ -75,7 +75,7 @@ def document(
         _tiles(recording, persons, doubts, holes),
         _section("Who was seen when", _ABOUT_TIME, timeline(recording, persons, doubts)),
         _section("Suspected ids", _ABOUT_SUSPECTS, _grid(first), len(doubts), MOST_SUSPECTS),
-        _section("Odd limbs", _ABOUT_LIMBS, _grid(second), len(limbs), MOST_LIMBS),
+        _section("Odd limbs", _ABOUT_LIMBS, _grid(second), len(limbs), len(second)),
         _section("People", _ABOUT_PEOPLE, _people(persons)),
         _section("Gaps", "", _gaps(holes[:MOST_GAPS]), len(holes), MOST_GAPS),
     )
@@ -151,6 +151,15 @@ def _remedy(name: str, doubt: Suspect) -> str:
     if doubt.kind == "same":
         return f"merge {name} {doubt.ids[0]} {doubt.ids[1]}"
     return f"split {name} {doubt.ids[0]} --at {doubt.time:.3f}"
+
+
+def _apart(limbs: Sequence[OddLimb]) -> list[OddLimb]:
+    """The oddest limb of each person and moment; the others would be the same picture again."""
+    kept: list[OddLimb] = []
+    for limb in limbs:
+        if not any(k.id == limb.id and abs(k.start - limb.start) < 1.0 for k in kept):
+            kept.append(limb)
+    return kept
 
 
 def _odd(recording: Recording, odd: OddLimb) -> Wanted:
