@@ -7,10 +7,11 @@ from any thread and returns at once: it replaces a reference that the engine rea
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Generator, Iterator, Sequence
+from collections.abc import Callable, Generator, Sequence
 from contextlib import AbstractContextManager
 from typing import TYPE_CHECKING, Any
 
+from app.follow import Follow
 from app.gui.session import (
     Event,
     Picture,
@@ -21,19 +22,17 @@ from app.gui.session import (
     SourceState,
     Tell,
 )
-from engine.errors import SourceError
 from engine.inbox import Inbox
 from engine.pipeline import run
 from engine.settings import Settings
 from engine.skeleton import Skeleton
-from engine.smoothing import Smoother
 from engine.sources.camera import Wanted
 from engine.sources.live import open_live
-from engine.sources.paced import Paced
+from engine.sources.paced import Paced, Players
 from engine.sources.reconnect import Change
-from engine.sources.source import Source, SourceInfo
-from engine.tracking import Tracker
-from engine.types import Frame, Poses, Result
+from engine.sources.reported import Reported
+from engine.sources.source import Source
+from engine.types import Frame, Result
 
 if TYPE_CHECKING:
     from app.recording import Recording
@@ -203,90 +202,6 @@ class LiveSession:
 
     def _told(self, change: Change) -> None:
         self._tell(_as_state(change))
-
-
-class Follow:
-    """Stage: ids and smoothing, each of which may be switched while running."""
-
-    def __init__(self, settings: Settings, skeleton: Skeleton) -> None:
-        self.skeleton = skeleton
-        self._tracker = Tracker(settings.tracking, skeleton)
-        self._smoother = Smoother(settings.smoothing, skeleton)
-        self._settings = settings
-
-    def use(self, settings: Settings) -> None:
-        """Take other settings."""
-        if settings is not self._settings:
-            self._settings = settings
-            self._tracker.settings = settings.tracking
-            self._smoother.settings = settings.smoothing
-
-    def __call__(self, frame: Frame, poses: Poses) -> Poses:
-        """Give ids, then steady the joints of those who have one."""
-        if not self._settings.tracking.enabled:
-            return poses
-        poses = self._tracker(frame, poses)
-        return self._smoother(frame, poses) if self._settings.smoothing.enabled else poses
-
-
-class Reported:
-    """A source whose end and failure are told; beside others its failure ends only itself."""
-
-    def __init__(self, inner: Source, tell: Callable[[Change], None], *, alone: bool) -> None:
-        self.inner = inner
-        self.name = inner.name
-        self._tell, self._alone = tell, alone
-
-    @property
-    def info(self) -> SourceInfo:
-        """What is known by now."""
-        return self.inner.info
-
-    def frames(self) -> Iterator[Frame]:
-        """The frames of the source.
-
-        Raises:
-            SourceError: it failed and nothing else is left to watch.
-        """
-        try:
-            yield from self.inner.frames()
-        except SourceError as error:
-            if self._alone:
-                raise
-            self._tell(Change(self.name, "failed", str(error)))
-            return
-        self._tell(Change(self.name, "ended", f"{self.inner.name} has ended."))
-
-    def close(self) -> None:
-        """Stop it, from any thread."""
-        self.inner.close()
-
-
-class Players:
-    """The transport of several files at once."""
-
-    def __init__(self, files: Sequence[Paced]) -> None:
-        self._files = files
-
-    @property
-    def paused(self) -> bool:
-        """Whether the clock stands."""
-        return self._files[0].paused
-
-    def pause(self, paused: bool) -> None:
-        """Stop all clocks or let them go on."""
-        for file in self._files:
-            file.pause(paused)
-
-    def step(self, frames: int) -> None:
-        """One frame on or back, in each."""
-        for file in self._files:
-            file.step(frames)
-
-    def seek(self, time: float) -> None:
-        """All to this time, in seconds."""
-        for file in self._files:
-            file.seek(time)
 
 
 def _ready(estimator: PoseEstimator) -> Ready:

@@ -106,7 +106,7 @@ class Actions(QObject):
             window.runner.bridge.record(None)
         else:
             folder = window.memory.folder / f"{datetime.now():%Y-%m-%d %H.%M.%S}"
-            raw, overlay, tracks = window.controls.wanted_recording
+            raw, overlay, tracks = window.controls.recording.wanted
             window.runner.bridge.record(RecordPlan(folder, raw, overlay, tracks))
 
     def screenshot(self) -> None:

@@ -5,17 +5,14 @@ Holds one `Settings` value and replaces it whole on every change. It never calls
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import replace
-from typing import Any, Final
+from typing import Any
 
 from PyQt6.QtCore import pyqtSignal
 from PyQt6.QtWidgets import (
     QCheckBox,
     QComboBox,
-    QFormLayout,
-    QHBoxLayout,
-    QLabel,
     QPushButton,
     QScrollArea,
     QVBoxLayout,
@@ -23,21 +20,14 @@ from PyQt6.QtWidgets import (
 )
 
 from app.gui.hud import Hud
+from app.gui.model_section import Cost, ModelSection
 from app.gui.people import Look
-from app.gui.section import Section, note, tick
-from app.gui.session import Model, Offer
+from app.gui.recording_section import RecordingSection
+from app.gui.section import Section, form, tick
+from app.gui.session import Offer
 from app.gui.sliders import DISPLAY, PEOPLE, SMOOTHING, TRACKING, Knob, SliderRow
-from engine.settings import Settings
+from engine.settings import EngineSettings, Settings
 from engine.skeleton import Skeleton
-
-Cost = Callable[[str, str, str], float | None]
-
-PRECISIONS: Final = (
-    ("auto", "Automatic"),
-    ("fp32", "fp32, exact"),
-    ("fp16", "fp16, on CUDA"),
-    ("bf16", "bf16, on CUDA"),
-)
 
 
 class Controls(QScrollArea):
@@ -58,28 +48,25 @@ class Controls(QScrollArea):
     ) -> None:
         """Show `settings`; `cost` gives the milliseconds a model was measured to take here."""
         super().__init__(parent)
-        self._cost = cost
         self.settings = settings
         self.look = Look()
         self.hud = hud
-        self._offer = offer
         self._sliders: list[SliderRow] = []
         self._ticks: list[tuple[QCheckBox, str, str]] = []  # box, section, field
-        self.model, self.device, self.precision = QComboBox(), QComboBox(), QComboBox()
         self.heatmap = QComboBox()
-        self.open_folder, self.change_folder = QPushButton(), QPushButton()
         self._reset = QPushButton("Reset all but the model")
-        self._price = note()
+        self.model = ModelSection(settings.engine, offer, cost)
+        self.recording = RecordingSection()
         self.sections = (
             self._performance(),
-            self._model(),
+            self.model,
             self._people(),
             self._steadiness(),
             self._display(),
-            self._recording(),
+            self.recording,
         )
         self._lay_out()
-        self.describe_model()
+        self.model.chosen.connect(self._engine_chosen)
         self._tell_look()
 
     def set_settings(self, settings: Settings) -> None:
@@ -114,12 +101,6 @@ class Controls(QScrollArea):
                 self.heatmap.addItem(name.replace("_", " "), joint)
         self.change_look(skeleton=skeleton)
 
-    @property
-    def wanted_recording(self) -> tuple[bool, bool, bool]:
-        """Whether to record the raw picture, the picture with skeletons, the tracks."""
-        overlay, raw, tracks = (box.isChecked() for box in self._kept)
-        return raw, overlay, tracks
-
     def toggle(self, part: str) -> None:
         """Switch a part of the picture on or off: limbs, joints, boxes, ids."""
         self._parts[part].toggle()
@@ -144,27 +125,6 @@ class Controls(QScrollArea):
     def _performance(self) -> Section:
         section = Section("Performance")
         section.add(self.hud)
-        return section
-
-    def _model(self) -> Section:
-        section = Section("Model")
-        engine = self.settings.engine
-        for model in self._offer.models:
-            self.model.addItem(_title(model), model.name)
-        if self.model.findData(engine.weights) < 0:
-            self.model.addItem(engine.weights, engine.weights)
-        rows = (
-            ("Weights", self.model, (), engine.weights),
-            ("Device", self.device, self._offer.devices, engine.device),
-            ("Precision", self.precision, PRECISIONS, engine.precision),
-        )
-        for _, box, choices, chosen in rows:
-            for value, title in choices:
-                box.addItem(title, value)
-            box.setCurrentIndex(max(box.findData(chosen), 0))
-            box.activated.connect(self._engine_chosen)
-        section.rows.addLayout(_form([(text, box) for text, box, _, _ in rows]))
-        section.add(self._price)
         return section
 
     def _people(self) -> Section:
@@ -218,28 +178,11 @@ class Controls(QScrollArea):
             )
         )
         section.add(*self._rows(DISPLAY))
-        section.rows.addLayout(_form([("Heatmap", self.heatmap)]))
+        section.rows.addLayout(form([("Heatmap", self.heatmap)]))
         self.set_skeleton(self.look.skeleton)
         self.heatmap.currentIndexChanged.connect(
             lambda: self.watched.emit(self.heatmap.currentData())
         )
-        return section
-
-    def _recording(self) -> Section:
-        section = Section("Recording", opened=False)
-        self._kept = (
-            QCheckBox("Picture with skeletons"),
-            QCheckBox("Picture as it came"),
-            QCheckBox("Tracks (NDJSON)"),
-        )
-        for box, on in zip(self._kept, (True, False, True), strict=True):
-            box.setChecked(on)
-        section.add(*self._kept)
-        buttons = QHBoxLayout()
-        for button, text in ((self.open_folder, "Open folder"), (self.change_folder, "Change…")):
-            button.setText(text)
-            buttons.addWidget(button)
-        section.rows.addLayout(buttons)
         return section
 
     def _rows(self, knobs: tuple[Knob, ...]) -> list[SliderRow]:
@@ -269,7 +212,7 @@ class Controls(QScrollArea):
         part = getattr(self.settings, section)
         changed = type(part).model_validate({**part.model_dump(), field: value})
         self.settings = self.settings.model_copy(update={section: changed})
-        if section == "display":
+        if section in ("display", "tracking"):
             self._tell_look()
         self.changed.emit(self.settings)
 
@@ -280,53 +223,9 @@ class Controls(QScrollArea):
             thickness=display.thickness,
             boxes=display.boxes,
             ids=display.ids,
+            faint_strangers=self.settings.tracking.enabled,
         )
 
-    def _engine_chosen(self) -> None:
-        engine = self.settings.engine.model_copy(
-            update={
-                "weights": self.model.currentData(),
-                "device": self.device.currentData(),
-                "precision": self.precision.currentData(),
-            }
-        )
-        self.describe_model()
-        if engine != self.settings.engine:
-            self.settings = self.settings.model_copy(update={"engine": engine})
-            self.engine_changed.emit(self.settings)
-
-    def describe_model(self) -> None:
-        """Say what the chosen model delivers, and what it was measured to cost here."""
-        chosen = self.model.currentData()
-        model = next((m for m in self._offer.models if m.name == chosen), None)
-        cost = self._cost(chosen, self.device.currentData(), self.precision.currentData())
-        delivers = _accuracy(model) if model else "A file of your own: accuracy not measured."
-        costs = f"{cost:.0f} ms per frame here." if cost else "Speed here: not measured yet."
-        self._price.setText(f"{delivers}\n{costs}")
-
-
-def _form(rows: Sequence[tuple[str, QComboBox]]) -> QFormLayout:
-    """Choosers with a label before each, as wide as the sidebar lets them."""
-    form = QFormLayout()
-    form.setHorizontalSpacing(12)
-    form.setVerticalSpacing(8)
-    for text, box in rows:
-        box.setAccessibleName(text)
-        box.setSizeAdjustPolicy(QComboBox.SizeAdjustPolicy.AdjustToMinimumContentsLengthWithIcon)
-        box.setMinimumContentsLength(12)
-        label = QLabel(text)
-        label.setProperty("role", "muted")
-        form.addRow(label, box)
-    return form
-
-
-def _title(model: Model) -> str:
-    return model.title if model.present else f"{model.title} (not downloaded)"
-
-
-def _accuracy(model: Model) -> str:
-    """What a model delivers, as measured; never guessed."""
-    known = model.ap is not None
-    text = f"{100 * (model.ap or 0):.1f} AP {model.ap_of}." if known else "Accuracy: not measured."
-    fetch = f" Get it with: posestream weights fetch {model.name}"
-    return text if model.present else text + fetch
+    def _engine_chosen(self, engine: EngineSettings) -> None:
+        self.settings = self.settings.model_copy(update={"engine": engine})
+        self.engine_changed.emit(self.settings)

@@ -17,6 +17,7 @@ from engine.types import JointState, Poses
 _SHADE = QColor(0, 0, 0, 120)  # under lines, so that they stand out on any picture
 _FLAT = Qt.PenCapStyle.FlatCap  # four times as fast as round ends; the joints cover them
 _DETECTED = int(JointState.DETECTED)
+_STRANGER = 0.4  # opacity
 _STEPS = 4  # of certainty that are told apart
 
 
@@ -29,6 +30,7 @@ class Look:
     joints: bool = True
     boxes: bool = False
     ids: bool = True
+    faint_strangers: bool = True  # people the tracker has not numbered yet
     colours: Literal["person", "side"] = "person"
     min_joint_score: float = 0.15
     thickness: float = 1.0
@@ -48,7 +50,10 @@ def paint_people(painter: QPainter, poses: Poses, look: Look, scale: float, left
     xy = np.nan_to_num(poses.xy.astype(np.float64)) * scale + (left.x(), left.y())
     for row in range(len(poses)):
         if seen[row].any():
+            stranger = look.faint_strangers and poses.ids[row] < 0
+            painter.setOpacity(_STRANGER if stranger else 1.0)
             _person(painter, poses, row, xy[row], seen[row], look)
+    painter.setOpacity(1.0)
 
 
 def _person(

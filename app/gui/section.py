@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 from PyQt6.QtCore import QSize, Qt
 from PyQt6.QtWidgets import (
     QAbstractButton,
     QCheckBox,
+    QComboBox,
+    QFormLayout,
     QFrame,
     QLabel,
     QToolButton,
@@ -91,3 +93,18 @@ def name(control: QAbstractButton, text: str, keys: str = "") -> None:
     """Say what an icon does, to eyes (tool tip) and to screen readers."""
     control.setAccessibleName(text)
     control.setToolTip(f"{text}  ({keys})" if keys else text)
+
+
+def form(rows: Sequence[tuple[str, QComboBox]]) -> QFormLayout:
+    """Choosers with a label before each, as wide as the sidebar lets them."""
+    made = QFormLayout()
+    made.setHorizontalSpacing(12)
+    made.setVerticalSpacing(8)
+    for text, box in rows:
+        box.setAccessibleName(text)
+        box.setSizeAdjustPolicy(QComboBox.SizeAdjustPolicy.AdjustToMinimumContentsLengthWithIcon)
+        box.setMinimumContentsLength(12)
+        label = note(text, role="muted")
+        label.setWordWrap(False)
+        made.addRow(label, box)
+    return made

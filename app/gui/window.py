@@ -181,8 +181,8 @@ class Window(QMainWindow):
             (self.top.buttons["theme"], "toggle_theme"),
             (self.top.buttons["panel"], "toggle_panel"),
             (self.top.buttons["help"], "show_shortcuts"),
-            (self.controls.open_folder, "open_folder"),
-            (self.controls.change_folder, "change_folder"),
+            (self.controls.recording.open_folder, "open_folder"),
+            (self.controls.recording.change_folder, "change_folder"),
         ):
             button.clicked.connect(getattr(self.actions_by_key, action))
         geometry, splitter = self.memory.layout
@@ -226,7 +226,7 @@ class Window(QMainWindow):
         spent, engine = sum(self.ages.stages.values()), self.runner.plan.settings.engine
         if self.ages.count >= _ENOUGH and spent:
             self.memory.keep_cost(engine.weights, engine.device, engine.precision, spent * 1e3)
-            self.controls.describe_model()
+            self.controls.model.describe()
 
     def _show_sources(self) -> None:
         self.top.set_sources(self.runner.plan.sources)

@@ -10,7 +10,7 @@ from __future__ import annotations
 import threading
 import time
 from collections import deque
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 
 from engine.errors import SourceError
@@ -141,3 +141,30 @@ class Paced:
                     return True
                 self._changed.wait(-late)
             return False
+
+
+class Players:
+    """The transport of several files at once."""
+
+    def __init__(self, files: Sequence[Paced]) -> None:
+        self._files = files
+
+    @property
+    def paused(self) -> bool:
+        """Whether the clock stands."""
+        return self._files[0].paused
+
+    def pause(self, paused: bool) -> None:
+        """Stop all clocks or let them go on."""
+        for file in self._files:
+            file.pause(paused)
+
+    def step(self, frames: int) -> None:
+        """One frame on or back, in each."""
+        for file in self._files:
+            file.step(frames)
+
+    def seek(self, time: float) -> None:
+        """All to this time, in seconds."""
+        for file in self._files:
+            file.seek(time)

@@ -94,8 +94,8 @@ def test_another_model_ends_the_session_and_starts_another(qtbot, open_window):
     window = open_window("a")
     painting(qtbot, window)
     first = window.runner.bridge.session
-    window.controls.device.setCurrentIndex(1)
-    window.controls.device.activated.emit(1)
+    window.controls.model.device.setCurrentIndex(1)
+    window.controls.model.device.activated.emit(1)
     qtbot.waitUntil(lambda: window.runner.bridge.session not in (first, None), timeout=8000)
     assert first.stopped.is_set()
     assert window.runner.bridge.session.plan.settings.engine.device == "cpu"
