@@ -41,7 +41,7 @@ def main(frames: int) -> None:
         every = "output.formats=" + str(list(FORMATS)).replace("'", '"')
         process([clip], Path(folder) / "out", every, walkers=weighed)
     index, megabytes = np.array(weighed.weights).T
-    late = index >= 1000
+    late = index >= 3000  # by then encoder and allocators have what they want
     slope = np.polyfit(index[late], megabytes[late], 1)[0] * 1000
     for at, size in weighed.weights[:: max(1, len(weighed.weights) // 10)]:
         print(f"frame {at:6d}: {size:.1f} MB")
