@@ -196,10 +196,9 @@ def _open_window(
     from app.gui.main import show
     from app.gui.session import Plan, Session, Tell
     from app.live_offer import offer
+    from app.live_session import LiveSession  # torch is not loaded before a session runs
 
     def start(plan: Plan, tell: Tell) -> Session:
-        from app.live_session import LiveSession  # torch is loaded here, when it is wanted
-
         return LiveSession(plan, tell, wanted=wanted)
 
     plan = Plan(sources, settings, fast=fast, loop=loop)

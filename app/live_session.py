@@ -95,6 +95,7 @@ class LiveSession:
             PoseError: a source, the weights or the device cannot be used.
         """
         self._sources = self._prepared()
+        self._all_are("Loading the network…")
         with self._opened() as estimator:
             self._estimator = estimator
             on_cpu = estimator.device.name == "cpu"
@@ -102,6 +103,7 @@ class LiveSession:
                 estimator.depth = 1  # a second batch in flight would only make the first one older
             estimator.batch = len(self._sources)
             self._tell(_ready(estimator))
+            self._all_are("Opening…")
             names = [source.name for source in self._sources]
             self._inbox = inbox = Inbox(names, "all" if self._plan.fast else "newest")
             if self._stopped.is_set():
@@ -199,6 +201,10 @@ class LiveSession:
         estimator.watched = self._watched
         for stage in self._follow.values():
             stage.use(settings)
+
+    def _all_are(self, text: str) -> None:
+        for source in self._sources:
+            self._tell(SourceState(source.name, "opening", text))
 
     def _told(self, change: Change) -> None:
         self._tell(_as_state(change))

@@ -106,5 +106,6 @@ def form(rows: Sequence[tuple[str, QComboBox]]) -> QFormLayout:
         box.setMinimumContentsLength(12)
         label = note(text, role="muted")
         label.setWordWrap(False)
+        label.setMinimumHeight(box.sizeHint().height())
         made.addRow(label, box)
     return made

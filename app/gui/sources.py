@@ -45,13 +45,13 @@ class SourcePage(QWidget):
         self.cameras = QListWidget()
         self.address = QLineEdit()
         self.buttons = {
-            "film": QPushButton("Open video…"),
-            "images": QPushButton("Open folder of images…"),
-            "screen": QPushButton("Watch the screen"),
-            "stream": QPushButton("Test picture"),
+            "film": QPushButton(" Open video…"),
+            "images": QPushButton(" Open folder of images…"),
+            "screen": QPushButton(" Watch the screen"),
+            "stream": QPushButton(" Test picture"),
         }
-        self.demo = QPushButton("Play the demo clip")
-        self.again = QPushButton("Look again")
+        self.demo = QPushButton(" Play the demo clip")
+        self.again = QPushButton(" Look again")
         self._lay_out()
         self._connect()
         self._show([], "Looking for cameras…")

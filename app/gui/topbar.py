@@ -69,7 +69,7 @@ class TopBar(QFrame):
         """Be `idle`, `running` or `stopping`."""
         self._state = state
         running = state != "idle"
-        self.start.setText({"idle": "Start", "running": "Stop", "stopping": "Stopping…"}[state])
+        self.start.setText({"idle": " Start", "running": " Stop", "stopping": " Stopping…"}[state])
         self.start.setProperty("kind", "stop" if running else "primary")
         self.start.setEnabled(state != "stopping" and bool(running or self._sources))
         drawn, colour = ("stop", "bad") if running else ("play", "on_accent")

@@ -151,7 +151,13 @@ def test_the_engine_and_the_sources_are_told():
     assert [result.frame.size for result in session.results()].count((64, 48)) > 0
     (ready,) = bench.said(Ready)
     assert ready.weights == "fake"
-    assert [state.status for state in bench.said(SourceState)] == ["live", "ended"]
+    states = [(state.status, state.text[:7]) for state in bench.said(SourceState)]
+    assert states == [
+        ("opening", "Loading"),
+        ("opening", "Opening"),
+        ("live", ""),
+        ("ended", "lavfi:t"),
+    ]
 
 
 def test_a_source_that_fails_beside_another_ends_alone():

@@ -34,10 +34,10 @@ def test_the_window_needs_neither_torch_nor_opencv_nor_pyav():
 def test_start_and_stop_with_the_button(qtbot, open_window):
     window = open_window("a")
     painting(qtbot, window)
-    assert window.top.start.text() == "Stop"
+    assert window.top.start.text().strip() == "Stop"
     qtbot.mouseClick(window.top.start, Qt.MouseButton.LeftButton)
     idle(qtbot, window)
-    assert window.top.start.text() == "Start"
+    assert window.top.start.text().strip() == "Start"
     before = window.ages.count
     qtbot.mouseClick(window.top.start, Qt.MouseButton.LeftButton)
     qtbot.waitUntil(lambda: window.runner.state == "running")
