@@ -24,6 +24,7 @@ from PyQt6.QtCore import QSettings, QTimer
 from PyQt6.QtWidgets import QApplication
 
 from app.bench_live import StampedCamera, slowed, too_old
+from app.gui.main import paint_on_this_thread
 from app.gui.memory import Memory
 from app.gui.session import Offer, Plan
 from app.gui.window import Window
@@ -90,6 +91,7 @@ def main() -> None:
     parser.add_argument("--set", action="append", default=[])
     chosen = parser.parse_args()
     share_the_cores()
+    paint_on_this_thread()
     w, h = (int(side) for side in chosen.size.split("x"))
     app = QApplication([])
 
