@@ -7,6 +7,7 @@ writes the convolution's result; torch offers that as two functions that autogra
 
 from __future__ import annotations
 
+import copy
 import operator
 from typing import Any, cast
 
@@ -47,10 +48,30 @@ class ConvReLU(nn.Module):
         return cast(Tensor, out)
 
 
+class FullPrecision(nn.Module):
+    """A convolution in float32 inside a network of half precision.
+
+    For the maps that come out: half precision would round heat and tags once more, to steps in
+    which neighbouring cells become equal, and it would save next to nothing in two small layers.
+    """
+
+    def __init__(self, conv: nn.Conv2d) -> None:
+        super().__init__()
+        self._conv = [copy.deepcopy(conv)]  # in a list, where `to` of the network does not find it
+
+    def forward(self, x: Tensor) -> Tensor:
+        """(B, C, h, w) of any precision -> (B, D, h', w') float32."""
+        conv = self._conv[0]
+        if conv.weight.device != x.device:
+            conv.to(x.device)
+        return cast(Tensor, conv(x.float()))
+
+
 def fuse(network: nn.Module) -> nn.Module:
     """The network with folded batch norms and fused convolutions; same values up to rounding.
 
-    For inference. The argument's weights may be shared with the result or changed.
+    For inference. The argument's weights may be shared with the result or changed. Moved to half
+    precision, it still puts out float32.
     """
     traced = fx.symbolic_trace(network.eval())
     modules = dict(traced.named_modules())
@@ -62,6 +83,8 @@ def fuse(network: nn.Module) -> nn.Module:
             _fold(traced, modules, node)
         elif isinstance(module, nn.ReLU):
             _fuse_before(traced, modules, node)
+        elif node.op == "output":
+            _in_full_precision(traced, modules, node)
     traced.graph.lint()
     traced.delete_all_unused_submodules()
     traced.recompile()
@@ -108,6 +131,34 @@ def _fuse_before(traced: fx.GraphModule, modules: dict[str, nn.Module], relu: fx
             relu.graph.erase_node(before)
             relu.graph.erase_node(conv)
             return
+
+
+def _in_full_precision(
+    traced: fx.GraphModule, modules: dict[str, nn.Module], output: fx.Node
+) -> None:
+    """Compute what comes out in float32, from the last convolutions on.
+
+    Inside the network their results are read in its own precision.
+    """
+    after, results = {output}, []
+    waiting = [output]
+    while waiting:
+        for node in waiting.pop().all_input_nodes:
+            if node.op == "call_module":
+                results.append(node)
+            elif node not in after:
+                after.add(node)
+                waiting.append(node)
+    for result in dict.fromkeys(results):
+        conv = modules[str(result.target)]
+        if isinstance(conv, nn.Conv2d):
+            _replace(traced, modules, str(result.target), FullPrecision(conv))
+            inside = [user for user in result.users if user not in after]
+            if inside:
+                with traced.graph.inserting_after(result):
+                    rounded = traced.graph.call_method("type_as", (result, result.args[0]))
+                for user in inside:
+                    user.replace_input_with(result, rounded)
 
 
 def _merge(

@@ -41,7 +41,7 @@ class Launch(Protocol):
 
 def inverse_affine(affine: NDArray[np.float64]) -> NDArray[np.float64]:
     """(6,) inverse of a (2, 3) matrix, with the roundings of OpenCV, whose bytes we match."""
-    (a, b, c), (d, e, f) = np.asarray(affine, np.float64)
+    (a, b, c), (d, e, f) = affine.tolist()  # Python's floats: NumPy's take ten times longer
     determinant = a * e - b * d
     scale = 1.0 / determinant if determinant else 0.0
     a, b, d, e = e * scale, b * -scale, d * -scale, a * scale

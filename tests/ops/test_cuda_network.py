@@ -7,7 +7,7 @@ from torch import nn
 
 from engine.network.higher_hrnet import HigherHRNet
 from engine.network.hrnet import SIZES, fold_batch_norm
-from gpu_ops.cuda_network import ConvReLU, fuse
+from gpu_ops.cuda_network import ConvReLU, FullPrecision, fuse
 
 
 def seeded(name):
@@ -111,3 +111,18 @@ def test_the_functions_of_cudnn_take_what_they_are_given():
     rest = ["bias", "stride", "padding", "dilation", "groups"]
     assert schemas["cudnn_convolution_relu"] == ["self", "weight", *rest]
     assert schemas["cudnn_convolution_add_relu"] == ["self", "weight", "z", "alpha", *rest]
+
+
+@pytest.mark.parametrize("dtype", [torch.float16, torch.bfloat16], ids=str)
+def test_a_network_in_half_precision_puts_out_full_precision(dtype):
+    network = seeded("compact")
+    x = torch.randn(1, 3, 64, 64)
+    with torch.inference_mode():
+        wanted = network(x)
+        half = fuse(network).to(dtype)
+        got = half(x.to(dtype))
+    for a, b in zip(got, wanted, strict=True):
+        assert a.dtype == torch.float32
+        assert not torch.equal(a, a.to(dtype).float())  # not merely rounded and widened again
+        assert (a - b).abs().max() < 0.1 * b.abs().max()
+    assert kinds(half).count(FullPrecision) == 2
