@@ -1,13 +1,14 @@
-"""How far the picture as a whole has moved since the frame before: pans and shake of the camera.
+"""What the camera did since the frame before: a pan, shake, or a cut to another scene.
 
 Phase correlation of small grey pictures proposes a shift; it counts only if it lines up what is
-not people, so somebody who fills the picture is not taken for the camera. Pure numpy.
+not people, so somebody who fills the picture is not taken for the camera. A cut is a picture that
+has nothing to do with the one before, wherever it is put. Pure numpy.
 Method: Kuglin and Hines 1975.
 """
 
 from __future__ import annotations
 
-from typing import TypeVar
+from typing import NamedTuple, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -21,7 +22,16 @@ _STILL = 0.5  # cells: smaller shifts are within the error of the method
 _BETTER = 0.7  # a shift must bring the difference between the pictures down to this part
 _ENOUGH = 0.15  # of the cells must be free of people to judge by
 _GREY = 6  # levels that a cell's brightness must differ by to have changed
+_OTHER = 12  # levels that it differs by in most cells after a cut
+_UNLIKE = 0.4  # correlation of pictures below which they show different scenes; within one: 0.8
 _TILES = 4  # each way: a moving camera changes the picture in at least half of them
+
+
+class Step(NamedTuple):
+    """What happened between two frames."""
+
+    shift: NDArray[np.float64]  # (2,) pixels (x, y) that the background moved; zeros if unclear
+    cut: bool  # another scene began
 
 
 class CameraMotion:
@@ -31,8 +41,8 @@ class CameraMotion:
         self._small: NDArray[np.uint8] | None = None  # (h, w) the frame before
         self._free: NDArray[np.bool_] | None = None  # (h, w) where it showed nobody
 
-    def __call__(self, pixels: NDArray[np.uint8], xy: NDArray[np.floating]) -> NDArray[np.float64]:
-        """The shift (x, y) in pixels of the background since the last call; zeros if unclear.
+    def __call__(self, pixels: NDArray[np.uint8], xy: NDArray[np.floating]) -> Step:
+        """What the camera did since the last call.
 
         Args:
             pixels: (H, W, 3) RGB.
@@ -41,11 +51,14 @@ class CameraMotion:
         small, cell = _shrink(pixels)
         free = _free_of_people(small.shape, xy / cell)
         last, last_free, self._small, self._free = self._small, self._free, small, free
-        if last is None or last_free is None or last.shape != small.shape or min(last.shape) < 16:
-            return np.zeros(2)
+        if last is None or last_free is None or min(last.shape) < 16:
+            return Step(np.zeros(2), cut=False)
+        if last.shape != small.shape:
+            return Step(np.zeros(2), cut=True)
         shift = _propose(last, small)
-        moved = np.abs(shift).max() >= _STILL and _agrees(last, last_free, small, free, shift)
-        return shift * cell if moved else np.zeros(2)
+        if np.abs(shift).max() >= _STILL and _agrees(last, last_free, small, free, shift):
+            return Step(shift * cell, cut=False)
+        return Step(np.zeros(2), _is_cut(last, small, shift))
 
     def state(self) -> Packed | None:
         """What is remembered of the last frame, for `restore`."""
@@ -134,6 +147,24 @@ def _everywhere(changed: NDArray[np.bool_], free: NDArray[np.bool_]) -> bool:
     ]
     seen = counts[1] > 0
     return bool((counts[0][seen] > 0.1 * counts[1][seen]).mean() >= 0.5)
+
+
+def _is_cut(
+    before: NDArray[np.uint8], after: NDArray[np.uint8], shift: NDArray[np.float64]
+) -> bool:
+    """Whether most of the picture changed and the two are not alike at any shift."""
+    if (np.abs(after.astype(np.int16) - before) > _OTHER).mean() < 0.5:
+        return False
+    x, y = np.round(shift).astype(int)
+    moved = _overlap(before, -x, -y), _overlap(after, x, y)
+    small = moved[0].size < 0.3 * before.size  # by chance, little is easily alike
+    return _alike(before, after) < _UNLIKE and (small or _alike(*moved) < _UNLIKE)
+
+
+def _alike(a: NDArray[np.uint8], b: NDArray[np.uint8]) -> float:
+    """Correlation of two pictures, -1 to 1, whatever their brightness and contrast."""
+    p, q = (picture - picture.mean(dtype=np.float64) for picture in (a, b))
+    return float((p * q).sum() / max(np.sqrt((p**2).sum() * (q**2).sum()), 1e-9))
 
 
 def _overlap(picture: NDArray[_T], x: int, y: int) -> NDArray[_T]:

@@ -81,11 +81,14 @@ def _joins(recording: Recording, longest: float) -> dict[int, int]:
     """Later id -> the earlier id that it goes on from, each used once on either side."""
     ids = recording.ids
     both = [ends(recording, person) for person in ids]
-    parts = [recording.part[recording.frame[recording.rows_of(p)]][[0, -1]] for p in ids]
+    frames = [recording.frame[recording.rows_of(p)][[0, -1]] for p in ids]
+    parts = [recording.part[f] for f in frames]
     gain = np.zeros((len(ids), len(ids)))  # [earlier, later]
     for i, (_, end) in enumerate(both):
         for j, (start, _) in enumerate(both):
-            if i != j and parts[i][1] == parts[j][0] and 0 < start.time - end.time <= longest:
+            # From one frame to the next the tracker had both in sight, and found them unlike.
+            apart = frames[j][0] - frames[i][1] > 1 and start.time - end.time <= longest
+            if apart and parts[i][1] == parts[j][0]:
                 gain[i, j] = fit(end, start)
     pairs = zip(*linear_sum_assignment(gain, maximize=True), strict=True)
     return {ids[j]: ids[i] for i, j in pairs if gain[i, j] > 0}

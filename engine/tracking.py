@@ -70,15 +70,15 @@ class Tracker:
         self._next_id = 0
         self._time: float | None = None  # of the last frame
         self._part = 0  # of the source, counted by its interruptions
-        self._part = 0  # of the last frame
 
     def __call__(self, frame: Frame, poses: Poses) -> Poses:
-        """Give each person an id; a new part or time running backwards forgets everyone.
+        """Give each person an id; a seek, a cut or an interruption of the source forgets everyone.
 
         Newcomers the tracker does not trust yet keep UNTRACKED.
         """
-        shift = self._camera(frame.pixels, poses.xy)
-        first = self._time is None or frame.time < self._time or frame.part != self._part
+        shift, cut = self._camera(frame.pixels, poses.xy)
+        broken = cut or frame.part != self._part
+        first = self._time is None or frame.time < self._time or broken
         if self._time is None or first:
             self._tracks, self._time = self._tracks.take(np.zeros(0, np.intp)), frame.time
         self._advance(frame.time - self._time, shift)

@@ -163,3 +163,9 @@ def test_a_newcomer_gets_the_poses_from_before_it_had_an_id():
     ids = np.where(np.arange(len(times)) < 3, -1, 5)
     joined = relink(recorded(truth, times, ids), 3.0)
     assert (joined.people.ids == 5).all()
+
+
+def test_who_changed_from_one_frame_to_the_next_is_left_as_the_tracker_saw_it():
+    times, truth = walk()
+    ids = np.where(np.arange(len(times)) < 60, 2, 7)
+    assert relink(recorded(truth, times, ids), 3.0).ids == [2, 7]

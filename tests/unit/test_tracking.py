@@ -176,4 +176,17 @@ def test_nobody_is_followed_across_an_interruption_of_the_source():
 def test_something_that_blinks_on_a_plain_wall_is_not_a_moving_camera():
     camera = CameraMotion()
     for number in range(60):
-        assert camera(numbered(number), people((40, 30), size=60).xy).tolist() == [0, 0]
+        assert camera(numbered(number), people((40, 30), size=60).xy).shift.tolist() == [0, 0]
+
+
+def test_a_cut_to_another_scene_makes_everybody_somebody_else():
+    rng = np.random.default_rng(1)
+    scenes = [
+        np.kron(rng.integers(0, 255, (9, 16, 3)), np.ones((40, 40, 1))).astype(np.uint8)
+        for _ in range(2)
+    ]
+    track = tracker()
+    for t in range(20):
+        pixels = np.clip(scenes[t // 10].astype(int) + (t % 10) * 4, 0, 255).astype(np.uint8)
+        ids = track(Frame(pixels, t, t / 25, 0.0, "test"), people((100, 50), (400, 50))).ids
+        assert ids.tolist() == ([0, 1] if t < 10 else [2, 3])
