@@ -1,25 +1,22 @@
 """Windows for tests: offscreen unless a display is given, with settings of their own."""
 
+import importlib.util
 import os
 
 import pytest
 
 os.environ.setdefault("QT_QPA_PLATFORM", "offscreen")
 
-pytest.importorskip("PyQt6", reason="needs the extra `gui`")
-pytest.importorskip("pytestqt", reason="needs pytest-qt")
-
-from PyQt6.QtCore import QSettings
-
-from app.gui.memory import Memory
-from app.gui.session import Offer, Plan
-from app.gui.window import Window
-from engine.settings import Settings
-from tests.gui.synthetic import Figures
+if importlib.util.find_spec("PyQt6") is None or importlib.util.find_spec("pytestqt") is None:
+    collect_ignore_glob = ["test_*.py"]  # the extra `gui` is not installed
 
 
 @pytest.fixture
 def memory(tmp_path):
+    from PyQt6.QtCore import QSettings
+
+    from app.gui.memory import Memory
+
     kept = Memory(QSettings(str(tmp_path / "window.ini"), QSettings.Format.IniFormat))
     kept.folder = tmp_path / "kept"
     return kept
@@ -28,15 +25,16 @@ def memory(tmp_path):
 @pytest.fixture
 def open_window(qtbot, memory):
     """Opens windows on synthetic sessions, and closes them in order."""
-    opened = []
+    from app.gui.session import Offer, Plan
+    from app.gui.window import Window
+    from engine.settings import Settings
+    from tests.gui.synthetic import Figures
 
     def make(*sources, offer=None, start=None, **figures) -> Window:
         make_session = start or (lambda plan, tell: Figures(plan, tell, **figures))
-        plan = Plan(sources, Settings())
-        window = Window(plan, offer or Offer(), make_session, memory)
+        window = Window(Plan(sources, Settings()), offer or Offer(), make_session, memory)
         qtbot.addWidget(window, before_close_func=lambda w: end(qtbot, w))
         window.show()
-        opened.append(window)
         return window
 
     return make
