@@ -17,6 +17,7 @@ from torch import Tensor, fx, nn
 from torch.nn.utils.fusion import fuse_conv_bn_eval
 
 _ADDITIONS = (operator.add, operator.iadd, torch.add)
+_RELUS = (torch.relu, torch.relu_, F.relu, F.relu_)
 
 
 class ConvReLU(nn.Module):
@@ -81,7 +82,7 @@ def fuse(network: nn.Module) -> nn.Module:
             _drop(node)
         elif isinstance(module, nn.BatchNorm2d):
             _fold(traced, modules, node)
-        elif isinstance(module, nn.ReLU):
+        elif isinstance(module, nn.ReLU) or node.target in _RELUS:
             _fuse_before(traced, modules, node)
         elif node.op == "output":
             _in_full_precision(traced, modules, node)

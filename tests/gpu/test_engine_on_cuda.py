@@ -19,13 +19,12 @@ from engine.network.higher_hrnet import HigherHRNet
 from engine.network.hrnet import SIZES
 from engine.network.weights import load_checkpoint
 from engine.oks import similarity
-from engine.settings import PAPER_GROUPING, EngineSettings
+from engine.settings import PAPER_GROUPING, EngineSettings, GroupingSettings
 from engine.skeleton import COCO
 from engine.types import Frame
 from gpu_ops import open_device
 from gpu_ops.cpu import CpuDevice
 from tests.conftest import need_cuda
-from tests.golden_recipe import GOLDEN, seeded_checkpoint
 from tests.unit.test_decode import SCENES, load
 
 pytestmark = pytest.mark.cuda
@@ -174,21 +173,24 @@ def test_a_golden_scene_has_the_people_of_the_cpu(shared, cuda, name):
         assert np.array_equal(got, wanted)
 
 
-@pytest.mark.slow
+SURE = 0.3  # mean joint score; below it, rounding alone can move a joint to another place
+
+
 @pytest.mark.parametrize("flip", [False, True])
-@pytest.mark.parametrize("image", ["000000000785", "000000040083"])
-def test_half_precision_finds_the_people_of_the_cpu(shared, cuda, tmp_path, image, flip):
+@pytest.mark.parametrize("image", ["000000000785", "000000040083", "000000196141", "000000197388"])
+def test_half_precision_finds_the_people_of_the_cpu(shared, cuda, image, flip):
     """The engine's tolerance: the same people one to one, each with OKS of at least 0.99."""
-    file = seeded_checkpoint("w32", tmp_path / "w32.pth", golden=GOLDEN)
     rgb = cv2.cvtColor(cv2.imread(str(shared / f"golden/images/{image}.jpg")), cv2.COLOR_BGR2RGB)
     frame = Frame(rgb, 0, 0.0, 0.0, image)
-    engine = EngineSettings(input_size=512, flip=flip, batch=1)
     found = []
     for device in (CpuDevice(), cuda):
-        estimator = PoseEstimator(load_checkpoint(file), device, engine, PAPER_GROUPING)
+        settings = EngineSettings(flip=flip, batch=1)
+        estimator = PoseEstimator(
+            load_checkpoint("compact"), device, settings, GroupingSettings(min_score=0)
+        )
         found.append(estimator.collect(estimator.submit([frame]))[0])
     wanted, got = found
-    assert len(got) == len(wanted)
-    alike = similarity(wanted.xy, got.xy, COCO.sigmas)
-    assert sorted(alike.argmax(axis=1)) == list(range(len(wanted)))
-    assert alike.max(axis=1).min() >= 0.99
+    sure = np.flatnonzero(wanted.score >= SURE)
+    alike = similarity(wanted.xy[sure], got.xy, COCO.sigmas)
+    assert len(set(alike.argmax(axis=1))) == len(sure)
+    assert (alike.max(axis=1) >= 0.99).all(), alike.max(axis=1)

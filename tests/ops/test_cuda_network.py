@@ -35,14 +35,23 @@ def test_the_fused_network_computes_the_same_maps(folded):
         assert (a - b).abs().max() < 1e-5 * b.abs().max()
 
 
+def called(network):
+    """What the graph of a traced network calls, one entry per call."""
+    modules = dict(network.named_modules())
+    return [
+        type(modules[node.target]) if node.op == "call_module" else node.target
+        for node in network.graph.nodes
+    ]
+
+
 @pytest.mark.parametrize("name", ["compact", "w32", "w48"])
 def test_no_batch_norm_is_left_and_few_lone_relus(name):
-    fused = kinds(fuse(seeded(name)))
-    assert nn.BatchNorm2d not in fused
-    assert nn.Identity not in fused
+    calls = called(fuse(seeded(name)))
+    assert not {nn.BatchNorm2d, nn.Identity, torch.relu_, torch.relu} & set(calls)
     # What is left: sums that end in an upsampled branch, and the deconvolution.
-    assert fused.count(nn.ReLU) <= 9
-    assert fused.count(ConvReLU) > 4 * fused.count(nn.ReLU)
+    lone, fused = calls.count(nn.ReLU), calls.count(ConvReLU)
+    assert fused > 5 * lone
+    assert lone + fused > 70
 
 
 def test_a_result_that_is_read_twice_is_not_fused_away():
