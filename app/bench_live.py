@@ -22,7 +22,6 @@ from rich.table import Table
 
 from app.gui.ages import Spread, spread
 from app.gui.session import Plan
-from app.live import share_the_cores
 from app.live_session import LiveSession
 from engine.settings import Settings
 from engine.sources.source import SourceInfo
@@ -90,7 +89,6 @@ def measure_live(settings: Settings, *, seconds: float, slow: float = 1.0) -> di
         seconds: how long, after the network is loaded.
         slow: the engine takes this many times as long as it would.
     """
-    share_the_cores()
     figures = live_ages(settings, seconds=seconds, slow=slow)
     Console().print(_table(figures, slow))
     ages = figures.ages

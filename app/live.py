@@ -5,7 +5,6 @@ The window's modules are imported only when a window is wanted, so `--headless` 
 
 from __future__ import annotations
 
-import os
 import re
 import signal
 import sys
@@ -63,7 +62,6 @@ def command(
     if list_sources:
         print_cameras()
         return
-    share_the_cores()
     chosen = {"weights": weights, "device": device, "precision": precision}
     options = tuple(f"engine.{key}={value}" for key, value in chosen.items() if value)
     settings = load_settings(settings_file, (*(changes or ()), *options))
@@ -130,15 +128,6 @@ def run_headless(
     finally:
         publisher.close(error)
     return count
-
-
-def share_the_cores() -> None:
-    """Let the network's threads sleep while they wait for each other. Before torch is loaded.
-
-    Spinning is a little faster on an idle machine; but beside a decoder, a window and whatever else
-    runs, a spinning thread takes the core of the one it waits for: 15 times slower was measured.
-    """
-    os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
 
 
 def print_cameras() -> None:

@@ -216,4 +216,4 @@ def _fill(heat: Array, tag: Array, groups: Groups) -> Cells:
 def _upsampled(tags: Array, shape: tuple[int, ...]) -> Array:
     if tags.shape[1:] == shape:
         return tags
-    return resize(tags[None], (shape[1], shape[0]))[0]
+    return np.asarray(resize(tags[None], (shape[1], shape[0]))[0])
