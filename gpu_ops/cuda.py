@@ -6,7 +6,6 @@ imported when a CUDA device is opened. What is special about the operations is i
 
 from __future__ import annotations
 
-import logging
 import weakref
 from collections.abc import Callable
 from types import TracebackType
@@ -22,8 +21,6 @@ from gpu_ops.cuda_errors import is_device_error, named
 from gpu_ops.cuda_lane import CudaLane
 from gpu_ops.cuda_network import fuse
 from gpu_ops.device import DeviceUnavailable, Network
-
-log = logging.getLogger(__name__)
 
 PRECISIONS = {"fp32": torch.float32, "fp16": torch.float16, "bf16": torch.bfloat16}
 AMPERE = (8, 0)  # the first with bfloat16
@@ -80,28 +77,11 @@ class CudaDevice:
     def prepare(self, network: torch.nn.Module) -> Network:
         """Fuse, convert and move the network; it is captured when the first batch comes."""
         with named("moving the network to the device"):
-            plain = network.eval().requires_grad_(False)
-            fused = self.moved(fuse(plain))
-            if self.torch_device.type == "cuda" and not self._works(fused):
-                return self.moved(plain)
-            return fused
+            return self.moved(fuse(network.eval().requires_grad_(False)))
 
     def moved(self, network: torch.nn.Module) -> torch.nn.Module:
         """The network on this device, in its precision, channels last."""
         return network.to(self.torch_device, self.dtype).to(memory_format=torch.channels_last)  # type: ignore[call-overload, no-any-return]
-
-    def _works(self, network: torch.nn.Module) -> bool:
-        """Whether cuDNN can run the fused network on this card and in this precision."""
-        x = torch.zeros((1, 3, 64, 64), dtype=self.dtype, device=self.torch_device)
-        try:
-            with torch.inference_mode():
-                network(x.to(memory_format=torch.channels_last))
-        except RuntimeError as error:
-            if not is_device_error(error):
-                raise
-            log.warning("cuDNN cannot fuse convolutions here (%s); they run one by one", error)
-            return False
-        return True
 
     def lane(self) -> CudaLane:
         """A new lane."""

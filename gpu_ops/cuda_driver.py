@@ -72,6 +72,16 @@ class Driver(Protocol):
         """
 
 
+class _Shared:
+    """A torch stream under the protocol by which CuPy takes it; torch speaks it since 2.10."""
+
+    def __init__(self, stream: torch.cuda.Stream) -> None:
+        self._stream = stream  # kept alive by whoever holds this
+
+    def __cuda_stream__(self) -> tuple[int, int]:
+        return 0, self._stream.cuda_stream
+
+
 class CudaDriver:
     """CUDA through torch, which owns all memory, and CuPy, which only launches."""
 
@@ -114,7 +124,7 @@ class CudaDriver:
     @contextmanager
     def using(self, stream: torch.cuda.Stream) -> Iterator[None]:
         """See `Driver.using`."""
-        with self._cupy_device, torch.cuda.stream(stream), self._as_cupy(stream):
+        with self._cupy_device, torch.cuda.stream(stream), self._as_cupy(_Shared(stream)):
             yield
 
     def event(self, *, timing: bool = False) -> Event:

@@ -8,6 +8,7 @@ writes the convolution's result; torch offers that as two functions that autogra
 from __future__ import annotations
 
 import copy
+import logging
 import operator
 from typing import Any, cast
 
@@ -15,6 +16,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, fx, nn
 from torch.nn.utils.fusion import fuse_conv_bn_eval
+
+log = logging.getLogger(__name__)
 
 _ADDITIONS = (operator.add, operator.iadd, torch.add)
 _RELUS = (torch.relu, torch.relu_, F.relu, F.relu_)
@@ -30,11 +33,19 @@ class ConvReLU(nn.Module):
         self.bias = nn.Parameter(bias.detach(), requires_grad=False)
         self.sizes = (conv.stride, conv.padding, conv.dilation)
         self.groups = conv.groups
+        self.apart = False  # cuDNN has no kernel for this layer, shape and precision
 
     def forward(self, x: Tensor, other: Tensor | None = None) -> Tensor:
         """(B, C, h, w) -> (B, D, h', w'); other has the shape of the result."""
-        if x.is_cuda:
-            return self._in_one_kernel(x, other)
+        if x.is_cuda and not self.apart:
+            try:
+                return self._in_one_kernel(x, other)
+            except RuntimeError as error:
+                if not _is_unsupported(error):
+                    raise
+                # Found out before a capture, which is preceded by ordinary runs.
+                log.warning("cuDNN cannot fuse a %s convolution here", tuple(self.weight.shape))
+                self.apart = True
         out = F.conv2d(x, self.weight, self.bias, *self.sizes, self.groups)  # type: ignore[arg-type]
         return F.relu(out if other is None else out + other)
 
@@ -47,6 +58,11 @@ class ConvReLU(nn.Module):
                 x, self.weight, other, 1.0, self.bias, *self.sizes, self.groups
             )
         return cast(Tensor, out)
+
+
+def _is_unsupported(error: RuntimeError) -> bool:
+    """Whether cuDNN refused, rather than failed: the device goes on working."""
+    return "NOT_SUPPORTED" in str(error) or "unable to find an engine" in str(error)
 
 
 class FullPrecision(nn.Module):

@@ -109,6 +109,42 @@ def test_cudnn_is_called_with_all_of_the_convolution(monkeypatch):
         assert torch.equal(layer._in_one_kernel(x, other), layer(x, other))
 
 
+class OnCuda(torch.Tensor):
+    """A tensor on the CPU that says it is on CUDA."""
+
+    is_cuda = True
+
+
+def refusing(text):
+    def refuse(*given):
+        raise RuntimeError(text)
+
+    return refuse
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["cuDNN error: CUDNN_STATUS_NOT_SUPPORTED", "GET was unable to find an engine to execute"],
+)
+def test_a_layer_that_cudnn_cannot_fuse_is_computed_step_by_step(monkeypatch, text):
+    monkeypatch.setattr(torch, "cudnn_convolution_relu", refusing(text))
+    layer = ConvReLU(nn.Conv2d(3, 4, 3))
+    x = torch.randn(1, 3, 8, 8)
+    with torch.inference_mode():
+        wanted = layer(x)
+        for _ in range(2):
+            assert torch.equal(layer(x.as_subclass(OnCuda)), wanted)
+    assert layer.apart
+
+
+def test_a_failing_device_is_not_taken_for_a_missing_kernel(monkeypatch):
+    monkeypatch.setattr(torch, "cudnn_convolution_relu", refusing("CUDA error: unspecified"))
+    layer = ConvReLU(nn.Conv2d(3, 4, 3))
+    with pytest.raises(RuntimeError, match="unspecified"), torch.inference_mode():
+        layer(torch.randn(1, 3, 8, 8).as_subclass(OnCuda))
+    assert not layer.apart
+
+
 def test_the_functions_of_cudnn_take_what_they_are_given():
     """Their signatures in this version of torch."""
     schemas = {
