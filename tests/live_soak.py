@@ -24,11 +24,11 @@ from PyQt6.QtCore import QSettings, QTimer
 from PyQt6.QtWidgets import QApplication
 
 from app.bench_live import StampedCamera, slowed, too_old
+from app.cores import share_the_cores
 from app.gui.main import paint_on_this_thread
 from app.gui.memory import Memory
 from app.gui.session import Offer, Plan
 from app.gui.window import Window
-from app.live import share_the_cores
 from app.live_session import LiveSession
 from engine.settings import load_settings
 

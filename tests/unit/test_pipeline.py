@@ -38,9 +38,8 @@ class Clip:
 class Counting:
     """An estimator that finds nobody and remembers what it was given."""
 
-    times = {"network": 0.0}
-
     def __init__(self, batch=4, depth=2):
+        self.times = {"network": 0.0}
         self.batch, self.depth = batch, depth
         self.batches = []
         self.in_flight = 0
@@ -71,8 +70,7 @@ def test_a_capture_error_arrives_after_the_frames_before_it():
     results = run([Clip(9, fail_at=6)], Inbox(["clip"], keep="all"), Counting())
     seen = []
     with pytest.raises(SourceError, match="frame 6"):
-        for result in results:
-            seen.append(result.frame.index)
+        seen.extend(result.frame.index for result in results)
     assert seen == list(range(6))
 
 
