@@ -18,10 +18,12 @@ from engine.relink import ends, fit
 Floats = NDArray[np.float64]
 
 LEAST = 0.3  # suspicion below this is not reported
-_CONTACT = 0.7  # body sizes between two middles: closer is contact
+_CONTACT = 1.5  # body sizes between two middles: closer is a meeting
+_CLOSE = 0.3  # body sizes more than the closest: the heart of the meeting
 _BESIDE = 0.6  # s before and after a contact from which paths are taken
 _SOON = 1.5  # s between the end of an id and the beginning of another
 _BLINK = 0.5  # s within which a person should not have jumped
+_SHARED = 4  # joints seen before and after, from which a step can be told
 _LEAP = 0.6  # body sizes from where it was heading
 
 
@@ -46,6 +48,7 @@ class _Track:
     time: Floats
     place: Floats  # (n, 2) px
     size: Floats  # (n,) px
+    step: Floats  # (n - 1, 2) px to the next sight, of the joints seen in both; NaN: too few
 
 
 def suspects(recording: Recording) -> list[Suspect]:
@@ -62,12 +65,13 @@ def _track(recording: Recording, person: int) -> _Track:
     xy = recording.people.xy[rows].astype(np.float64)
     frame = recording.frame[rows]
     size = body_size(xy)
-    return _Track(person, rows, frame, recording.time[frame], _middles(xy), size)
+    step = _middles(np.diff(xy, axis=0), least=_SHARED)
+    return _Track(person, rows, frame, recording.time[frame], _middles(xy), size, step)
 
 
-def _middles(xy: Floats) -> Floats:
-    """(n, 2) the median joint of each pose, which absent limbs move little."""
-    there = ~np.isnan(xy[..., 0]).all(axis=1)
+def _middles(xy: Floats, least: int = 1) -> Floats:
+    """(n, 2) the median joint of each pose; NaN where fewer than `least` are there."""
+    there = (~np.isnan(xy[..., 0])).sum(axis=1) >= least
     middle = np.full((len(xy), 2), np.nan)
     middle[there] = np.nanmedian(xy[there], axis=1)
     return middle
@@ -75,23 +79,37 @@ def _middles(xy: Floats) -> Floats:
 
 def _exchanges(a: _Track, b: _Track) -> Iterator[Suspect]:
     """Contacts of two, after which each goes on as the other had come."""
-    both, i, j = np.intersect1d(a.frame, b.frame, return_indices=True)
-    if len(both) < 4:
+    frames = np.arange(max(a.frame[0], b.frame[0]), min(a.frame[-1], b.frame[-1]) + 1)
+    if len(frames) < 4:
         return
-    size = (a.size[i] + b.size[j]) / 2
-    apart = np.hypot(*(a.place[i] - b.place[j]).T) / np.maximum(size, 1)
-    # A frame without one of them belongs to the contact if it follows or precedes one.
-    away = apart >= _CONTACT
-    near = np.flatnonzero(~away)
+    # Who is hidden by the other is on the way between the two sights.
+    (here, one), (there, other) = (_between(track, frames) for track in (a, b))
+    apart = np.hypot(*(here - there).T) / np.maximum((one + other) / 2, 1)
+    near = np.flatnonzero(apart < _CONTACT)
     for meeting in np.split(near, np.flatnonzero(np.diff(near) > 3) + 1):
         if not len(meeting):
             continue
-        start, end = a.time[i[meeting[0]]], a.time[i[meeting[-1]]]
+        closest = apart[meeting].min()
+        meeting = meeting[apart[meeting] < closest + _CLOSE]
+        # The paths before and after are those of people seen, on either side of the meeting.
+        start = a.time[np.searchsorted(a.frame, frames[meeting[0]], side="right") - 1]
+        end = a.time[np.searchsorted(a.frame, frames[meeting[-1]])]
         margin = _margin(a, b, float(start), float(end))
         if margin is not None:
-            suspicion = float(1 / (1 + np.exp(-4 * margin)))
-            row = int(a.rows[i[meeting[-1]]])
-            yield Suspect(float(end), "exchange", (a.id, b.id), suspicion, row)
+            row = int(a.rows[np.searchsorted(a.frame, frames[meeting[-1]])])
+            yield Suspect(float(end), "exchange", (a.id, b.id), _sigmoid(4 * margin), row)
+
+
+def _between(track: _Track, frames: NDArray[np.int64]) -> tuple[Floats, Floats]:
+    """Place (n, 2) and size (n,) at these frames, straight lines across gaps."""
+    known = ~np.isnan(track.place[:, 0])
+    columns = (*track.place.T, track.size)
+    x, y, size = (np.interp(frames, track.frame[known], c[known]) for c in columns)
+    return np.stack([x, y], axis=1), size
+
+
+def _sigmoid(value: float) -> float:
+    return float(1 / (1 + np.exp(-value)))
 
 
 def _margin(a: _Track, b: _Track, start: float, end: float) -> float | None:
@@ -125,8 +143,7 @@ def _apart(before: Floats | None, after: Floats | None) -> float:
 
 def _jumps(track: _Track) -> Iterator[Suspect]:
     """Places a body cannot have got to in the time."""
-    dt = np.diff(track.time)
-    step = np.diff(track.place, axis=0)
+    dt, step = np.diff(track.time), track.step
     with np.errstate(invalid="ignore", divide="ignore"):
         speed = step / dt[:, None]
     for n in range(1, len(dt)):

@@ -9,10 +9,11 @@ the seed. Every detection knows whom it came from, so identity needs no guessing
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 
+from engine.recording import unseen_frame
 from engine.skeleton import COCO
 from engine.types import Frame, JointState, Poses, untracked
 
@@ -132,10 +133,10 @@ def project(points: np.ndarray, pan: tuple[float, float]) -> np.ndarray:
     return np.stack([u, v], axis=-1)
 
 
-def observe(scene: Scene) -> Iterator[Observation]:
-    """The scene's frames in order."""
+def observe(scene: Scene, *, pictures: bool = True) -> Iterator[Observation]:
+    """The scene's frames in order; without `pictures` they are black, and quicker to be had."""
     detector = _Detector(scene)
-    background = _texture(np.random.default_rng(scene.seed + 1))
+    background = _texture(np.random.default_rng(scene.seed + 1)) if pictures else None
     for index, time in enumerate(scene.times.tolist()):
         pan = scene.pan(time)
         bodies = np.array([w.joints(time) for w in scene.walkers]).reshape(-1, 17, 3)
@@ -143,9 +144,11 @@ def observe(scene: Scene) -> Iterator[Observation]:
         hidden = _hidden(bodies, xy, scene.pillars, pan)
         outside = (xy < 0).any(axis=2) | (xy >= (W, H)).any(axis=2)
         seen = ~hidden & ~outside
-        pixels = _picture(background, pan, xy, bodies[:, :, 2].mean(axis=1), scene.walkers)
         poses, truth = detector(xy, seen, outside, time)
-        frame = Frame(pixels, index, time, 0.0, scene.name)
+        frame = unseen_frame((W, H), index, time, source=scene.name)
+        if background is not None:
+            depth = bodies[:, :, 2].mean(axis=1)
+            frame = replace(frame, pixels=_picture(background, pan, xy, depth, scene.walkers))
         yield Observation(frame, poses, truth, np.flatnonzero(seen.sum(axis=1) >= 4))
 
 

@@ -25,7 +25,7 @@ OFFLINE = (
     "offline.zero_phase=true",
 )
 FRAMES = 260
-KILLS = int(os.environ.get("POSESTREAM_KILLS", "3"))  # the closing note tells of 20
+KILLS = int(os.environ.get("POSESTREAM_KILLS", "2"))  # the closing note tells of 20
 
 
 @pytest.fixture(scope="module")
