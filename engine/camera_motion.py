@@ -78,8 +78,8 @@ def _shrink(pixels: NDArray[np.uint8]) -> tuple[NDArray[np.uint8], int]:
     step = max(d for d in range(1, cell + 1) if cell % d == 0 and d * 3 <= max(cell, 3))
     h, w, n = pixels.shape[0] // cell, pixels.shape[1] // cell, cell // step
     green = pixels[: h * cell : step, : w * cell : step, 1]  # a few samples of each cell
-    mean = green.reshape(h, n, w, n).mean(axis=(1, 3), dtype=np.float32)
-    return mean.astype(np.uint8), cell
+    sums = green.reshape(h, n, w, n).sum(axis=3, dtype=np.uint32).sum(axis=1)
+    return (sums // n**2).astype(np.uint8), cell
 
 
 def _free_of_people(shape: tuple[int, ...], xy: NDArray[np.floating]) -> NDArray[np.bool_]:

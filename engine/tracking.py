@@ -127,15 +127,16 @@ class Tracker:
         alike, likely = self._compare(poses.xy)
         sure = poses.score >= self.settings.sure_score
         known = self._tracks.ids != UNTRACKED
-        everyone = np.ones(len(poses), np.bool_)
+        alone, free = np.ones(len(poses), np.bool_), np.ones(len(known), np.bool_)
         rows = tracks = np.zeros(0, np.intp)
-        for people, candidates in ((sure, known), (everyone, known), (everyone, ~known)):
-            free_rows = np.setdiff1d(np.flatnonzero(people), rows)
-            free_tracks = np.setdiff1d(np.flatnonzero(candidates), tracks)
+        for people, candidates in ((sure, known), (alone, known), (alone, ~known)):
+            free_rows = np.flatnonzero(people & alone)
+            free_tracks = np.flatnonzero(candidates & free)
             block = np.ix_(free_rows, free_tracks)
             gain = np.where(alike[block] >= self.settings.min_similarity, likely[block], 0.0)
             r, t = linear_sum_assignment(gain, maximize=True)
             r, t = r[gain[r, t] > 0], t[gain[r, t] > 0]
+            alone[free_rows[r]] = free[free_tracks[t]] = False
             rows, tracks = np.append(rows, free_rows[r]), np.append(tracks, free_tracks[t])
         return rows, tracks
 
