@@ -20,7 +20,7 @@ from app.formats.rounding import rounded
 from app.inputs import Job, Outputs
 from app.outcome import Report
 from app.progress import Bars
-from app.resume import Journal, content_hash
+from app.resume import Journal, Rest, choice, content_hash
 from app.stopping import Stop
 from app.writers.writer import Writer
 from engine.errors import OutputError, PoseError, SettingsError, SourceError
@@ -33,7 +33,7 @@ from engine.settings import Settings
 from engine.sources import open_source
 from engine.sources.container import is_url
 from engine.sources.images import ImageSource
-from engine.sources.source import Source, SourceInfo
+from engine.sources.source import Source
 from engine.stages import stages_of
 from engine.types import Frame, Result
 
@@ -68,10 +68,7 @@ def process_one(
                 )
             work = _Work(source, files, settings, estimator, report, bars, stop, force)
             work.run()
-            if report.error is None and settings.offline.needed and not report.skipped:
-                work.finish_offline(job.source)
-            if files.report is not None and report.error is None and not report.skipped:
-                work.write_report(files.report, job.source)
+            work.follow_up(job.source)
     except PoseError as error:
         report.error = str(error)
     report.seconds = time.perf_counter() - began
@@ -90,17 +87,27 @@ class _Work:
     bars: Bars
     stop: Stop
     force: bool
+    journal: Journal | None = None
 
     def run(self) -> None:
         """Make the tracks and, unless that has to wait for the last frame, all that follows."""
-        journal = self._journal()
-        if journal.finished and self.files.complete() and not self._offline_changed():
+        journal = self.journal = self._journal()
+        if journal.finished and journal.done == self._choice and self.files.complete():
             self.report.skipped, self.report.frames = True, journal.frames
             self.report.outputs = self.files.all()
             return
         if journal.frames:
             self.report.notes.append(f"went on after {journal.frames} frames that were there")
         self.bars.start(self.source)
+        try:
+            self._make_tracks(journal)
+        except SourceError:
+            if not self.settings.offline.needed:
+                raise  # else: what could be read is followed up, and the loss is in the report
+        if self.stop.asked:
+            self.report.error = _INTERRUPTED
+
+    def _make_tracks(self, journal: Journal) -> None:
         with self._closing(journal), self._writing(not self.settings.offline.needed) as writers:
             frames = self.source.frames()
             for result in self._replayed(journal, frames):
@@ -112,8 +119,24 @@ class _Work:
             if self.stop.asked:
                 self.report.error = _INTERRUPTED
 
+    def follow_up(self, text: str) -> None:
+        """Make what has to wait for the last frame, and note that everything is there."""
+        if self.report.skipped or self.stop.asked:
+            return
+        if self.settings.offline.needed:
+            self.finish_offline(text)
+        if self.report.error is None and self.journal is not None:
+            if self.files.report is not None:
+                self.write_report(self.files.report, text)
+            self.journal.mark_done(self._choice)
+
+    @property
+    def _choice(self) -> str:
+        return choice(self.settings.model_dump(mode="json"))
+
     def finish_offline(self, text: str) -> None:
         """Look at the whole recording and write all files from what comes of it."""
+        self._set_edits_aside()
         header, results = read_tracks(self._tracks)
         recording = collect(results, self.estimator.skeleton, header)
         whole = look_back(recording, self.settings.offline)
@@ -180,14 +203,6 @@ class _Work:
             force=self.force,
         )
 
-    def _offline_changed(self) -> bool:
-        """Whether finished files are of another choice of what is done at the end."""
-        tracks = self.files.tracks.get("ndjson")
-        if tracks is None or not tracks.exists():
-            return self.settings.offline.needed
-        made = read_tracks(tracks)[0].get("settings", {}).get("offline")
-        return bool(made != self.settings.offline.model_dump(mode="json"))
-
     def _replayed(self, journal: Journal, frames: Iterator[Frame]) -> Iterator[Result]:
         """What is there already, with its pictures."""
         for result in journal.replay():
@@ -203,7 +218,7 @@ class _Work:
         stages = stages_of(self.settings, self.estimator.skeleton)
         for stage, state in zip(stages, journal.states, strict=False):
             stage.restore(state)
-        rest = _Rest(self.source, frames)
+        rest = Rest(self.source, frames)
         inbox = Inbox([rest.name], keep="all", capacity=CAPACITY)
         results = run([rest], inbox, self.estimator, lambda name: stages, full_batches=True)
         with closing(results):  # type: ignore[type-var]
@@ -251,26 +266,6 @@ class _Work:
                     self.report.error = self.report.error or str(error)
                 note = getattr(writer, "note", "")
                 self.report.notes += [note] if note else []
-
-
-class _Rest:
-    """A source of which the first frames have been taken already."""
-
-    def __init__(self, source: Source, frames: Iterator[Frame]) -> None:
-        self.name, self._source, self._frames = source.name, source, frames
-
-    @property
-    def info(self) -> SourceInfo:
-        """The source's own."""
-        return self._source.info
-
-    def frames(self) -> Iterator[Frame]:
-        """What is left."""
-        return self._frames
-
-    def close(self) -> None:
-        """Close the source."""
-        self._source.close()
 
 
 def _files(source: Source) -> Sequence[Path]:

@@ -68,7 +68,7 @@ class Bars:
         """Print what became of an input."""
         if report.skipped:
             self.say(f"{report.source}: done before, nothing has changed (--force does it again)")
-        elif report.frames:
+        elif report.frames and report.outputs:
             self.say(_line(report))
         for note in report.notes:
             self.say(f"  note: {note}")

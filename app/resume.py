@@ -22,6 +22,7 @@ from app.writers.lines import Lines
 from app.writers.ndjson import NdjsonWriter
 from app.writers.writer import Ending, cannot_write
 from engine.errors import DataError
+from engine.sources.source import Source, SourceInfo
 from engine.types import Frame, Result
 
 EVERY = 64  # frames between two notes, at least
@@ -77,8 +78,11 @@ class Journal:
         self._header = dict(header)
         self._key = _key(header, content) if content is not None else None
         self._every = -(-EVERY // batch) * batch
+        if self._key is not None and tracks.parent.name == FOLDER:
+            self._key += "-hidden"  # not to be taken for the file that users see
         found = {} if force or self._key is None else _read_note(note, self._key, tracks)
         self.finished = bool(found.get("finished"))
+        self.done: str | None = found.get("done")  # see `mark_done`
         self.frames = int(found.get("frames", 0))
         self.states: list[Any] = found.get("states", [])
         self._bytes = int(found.get("bytes", 0))
@@ -112,6 +116,17 @@ class Journal:
         if ending.complete:
             self._bytes = self._tracks.stat().st_size
             self._save(finished=True, states=[], synced=True)
+            self.finished = True
+
+    def mark_done(self, made: str) -> None:
+        """Note that everything that follows from the finished tracks is there, complete.
+
+        Args:
+            made: stands for the choice of what was made, and how.
+        """
+        if self._key is not None and self.finished:
+            note = {**json.loads(self._note.read_bytes()), "done": made}
+            write_whole(self._note, json.dumps(note).encode())
 
     def begin(self) -> None:
         """Open the file to write what is not there yet; `replay` does so at its end.
@@ -155,6 +170,32 @@ class _Open:
     def close(self) -> None:
         self._lines.sync()
         self._lines.close()
+
+
+class Rest:
+    """A source of which the first frames have been taken already."""
+
+    def __init__(self, source: Source, frames: Iterator[Frame]) -> None:
+        self.name, self._source, self._frames = source.name, source, frames
+
+    @property
+    def info(self) -> SourceInfo:
+        """The source's own."""
+        return self._source.info
+
+    def frames(self) -> Iterator[Frame]:
+        """What is left."""
+        return self._frames
+
+    def close(self) -> None:
+        """Close the source."""
+        self._source.close()
+
+
+def choice(settings: Mapping[str, Any]) -> str:
+    """A hash of the settings that say what is made of the tracks, and how."""
+    matters = {name: settings[name] for name in _HARMLESS}
+    return hashlib.sha256(json.dumps(matters, sort_keys=True).encode()).hexdigest()
 
 
 def content_hash(files: Sequence[Path]) -> str:

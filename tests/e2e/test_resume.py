@@ -1,5 +1,6 @@
 """Work that was killed goes on, and gives what it would have given; finished work is not redone."""
 
+import json
 import os
 import random
 import signal
@@ -11,6 +12,7 @@ from pathlib import Path
 import pytest
 
 from app.edits import Edit, EditedTracks, replay
+from app.formats.coco import CocoWriter
 from app.formats.table import FORMATS
 from app.resume import EVERY
 from tests.clips import write_clip
@@ -190,3 +192,60 @@ def test_edited_tracks_are_skipped_and_never_written_over_unasked(tmp_path, clip
     assert contents(out)["clip.ndjson"] != edited["clip.ndjson"]
     replay(out / "clip.ndjson", out / "clip.edits.before")
     assert contents(out)["clip.ndjson"] == edited["clip.ndjson"]
+
+
+@pytest.mark.parametrize("changes", [EVERYTHING, OFFLINE], ids=["online", "offline"])
+def test_files_cut_short_after_the_tracks_were_finished_are_made_again(
+    tmp_path, clip, changes, monkeypatch
+):
+    whole, out = tmp_path / "whole", tmp_path / "out"
+    process([clip], whole, *changes)
+    process([clip], out, *changes[1:], 'output.formats=["ndjson"]', "output.overlay=false")
+
+    written = CocoWriter.write
+
+    def dies(self, result):
+        if result.frame.index == 100:
+            raise MemoryError("killed")
+        written(self, result)
+
+    monkeypatch.setattr(CocoWriter, "write", dies)
+    with pytest.raises(MemoryError):
+        process([clip], out, *changes)
+    monkeypatch.undo()
+    summary, walkers = process([clip], out, *changes)
+    assert not summary.reports[0].skipped
+    assert walkers.frames == 0
+    different = {n for n, data in contents(whole).items() if contents(out)[n] != data}
+    assert different <= {"clip.ndjson", "clip.parquet"}  # whose headers keep the first formats
+    assert process([clip], out, *changes)[0].reports[0].skipped
+
+
+def test_going_from_one_choice_at_the_end_to_none_gives_what_none_gives(tmp_path, clip):
+    plain, out = tmp_path / "plain", tmp_path / "out"
+    process([clip], plain)
+    process([clip], out, "offline.relink=true", "offline.zero_phase=true")
+    assert contents(out)["clip.csv"] != contents(plain)["clip.csv"]
+    process([clip], out)
+    assert contents(out) == contents(plain)
+
+
+def test_a_truncated_video_is_followed_up_to_where_it_breaks_off(tmp_path):
+    faststart = {"movflags": "faststart"}
+    clip = write_clip(tmp_path / "c.mp4", 120, options={"g": "12"}, container_options=faststart)
+    clip.write_bytes(clip.read_bytes()[: clip.stat().st_size * 6 // 10])
+    summary, _ = process([clip], tmp_path / "out", "offline.fill_gaps=0.5")
+    assert "breaks off" in summary.reports[0].error
+    last = json.loads((tmp_path / "out" / "c.ndjson").read_text().splitlines()[-1])
+    assert last["complete"] is False
+    assert 30 < last["frames"] < 110
+
+
+def test_edited_tracks_are_not_written_over_by_another_choice_at_the_end(tmp_path, clip):
+    out = tmp_path / "out"
+    process([clip], out, "offline.relink=true")
+    EditedTracks(out / "clip.ndjson").add(Edit("swap", (0, 1)))
+    edited = contents(out)
+    summary, _ = process([clip], out, "offline.relink=true", "offline.fill_gaps=0.5")
+    assert "holds edits" in summary.reports[0].error
+    assert contents(out) == edited
