@@ -184,7 +184,7 @@ class PoseEstimator:
         state[people.detected] = JointState.DETECTED
         state[people.joint_score == 0] = JointState.ABSENT
         poses = untracked(placed.to_image(people.xy), people.joint_score, people.score, state)
-        return select(poses, self.skeleton.sigmas, self.grouping)
+        return select(poses, self.skeleton, self.grouping)
 
     def warm_up(self, sizes: Sequence[tuple[int, int]]) -> None:
         """Run once per frame size (w, h), so that the first real frame is not the slow one."""

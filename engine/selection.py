@@ -5,32 +5,37 @@ For streaming only. The published accuracy is measured with everybody the decode
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
 import numpy as np
 from numpy.typing import NDArray
 
 from engine.oks import similarity
 from engine.settings import GroupingSettings
+from engine.skeleton import Skeleton
 from engine.types import JointState, Poses
 
 
-def select(poses: Poses, sigmas: Sequence[float], settings: GroupingSettings) -> Poses:
-    """The people to show, the best score first among equals kept in their order.
+def select(poses: Poses, skeleton: Skeleton, settings: GroupingSettings) -> Poses:
+    """The people to show, in their order.
 
     Refinement gives a fragment the joints of the person it belongs to, which makes the two alike;
-    of people more alike than `duplicate_oks` only the one with the highest score stays.
+    of people more alike than `duplicate_oks` only the one with the highest score stays. Where a
+    network takes left for right, a person's second peaks make a double with sides exchanged: that
+    is alike, too.
     """
     detected = (poses.state == JointState.DETECTED).sum(axis=1)
     poses = poses.take((poses.score >= settings.min_score) & (detected >= settings.min_joints))
     if settings.duplicate_oks >= 1 or len(poses) < 2:
         return poses
-    return poses.take(_distinct(poses, sigmas, settings.duplicate_oks))
+    return poses.take(_distinct(poses, skeleton, settings.duplicate_oks))
 
 
-def _distinct(poses: Poses, sigmas: Sequence[float], limit: float) -> NDArray[np.bool_]:
+def _distinct(poses: Poses, skeleton: Skeleton, limit: float) -> NDArray[np.bool_]:
     """(P,) mask of those who are not like somebody of a higher score."""
-    alike = similarity(poses.xy, poses.xy, sigmas)
+    turned = poses.xy[:, list(skeleton.mirror)]
+    alike = np.maximum(
+        similarity(poses.xy, poses.xy, skeleton.sigmas),
+        similarity(poses.xy, turned, skeleton.sigmas),
+    )
     kept = np.zeros(len(poses), bool)
     for person in np.argsort(-poses.score, kind="stable"):
         kept[person] = not (alike[person, kept] > limit).any()

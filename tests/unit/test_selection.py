@@ -21,7 +21,7 @@ def people(*rows):
 
 
 def kept(poses, settings=None):
-    return select(poses, COCO.sigmas, settings or GroupingSettings()).score.round(2).tolist()
+    return select(poses, COCO, settings or GroupingSettings()).score.round(2).tolist()
 
 
 def test_of_two_alike_the_better_one_stays_wherever_it_stands():
@@ -44,3 +44,9 @@ def test_evaluation_keeps_everybody():
 
 def test_nobody_is_fine():
     assert kept(people(((0, 0), 0.6, 17)).take(np.zeros(0, np.intp))) == []
+
+
+def test_a_double_with_sides_exchanged_is_a_duplicate():
+    poses = people(((0, 0), 0.6, 17), ((2, 2), 0.3, 17))
+    poses.xy[1] = poses.xy[1, list(COCO.mirror)]
+    assert kept(poses) == [np.float32(0.6)]
