@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, fields
 from importlib.resources import files
+from typing import Any
 
 import cv2
 import moderngl
@@ -86,7 +87,9 @@ class Painter:
 
     def __init__(self, bodies: Bodies) -> None:
         self._faces = bodies.faces
-        self._context = moderngl.create_context(standalone=True, backend="egl")  # type: ignore[arg-type]
+        # Through a mapping: moderngl's stub calls `backend` an argument of another type.
+        options: dict[str, Any] = {"standalone": True, "backend": "egl"}
+        self._context = moderngl.create_context(**options)
         shaders = files("engine.training") / "shaders"
         self._program = self._context.program(
             vertex_shader=(shaders / "person.vert").read_text(),
