@@ -78,7 +78,8 @@ def _next_zero(zero: NDArray[np.bool_], row: int, column: int) -> tuple[int, int
     """The first row, from `row` on and around, with an uncovered zero; its last one in the
     column order column, …, n - 1, 0, …, column - 1."""
     holders: NDArray[np.bool_] = np.any(zero, axis=1)
-    row = (row + int(np.roll(holders, -row).argmax())) % len(zero)
+    ahead = row + int(holders[row:].argmax())
+    row = ahead if holders[ahead] else int(holders.argmax())
     if not holders[row]:
         return None
     columns = np.flatnonzero(zero[row])

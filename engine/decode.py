@@ -98,10 +98,20 @@ def finish(
 ) -> list[People]:
     """Group on the host and refine on the device. One entry per image."""
     chosen = [
-        group(score, tag, order, settings)
+        _worth_refining(group(score, tag, order, settings), score, settings)
         for score, tag in zip(peaks.score, peaks.tag, strict=True)
     ]
     return _place(lane, maps, as_groups(peaks, chosen), settings, len(chosen))
+
+
+def _worth_refining(
+    people: NDArray[np.intp], score: NDArray[np.float32], settings: GroupingSettings
+) -> NDArray[np.intp]:
+    """Without those whom `engine.selection` leaves out: their score and count are known here."""
+    found = people >= 0
+    before = np.where(found, np.take_along_axis(score, people.T, axis=1).T, 0)
+    strong = before.mean(axis=1, dtype=np.float32) >= settings.min_score
+    return np.asarray(people[strong & (found.sum(axis=1) >= settings.min_joints)])
 
 
 def _place(

@@ -77,3 +77,15 @@ def test_matching_the_first_30_groups_only_equals_the_older_reference(shared, na
     settings = PAPER_GROUPING.model_copy(update={"first_30_groups_only": True})
     joints, scores = decode(heat, tags, settings=settings)
     assert_same(joints, scores, scene[f"{old}refined"][..., :3], scene[f"{old}scores"])
+
+
+def test_people_who_will_not_be_shown_are_not_searched_for(shared):
+    heat, tags, _ = load(shared, "fifteen")
+    everybody, scores = decode(heat, tags)
+    settings = PAPER_GROUPING.model_copy(update={"min_score": 0.3, "min_joints": 8})
+    joints, strong = decode(heat, tags, settings=settings)
+    detected = (decode(heat, tags, refine=False)[0][..., 2] > 0).sum(axis=1)
+    kept = (scores >= 0.3) & (detected >= 8)
+    assert 0 < kept.sum() < len(kept)
+    assert np.array_equal(joints, everybody[kept])
+    assert np.array_equal(strong, scores[kept])
