@@ -2,10 +2,10 @@
 
 import tomllib
 
-import assets
 import pytest
 from pydantic import ValidationError
 
+import assets
 from engine.errors import SettingsError
 from engine.settings import Settings, load_settings
 

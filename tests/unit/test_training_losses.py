@@ -45,9 +45,7 @@ def by_hand(tags, cells):
         values = [[flat[k, c].item() for k, c in enumerate(p) if c >= 0] for p in people.tolist()]
         values = [v for v in values if v]
         means = [sum(v) / len(v) for v in values]
-        pulls += [
-            sum((x - m) ** 2 for x in v) / len(v) for v, m in zip(values, means, strict=True)
-        ]
+        pulls += [sum((x - m) ** 2 for x in v) / len(v) for v, m in zip(values, means, strict=True)]
         pairs = [
             math.exp(-((a - b) ** 2))
             for i, a in enumerate(means)
