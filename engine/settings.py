@@ -58,7 +58,7 @@ class GroupingSettings(Section):
     adjust: bool = True  # shift a quarter cell towards the higher neighbour
     first_30_groups_only: bool = False  # match candidates as mmpose 0.6 did
     duplicate_oks: Fraction = 0.4  # people more alike than this are one; 1: keep all
-    min_score: Fraction = 0.15  # people below this are not shown; 0: keep all
+    min_score: Fraction = 0.2  # people below this are not shown; 0: keep all
     min_joints: Annotated[int, Field(ge=0, le=100)] = 4  # detected, not refined; 0: keep all
 
 
