@@ -8,10 +8,8 @@ What takes torch or pycocotools is imported when the command is called.
 from __future__ import annotations
 
 import json
-import os
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -123,11 +121,7 @@ def _job(
     skip_missing: bool,
 ) -> Job:
     from app.evaluation.run import Job
-    from engine.estimator import open_estimator
-    from engine.network.registry import standard_folders
-    from engine.network.weights import load_checkpoint
 
-    folders = standard_folders(os.environ.get("POSE_WEIGHTS"))
     return Job(
         annotations=annotations,
         images=images,
@@ -136,7 +130,6 @@ def _job(
         limit=limit,
         resume=resume,
         skip_missing=skip_missing,
-        open=partial(open_estimator, load=partial(load_checkpoint, folders=folders)),
     )
 
 
