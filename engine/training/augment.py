@@ -26,6 +26,7 @@ class Views:
     rotation: float = 30.0  # largest angle, degrees; four views in ten stay upright
     spoil: float = 1.0  # how many of the usual blurs, noises and hidden rectangles
     enlarge: float = 3.0  # at most so many view pixels for one picture pixel
+    paste: float = 0.0  # share of views into which one or two people of other pictures are pasted
 
 
 def scene_view(

@@ -20,7 +20,7 @@ from torch import Tensor
 from torch.utils.data import Dataset
 
 from engine.errors import DataError
-from engine.training import augment, targets
+from engine.training import augment, paste, targets
 from engine.training.annotations import Annotations, Picture
 from engine.training.augment import Views
 
@@ -98,6 +98,7 @@ class Batches(Dataset[Batch]):
         self.phases = tuple(phases)
         self._sources = [source.pictures for source in sources]
         self._people = [_people(source.pictures) for source in sources]
+        self._donors = [paste.donors(source.pictures, self.skeleton) for source in sources]
         shares = shares or [source.people for source in sources]
         self._shares = np.cumsum(shares) / np.sum(shares)
         self._seed, self._rank, self._ranks = seed, rank, ranks
@@ -147,21 +148,31 @@ class Batches(Dataset[Batch]):
         if flip:
             affine = augment.mirrored(affine, size[1])
         pixels = augment.warp(self._pixels(picture), affine, size)
-        pixels = augment.degrade(rng, augment.relight(rng, pixels), views.spoil)
         joints = picture.joints.copy()
         joints[..., :2] = augment.move(joints[..., :2], affine)
         if flip:
             joints = joints[:, list(self.skeleton.mirror)]
-        return _answers(pixels, joints, _corners(picture.unknown, affine))
+        scene = paste.Scene(pixels, joints, np.zeros(size, np.bool_))
+        if views.paste and rng.random() < views.paste:
+            for _ in range(rng.integers(1, 3)):
+                scene = self._pasted(rng, scene, views)
+        pixels = augment.degrade(rng, augment.relight(rng, scene.pixels), views.spoil)
+        return _answers(pixels, scene, _corners(picture.unknown, affine))
+
+    def _pasted(self, rng: Generator, scene: paste.Scene, views: Views) -> paste.Scene:
+        source = int(np.searchsorted(self._shares, rng.random(), side="right"))
+        if not self._donors[source]:
+            return scene
+        index, person = self._donors[source][rng.integers(len(self._donors[source]))]
+        picture = self._sources[source][index]
+        donor = paste.Donor(self._pixels(picture), picture.joints[person], picture.boxes[person])
+        return paste.add(rng, scene, donor, self.skeleton, enlarge=views.enlarge)
 
     def _pixels(self, picture: Picture) -> NDArray[np.uint8]:
-        key = str(picture.path)
+        key = picture.name
         if key in self._cache:
             return self._cache[key]
-        decoded = cv2.imread(key, cv2.IMREAD_COLOR)
-        if decoded is None:
-            raise DataError(f"{picture.path}: not a readable image; replace or remove it")
-        pixels = np.asarray(cv2.cvtColor(decoded, cv2.COLOR_BGR2RGB), np.uint8)
+        pixels = picture.pixels()
         if pixels.nbytes <= self._cache_left:
             self._cache[key] = pixels
             self._cache_left -= pixels.nbytes
@@ -181,30 +192,33 @@ def _corners(boxes: NDArray[np.float32], affine: augment.Affine) -> NDArray[np.f
     return augment.move(around, affine)
 
 
-def _answers(
-    pixels: NDArray[np.uint8], joints: NDArray[np.float32], unknown: NDArray[np.float32]
-) -> View:
+def _answers(pixels: NDArray[np.uint8], scene: paste.Scene, unknown: NDArray[np.float32]) -> View:
     height, width = pixels.shape[:2]
+    joints, covered = scene.joints, scene.covered
     low = targets.heatmaps(joints, height, width, stride=LOW)
     high = targets.heatmaps(joints, height, width, stride=HIGH)
     return View(
         pixels,
         low,
         high,
-        _mask(low, unknown, LOW),
-        _mask(high, unknown, HIGH),
+        _mask(low, unknown, covered, LOW),
+        _mask(high, unknown, covered, HIGH),
         targets.tag_cells(joints, height, width, stride=LOW),
     )
 
 
 def _mask(
-    maps: NDArray[np.float32], unknown: NDArray[np.float32], stride: int
+    maps: NDArray[np.float32],
+    unknown: NDArray[np.float32],
+    covered: NDArray[np.bool_],
+    stride: int,
 ) -> NDArray[np.float32]:
     known = np.ones(maps.shape[1:], np.float32)
     for corners in unknown:
         cv2.fillConvexPoly(known, np.rint(corners / stride).astype(np.int32), 0.0)
     if len(unknown):  # a labelled joint inside a crowd's box is known all the same
         known = np.maximum(known, (maps.max(0) > 0).astype(np.float32))
+        known[covered[stride // 2 :: stride, stride // 2 :: stride]] = 1
     return known
 
 
