@@ -6,16 +6,15 @@ the annotation's number.
 
 from __future__ import annotations
 
-import json
-import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
 from typing import Any
 
+from engine.coco_file import CocoFile, Entry, need_distinct, read_coco
 from engine.errors import DataError
-from engine.skeleton import Skeleton, skeleton_from_names
+from engine.skeleton import Skeleton
 
 DEV_IMAGES = 200
 VAL2017_IMAGES = 5000  # only all of them make "COCO val2017 AP"
@@ -82,14 +81,11 @@ def load_ground_truth(file: Path) -> GroundTruth:
     Raises:
         DataError: it is not one, has nobody in it, or an annotation is broken.
     """
-    content = _read(file)
-    category, names = _category(content, file)
-    images = _images(content, file)
-    known = {image.id for image in images}
-    found = [a for a in _list(content, "annotations", file) if a.get("category_id") == category]
-    annotations = tuple(_annotation(a, len(names), known, file) for a in found)
-    _need_distinct((a["id"] for a in annotations), "annotation", file)
-    truth = GroundTruth(file, skeleton_from_names(names), category, images, annotations)
+    coco = read_coco(file)
+    annotations = tuple(_annotation(annotation, coco) for annotation in coco.annotations)
+    need_distinct((a["id"] for a in annotations), "annotation id", file)
+    category = coco.category["id"]
+    truth = GroundTruth(file, coco.skeleton, category, _images(coco), annotations)
     if not truth.people:
         raise DataError(
             f"{file}: nobody in it has a labelled keypoint; there is nothing to measure"
@@ -97,99 +93,34 @@ def load_ground_truth(file: Path) -> GroundTruth:
     return truth
 
 
-def _read(file: Path) -> Mapping[str, Any]:
-    try:
-        content = json.loads(file.read_text(encoding="utf-8"))
-    except OSError as error:
-        raise DataError(
-            f"cannot read annotations {file}: {error.strerror}; give a COCO person_keypoints file"
-        ) from error
-    except ValueError as error:
-        raise DataError(f"{file}: not a JSON file ({error})") from error
-    if not isinstance(content, dict):
-        raise DataError(f"{file}: not a COCO annotation file, its top level is no object")
-    return content
-
-
-def _list(content: Mapping[str, Any], key: str, file: Path) -> list[dict[str, Any]]:
-    value = content.get(key)
-    if not isinstance(value, list) or not all(isinstance(item, dict) for item in value):
-        raise DataError(f"{file}: not a COCO annotation file, it has no list {key!r}")
-    return value
-
-
-def _category(content: Mapping[str, Any], file: Path) -> tuple[int, list[str]]:
-    categories = _list(content, "categories", file)
-    with_keypoints = [c for c in categories if c.get("keypoints")]
-    if len(with_keypoints) != 1:
-        names = ", ".join(str(c.get("name")) for c in categories[:5]) or "none"
-        raise DataError(
-            f"{file}: {len(with_keypoints)} of its {len(categories)} categories have keypoints "
-            f"({names}…), exactly one must; for COCO take person_keypoints_*.json"
-        )
-    return int(with_keypoints[0]["id"]), [str(name) for name in with_keypoints[0]["keypoints"]]
-
-
-def _images(content: Mapping[str, Any], file: Path) -> tuple[ImageEntry, ...]:
-    entries = [_image(image, file) for image in _list(content, "images", file)]
-    if not entries:
-        raise DataError(f"{file}: it lists no images; there is nothing to measure")
-    _need_distinct((entry.id for entry in entries), "image", file)
+def _images(coco: CocoFile) -> tuple[ImageEntry, ...]:
+    entries = [_image(image, coco.path) for image in coco.images]
     return tuple(sorted(entries, key=lambda entry: entry.id))
 
 
-def _image(image: Mapping[str, Any], file: Path) -> ImageEntry:
-    name, size = image.get("file_name"), (image.get("width"), image.get("height"))
-    if not isinstance(image.get("id"), int) or not isinstance(name, str):
-        raise DataError(f"{file}: an image has no whole-number id or no file_name: {image!r:.200}")
-    if Path(name).is_absolute() or ".." in Path(name).parts:
-        raise DataError(f"{file}: image {image['id']}: {name!r} leads out of the image folder")
-    w, h = size
+def _image(image: Entry, file: Path) -> ImageEntry:
+    w, h = size = (image.get("width"), image.get("height"))
     if not (isinstance(w, int) and isinstance(h, int) and w > 0 and h > 0):
         raise DataError(f"{file}: image {image['id']}: width and height are {size}")
-    return ImageEntry(image["id"], name, (w, h))
+    return ImageEntry(image["id"], image["file_name"], (w, h))
 
 
-def _need_distinct(ids: Any, what: str, file: Path) -> None:
-    seen: set[Any] = set()
-    for one in ids:
-        if one in seen:
-            raise DataError(f"{file}: {what} id {one} is there twice; ids must differ")
-        seen.add(one)
-
-
-def _annotation(
-    annotation: Mapping[str, Any], keypoints: int, known: set[int], file: Path
-) -> Mapping[str, Any]:
-    where = f"{file}: annotation {annotation.get('id')}"
-    if annotation.get("image_id") not in known:
-        raise DataError(f"{where}: its image_id {annotation.get('image_id')!r} is no listed image")
-    points: Any = annotation.get("keypoints")
-    if points is None and annotation.get("iscrowd"):
-        points = [0] * (3 * keypoints)
-    if not _are_numbers(points, 3 * keypoints):
-        raise DataError(f"{where}: keypoints must be 3 x {keypoints} numbers (x, y, visibility)")
-    if not _are_numbers(annotation.get("bbox"), 4):
-        raise DataError(f"{where}: bbox must be 4 numbers, got {annotation.get('bbox')!r:.80}")
-    if not _are_numbers([annotation.get("area")], 1):
-        raise DataError(f"{where}: it has no area, and the object keypoint similarity needs one")
+def _annotation(annotation: Entry, coco: CocoFile) -> Entry:
+    if annotation.get("keypoints") is None and annotation.get("iscrowd"):
+        annotation = {**annotation, "keypoints": [0] * (3 * len(coco.skeleton))}
+    points = coco.keypoints(annotation)
+    if "area" not in annotation:
+        raise coco.bad(annotation, "it has no area, and the object keypoint similarity needs one")
+    (area,) = coco.numbers({**annotation, "area": [annotation["area"]]}, "area", 1, "a number")
     labelled = sum(v > 0 for v in points[2::3])
     # Without the outlines, which nothing here reads, val2017 fits into a tenth of the memory.
     return {
         "id": annotation.get("id"),
         "image_id": annotation["image_id"],
-        "category_id": annotation["category_id"],
+        "category_id": coco.category["id"],
         "keypoints": points,
         "num_keypoints": annotation.get("num_keypoints", labelled),
-        "bbox": annotation["bbox"],
-        "area": annotation["area"],
+        "bbox": coco.box(annotation),
+        "area": area,
         "iscrowd": int(annotation.get("iscrowd", 0)),
     }
-
-
-def _are_numbers(values: Any, count: int) -> bool:
-    return (
-        isinstance(values, list)
-        and len(values) == count
-        and all(isinstance(v, int | float) and math.isfinite(v) for v in values)
-    )

@@ -1,32 +1,76 @@
-"""COCO keypoint annotations, checked once so that training never meets a bad one.
+"""Annotated pictures, checked once so that training never meets a bad annotation.
 
 Any number of keypoints: names come from the annotated category, and mirror partners from the names
-("left_wrist" and "right_wrist"). Every complaint names the annotation it is about.
+("left_wrist" and "right_wrist"). Pictures lie in a folder or in a packed data set; the same pixels
+give the same training either way.
 """
 
 from __future__ import annotations
 
-import json
-from collections.abc import Mapping
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
+import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from engine.coco_file import CocoFile, Entry, parse_coco, read_coco
 from engine.errors import DataError
-from engine.skeleton import Skeleton, skeleton_from_names
+from engine.skeleton import Skeleton
+from engine.training.pack_shards import ANNOTATIONS, find_shards, members, read_member
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Picture:
     """One annotated image; boxes are x, y, width, height in its pixels."""
 
-    path: Path
+    path: Path  # the image, or the shard that holds it
     joints: NDArray[np.float32]  # (P, K, 3) x, y in pixels and 1 = labelled, 0 = not
     boxes: NDArray[np.float32]  # (P, 4) around each person in `joints`
     unknown: NDArray[np.float32]  # (Q, 4) crowds and people without keypoints: no answer is wrong
+    member: str = ""  # its name in the shard
+    size: tuple[int, int] | None = None  # (width, height) in pixels, as annotated
+
+    @property
+    def name(self) -> str:
+        """Where it is, for people."""
+        return f"{self.path}:{self.member}" if self.member else str(self.path)
+
+    def coded(self) -> bytes:
+        """The file's bytes.
+
+        Raises:
+            DataError: it cannot be read.
+        """
+        if self.member:
+            return read_member(self.path, self.member)
+        try:
+            return self.path.read_bytes()
+        except OSError as error:
+            raise DataError(f"{self.path}: cannot be read ({error.strerror})") from error
+
+    def pixels(self) -> NDArray[np.uint8]:
+        """(H, W, 3) uint8 RGB, lying as it was annotated.
+
+        Raises:
+            DataError: it is no readable image, or another one than was annotated.
+        """
+        coded = self.coded()
+        decoded = _decoded(coded, cv2.IMREAD_COLOR)
+        if decoded is not None and self.size == decoded.shape[:2] != self.size[::-1]:
+            # Its EXIF tag says to turn it, but whoever annotated it did not.
+            decoded = _decoded(coded, cv2.IMREAD_COLOR | cv2.IMREAD_IGNORE_ORIENTATION)
+        if decoded is None:
+            raise DataError(f"{self.name}: not a readable image; replace or remove it")
+        h, w = decoded.shape[:2]
+        wanted = self.size or (w, h)
+        if wanted != (w, h):
+            raise DataError(
+                f"{self.name} has {w}x{h} pixels, but its annotations are for "
+                f"{wanted[0]}x{wanted[1]}: it is another image, or was resized"
+            )
+        return np.asarray(cv2.cvtColor(decoded, cv2.COLOR_BGR2RGB), np.uint8)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -46,118 +90,115 @@ def load_annotations(file: Path, images: Path) -> Annotations:
     """Read a COCO keypoint file and find its images in a folder.
 
     Raises:
-        DataError: the file or one of its annotations is not usable, or no image is there.
+        DataError: the file or one of its annotations is not usable, or an image is not there.
     """
-    content = _read(file)
-    skeleton = _skeleton(content, file)
-    by_image: dict[Any, list[Mapping[str, Any]]] = {}
-    for annotation in _list(content, "annotations", file):
-        by_image.setdefault(annotation.get("image_id"), []).append(annotation)
-    pictures = []
-    for image in _list(content, "images", file):
-        found = by_image.pop(image.get("id"), [])
-        picture = _picture(image, found, images, len(skeleton), file)
-        if len(picture.boxes):
-            pictures.append(picture)
-    if by_image:
-        image_id, orphans = next(iter(by_image.items()))
-        raise _bad(file, orphans[0], f"its image_id {image_id!r} is not among the images")
+    coco = read_coco(file)
+    pictures = tuple(picture for _, picture in labelled(coco, in_folder(coco, images)))
     if not pictures:
         raise DataError(f"{file}: no annotation has a labelled keypoint; nothing to train on")
+    return Annotations(coco.skeleton, pictures)
+
+
+def load_pack(folder: Path) -> Annotations:
+    """Read a data set that `data pack` wrote: all its shards, or several packs in one folder.
+
+    Raises:
+        DataError: a shard is missing, damaged or of other keypoints.
+    """
+    pictures: list[Picture] = []
+    skeleton: Skeleton | None = None
+    for shard in find_shards(folder):
+        coco = parse_coco(read_member(shard, ANNOTATIONS), shard)
+        skeleton = skeleton or coco.skeleton
+        if coco.skeleton != skeleton:
+            raise DataError(f"{shard}: other keypoints than the shards before it in {folder}")
+        pictures += [picture for _, picture in labelled(coco, _in_shard(coco, shard))]
+    if skeleton is None or not pictures:
+        raise DataError(f"{folder}: nobody in it has a labelled keypoint; nothing to train on")
     return Annotations(skeleton, tuple(pictures))
 
 
-def _read(file: Path) -> Mapping[str, Any]:
-    try:
-        content = json.loads(file.read_text(encoding="utf-8"))
-    except OSError as error:
-        raise DataError(f"{file}: cannot be read ({error.strerror}); give the COCO json") from error
-    except ValueError as error:
-        raise DataError(f"{file}: not a JSON file ({error})") from error
-    if not isinstance(content, dict):
-        raise DataError(f"{file}: not a COCO keypoint file, its top level is no object")
-    return content
+Place = Callable[[Entry], tuple[Path, str]]  # an image's entry -> its file, or shard and name
 
 
-def _list(content: Mapping[str, Any], key: str, file: Path) -> list[dict[str, Any]]:
-    value = content.get(key)
-    if not isinstance(value, list) or not all(isinstance(item, dict) for item in value):
-        raise DataError(f"{file}: not a COCO keypoint file, it has no list {key!r}")
-    return value
+def in_folder(coco: CocoFile, folder: Path) -> Place:
+    """Looks for the images in a folder."""
+
+    def place(image: Entry) -> tuple[Path, str]:
+        path = folder / image["file_name"]
+        if not path.is_file():
+            raise DataError(f"{coco.path}: image {image['id']}: there is no file {path}")
+        return path, ""
+
+    return place
 
 
-def _skeleton(content: Mapping[str, Any], file: Path) -> Skeleton:
-    categories = [c for c in _list(content, "categories", file) if c.get("keypoints")]
-    if len(categories) != 1:
-        raise DataError(
-            f"{file}: {len(categories)} categories have keypoints; exactly one must, "
-            "with its names under 'keypoints'"
-        )
-    names = [str(name) for name in categories[0]["keypoints"]]
-    limbs = [(int(a) - 1, int(b) - 1) for a, b in categories[0].get("skeleton", [])]
-    return skeleton_from_names(names, limbs)
+def _in_shard(coco: CocoFile, shard: Path) -> Place:
+    there = members(shard)
+
+    def place(image: Entry) -> tuple[Path, str]:
+        if image["file_name"] not in there:
+            raise DataError(f"{shard}: image {image['file_name']} is not in it; copy it again")
+        return shard, image["file_name"]
+
+    return place
 
 
-def _picture(
-    image: Mapping[str, Any], found: list[Mapping[str, Any]], images: Path, k: int, file: Path
-) -> Picture:
-    name = image.get("file_name")
-    path = images / str(name)
-    if found and (name is None or not path.is_file()):
-        raise DataError(f"{file}: image {image.get('id')}: there is no file {path}")
+def labelled(coco: CocoFile, place: Place) -> Iterator[tuple[Entry, Picture]]:
+    """Every image with at least one labelled person, with its entry in the file."""
+    for image in coco.images:
+        picture = _picture(image, coco, place)
+        if picture is not None:
+            yield image, picture
+
+
+def _picture(image: Entry, coco: CocoFile, place: Place) -> Picture | None:
     joints, boxes, unknown = [], [], []
-    for annotation in found:
-        points = _joints(annotation, k, file)
-        labelled = points[points[:, 2] > 0]
-        if annotation.get("iscrowd") or not len(labelled):
-            unknown.append(_box(annotation, labelled, file))
+    for annotation in coco.by_image.get(image["id"], ()):
+        points = _joints(annotation, coco)
+        known = points[points[:, 2] > 0]
+        if annotation.get("iscrowd") or not len(known):
+            unknown.append(_box(annotation, known, coco))
         else:
             joints.append(points)
-            boxes.append(_box(annotation, labelled, file))
+            boxes.append(_box(annotation, known, coco))
+    if not joints:
+        return None
+    path, member = place(image)
     return Picture(
         path,
-        np.array(joints, np.float32).reshape(-1, k, 3),
-        np.array(boxes, np.float32).reshape(-1, 4),
+        np.array(joints, np.float32),
+        np.array(boxes, np.float32),
         np.array(unknown, np.float32).reshape(-1, 4),
+        member,
+        _size(image),
     )
 
 
-def _joints(annotation: Mapping[str, Any], k: int, file: Path) -> NDArray[np.float32]:
-    values = annotation.get("keypoints", [0] * (3 * k))
-    if not isinstance(values, list) or len(values) != 3 * k:
-        length = len(values) if isinstance(values, list) else "no"
-        raise _bad(file, annotation, f"{length} keypoint numbers, expected 3 x {k} = {3 * k}")
-    points = _numbers(values, "keypoints", annotation, file).reshape(k, 3)
+def _size(image: Entry) -> tuple[int, int] | None:
+    w, h = image.get("width"), image.get("height")
+    return (w, h) if isinstance(w, int) and isinstance(h, int) else None
+
+
+def _joints(annotation: Entry, coco: CocoFile) -> NDArray[np.float32]:
+    k = len(coco.skeleton)
+    if annotation.get("keypoints") is None:
+        return np.zeros((k, 3), np.float32)
+    points = np.array(coco.keypoints(annotation), np.float32).reshape(k, 3)
     points[:, 2] = points[:, 2] > 0
     return points
 
 
-def _box(
-    annotation: Mapping[str, Any], labelled: NDArray[np.float32], file: Path
-) -> NDArray[np.float32]:
-    values = annotation.get("bbox")
-    if values is None and len(labelled):
-        low, high = labelled[:, :2].min(0), labelled[:, :2].max(0)
+def _box(annotation: Entry, known: NDArray[np.float32], coco: CocoFile) -> NDArray[np.float32]:
+    if annotation.get("bbox") is None and len(known):
+        low, high = known[:, :2].min(0), known[:, :2].max(0)
         return np.concatenate((low, np.maximum(high - low, 1))).astype(np.float32)
-    if not isinstance(values, list) or len(values) != 4:
-        raise _bad(file, annotation, f"bbox is {values!r}, expected [x, y, width, height]")
-    box = _numbers(values, "bbox", annotation, file)
+    box = np.array(coco.box(annotation), np.float32)
     if box[2] <= 0 or box[3] <= 0:
-        raise _bad(file, annotation, f"bbox {values} is empty")
+        raise coco.bad(annotation, f"bbox {annotation['bbox']} is empty")
     return box
 
 
-def _numbers(
-    values: list[Any], key: str, annotation: Mapping[str, Any], file: Path
-) -> NDArray[np.float32]:
-    try:
-        numbers = np.array(values, np.float32)
-    except (TypeError, ValueError) as error:
-        raise _bad(file, annotation, f"{key} holds something that is no number") from error
-    if not np.isfinite(numbers).all():
-        raise _bad(file, annotation, f"{key} holds a number that is not finite")
-    return numbers
-
-
-def _bad(file: Path, annotation: Mapping[str, Any], what: str) -> DataError:
-    return DataError(f"{file}: annotation {annotation.get('id')}: {what}")
+def _decoded(coded: bytes, flags: int) -> NDArray[np.uint8] | None:
+    # An empty buffer is an error of its own to OpenCV.
+    return cv2.imdecode(np.frombuffer(coded, np.uint8), flags) if coded else None  # type: ignore[return-value]

@@ -132,11 +132,20 @@ def test_crowds_and_people_without_keypoints_do_not_count(tmp_path):
         (lambda c: c["categories"][0].pop("keypoints"), "person_keypoints_"),
         (lambda c: c["categories"].append(dict(c["categories"][0], id=2)), "exactly one must"),
         (lambda c: c["annotations"][0].pop("keypoints"), "annotation 10: keypoints must be 3 x 17"),
-        (lambda c: c["annotations"][0]["keypoints"].pop(), "annotation 10: keypoints must be"),
+        (
+            lambda c: c["annotations"][0]["keypoints"].pop(),
+            "must be 3 x 17 = 51 numbers .* got 50",
+        ),
         (lambda c: c["annotations"][0].pop("area"), "annotation 10: it has no area"),
-        (lambda c: c["annotations"][0].pop("bbox"), "annotation 10: bbox must be 4 numbers"),
+        (
+            lambda c: c["annotations"][0].pop("bbox"),
+            "10: bbox must be 4 numbers .* got None",
+        ),
         (lambda c: c["annotations"][0].update(image_id=99), "image_id 99 is no listed image"),
-        (lambda c: c["annotations"][1].update(id=10), "annotation id 10 is there twice"),
+        (
+            lambda c: c["annotations"][1].update(id=10),
+            "annotation id 10 is there twice",
+        ),
         (lambda c: c["images"][0].pop("width"), "image 1: width and height are"),
         (lambda c: c["images"][0].update(file_name="../../etc/x"), "leads out of the image folder"),
         (lambda c: c["annotations"].clear(), "nobody in it has a labelled keypoint"),

@@ -59,12 +59,12 @@ def test_a_missing_box_is_drawn_around_the_labelled_keypoints(tmp_path, content)
 @pytest.mark.parametrize(
     ("change", "complaint"),
     [
-        ({"keypoints": [1, 2, 2]}, r"annotation 1: 3 keypoint numbers, expected 3 x 3 = 9"),
-        ({"keypoints": ["x"] * 9}, r"annotation 1: keypoints holds something that is no number"),
-        ({"keypoints": [float("nan"), 1, 2] * 3}, r"annotation 1: keypoints .* not finite"),
+        ({"keypoints": [1, 2, 2]}, r"1: keypoints must be 3 x 3 = 9 numbers .*, got 3 of them"),
+        ({"keypoints": ["x"] * 9}, r"1: keypoints\[0\] is 'x', must be a number"),
+        ({"keypoints": [float("nan"), 1, 2] * 3}, r"annotation 1: keypoints\[0\] is nan, must be"),
         ({"bbox": [1, 2, 0, 5]}, r"annotation 1: bbox \[1, 2, 0, 5\] is empty"),
-        ({"bbox": "here"}, r"annotation 1: bbox is 'here'"),
-        ({"image_id": 99}, r"annotation 1: its image_id 99 is not among the images"),
+        ({"bbox": "here"}, r"annotation 1: bbox must be 4 numbers .*, got 'here'"),
+        ({"image_id": 99}, r"annotation 1: its image_id 99 is no listed image"),
     ],
 )
 def test_a_bad_annotation_is_named(tmp_path, content, change, complaint):
