@@ -23,6 +23,7 @@ from engine.network.higher_hrnet import HigherHRNet
 from engine.training.checkpoint import load_state, save_state
 from engine.training.dataset import Batch, Batches
 from engine.training.losses import heatmap_loss, tag_loss
+from engine.training.optimiser import optimisers
 
 MEAN = (123.675, 116.28, 103.53)  # of ImageNet, RGB in 0..255
 DEVIATION = (58.395, 57.12, 57.375)
@@ -33,7 +34,7 @@ class Recipe:
     """How the weights move."""
 
     learning_rate: float = 1e-3
-    weight_decay: float = 1e-4
+    weight_decay: float = 1e-2
     warm_up: int = 500  # steps from nothing to the full rate
     cool_down: float = 0.4  # share of the run over which the rate falls to nothing
     average: float = 0.999  # how much of the averaged weights a step keeps
@@ -77,8 +78,8 @@ class Trainer:
         self.recipe = recipe
         self.device = device
         self.step = 0
-        self._optimiser = torch.optim.AdamW(
-            _decayed(self.network, recipe.weight_decay), lr=recipe.learning_rate, fused=True
+        self._optimisers = optimisers(
+            self.network, lr=recipe.learning_rate, weight_decay=recipe.weight_decay
         )
         self._half = device.type == "cuda"
         self._scaler = torch.amp.GradScaler(enabled=self._half)
@@ -88,17 +89,19 @@ class Trainer:
     def learn(self, batch: Batch) -> Tensor:
         """Take one step; returns low, high, push, pull as one detached tensor."""
         batch = batch.to(self.device)
-        for group in self._optimiser.param_groups:
+        for group in (group for each in self._optimisers for group in each.param_groups):
             group["lr"] = self.rate(self.step)
         x = ((batch.pixels - self._mean) / self._deviation).permute(0, 3, 1, 2)
         with torch.autocast("cuda", torch.float16, enabled=self._half):
             low, high = self._forward(x)
         loss, terms = self._loss(low.float(), high.float(), batch)
-        self._optimiser.zero_grad()
+        self.network.zero_grad()
         self._scaler.scale(loss).backward()  # type: ignore[no-untyped-call]
-        self._scaler.unscale_(self._optimiser)
+        for optimiser in self._optimisers:
+            self._scaler.unscale_(optimiser)
         nn.utils.clip_grad_norm_(self.network.parameters(), self.recipe.clip)
-        self._scaler.step(self._optimiser)
+        for optimiser in self._optimisers:
+            self._scaler.step(optimiser)
         self._scaler.update()
         self._update_average()
         self.step += 1
@@ -136,7 +139,7 @@ class Trainer:
             "step": self.step,
             "network": self.network.state_dict(),
             "averaged": self.averaged.state_dict(),
-            "optimiser": self._optimiser.state_dict(),
+            "optimisers": [optimiser.state_dict() for optimiser in self._optimisers],
             "scaler": self._scaler.state_dict(),
         }
 
@@ -144,7 +147,8 @@ class Trainer:
         """Continue from a `state()` of the same network."""
         self.network.load_state_dict(state["network"])
         self.averaged.load_state_dict(state["averaged"])
-        self._optimiser.load_state_dict(state["optimiser"])
+        for optimiser, kept in zip(self._optimisers, state["optimisers"], strict=True):
+            optimiser.load_state_dict(kept)
         self._scaler.load_state_dict(state["scaler"])
         self.step = state["step"]
 
@@ -254,10 +258,3 @@ def _prepared(batches: Batches, steps: range, workers: int) -> Iterator[Batch]:
         prefetch_factor=4 if workers else None,
     )
     return iter(loader)
-
-
-def _decayed(network: nn.Module, decay: float) -> list[dict[str, Any]]:
-    # Norms and biases are left out: pulling them to zero only fights the batch norm.
-    weights = [p for p in network.parameters() if p.ndim > 1]
-    others = [p for p in network.parameters() if p.ndim <= 1]
-    return [{"params": weights, "weight_decay": decay}, {"params": others, "weight_decay": 0.0}]
