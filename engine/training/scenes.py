@@ -13,6 +13,7 @@ import argparse
 import json
 import time
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
 from typing import Any
@@ -31,6 +32,8 @@ from engine.training.fitting import Placed, fit, person_size
 from engine.training.life import Layout, layouts
 from engine.training.renderings import (
     Rendering,
+    as_annotated,
+    beside,
     jittered,
     obstructed,
     random_build,
@@ -44,11 +47,20 @@ LEAST_SIZE = 0.15  # of the picture's longer side
 MOST_PEOPLE = 8
 BATCH = 256  # people fitted together
 GOOD_FIT = 0.05  # mean distance to the labels, person sizes
-FACE = 5  # COCO's first keypoints: nose, eyes, ears
 SAVE_EVERY = 100  # pictures
 LONGER_SIDE = (360, 470)  # of a picture, pixels
-PHOTOGRAPHED, ZOOMED, OBSTRUCTED = 0.8, 0.4, 0.25  # shares of the pictures
+PHOTOGRAPHED, OBSTRUCTED = 0.8, 0.25  # shares of the pictures
 ANNOTATIONS = "person_keypoints_render.json"
+
+
+@dataclass(frozen=True, slots=True)
+class Wishes:
+    """What pictures to draw."""
+
+    seed: int = 0  # another seed gives other pictures
+    zoomed: float = 0.4  # share of pictures that come up to 2.2 times closer to somebody
+    joined: float = 0.3  # chance that people of another image join, again and again
+    close: float = 0.0  # share of those who join that stand right beside somebody
 
 
 def fittable(layout: Layout) -> NDArray[np.float32]:
@@ -129,7 +141,9 @@ class Poses:
                     self.groups.append(((width, height), people))
 
 
-def draw_scenes(out: Path, photographs: Photographs, count: int, until: float) -> None:
+def draw_scenes(
+    out: Path, photographs: Photographs, count: int, until: float, wishes: Wishes = Wishes()
+) -> None:
     """Draw pictures until there are `count` or the clock (Unix time) says `until`."""
     images = out / "images"
     images.mkdir(parents=True, exist_ok=True)
@@ -139,10 +153,10 @@ def draw_scenes(out: Path, photographs: Photographs, count: int, until: float) -
     started, first = time.perf_counter(), len(content["images"])
     while len(content["images"]) < count and time.time() < until:
         number = len(content["images"]) + 1
-        rng = np.random.default_rng(number)
+        rng = np.random.default_rng(wishes.seed * 1_000_000 + number)
         if number % SAVE_EVERY == 1 or not poses.groups:
             poses.refresh()
-        rendering = _scene(rng, poses, model, painter, photographs)
+        rendering = _scene(rng, wishes, poses, model, painter, photographs)
         _write(images / f"render_{number:06d}.jpg", rendering, rng)
         _note(content, number, rendering)
         if number % SAVE_EVERY == 0:
@@ -154,13 +168,21 @@ def draw_scenes(out: Path, photographs: Photographs, count: int, until: float) -
 
 
 def _scene(
-    rng: Generator, poses: Poses, model: Bodies, painter: Painter, photographs: Photographs
+    rng: Generator,
+    wishes: Wishes,
+    poses: Poses,
+    model: Bodies,
+    painter: Painter,
+    photographs: Photographs,
 ) -> Rendering:
     """One picture: people of one image, or of two, before a photograph or a painted place."""
     (width, height), placed = poses.group(rng)
-    while len(placed.error) < MOST_PEOPLE and rng.random() < 0.3:
-        placed = together(placed, poses.group(rng)[1])
-    camera = _camera(rng, width, height, placed)
+    while len(placed.error) < MOST_PEOPLE and rng.random() < wishes.joined:
+        others = poses.group(rng)[1]
+        if wishes.close and rng.random() < wishes.close:
+            others = beside(rng, placed, others)
+        placed = together(placed, others)
+    camera = _camera(rng, width, height, placed, wishes.zoomed)
 
     def behind() -> NDArray[np.uint8]:
         if rng.random() < PHOTOGRAPHED:
@@ -171,12 +193,12 @@ def _scene(
     return obstructed(rng, rendering, behind()) if rng.random() < OBSTRUCTED else rendering
 
 
-def _camera(rng: Generator, width: int, height: int, placed: Placed) -> Camera:
+def _camera(rng: Generator, width: int, height: int, placed: Placed, zoomed: float) -> Camera:
     """The camera of the image the people come from, or one closer to one of them."""
     scale = rng.uniform(*LONGER_SIDE) / max(width, height)
     w, h = round(width * scale), round(height * scale)
     focal, centre = FOCAL * max(w, h), np.asarray([w / 2, h / 2])
-    if rng.random() < ZOOMED:
+    if rng.random() < zoomed:
         focal *= np.exp(rng.uniform(0, np.log(2.2)))
         one = placed.place[int(rng.integers(len(placed.place)))]
         aim = centre + rng.normal(0, 0.15, 2) * (w, h)
@@ -198,16 +220,6 @@ def _content(out: Path) -> dict[str, Any]:
         "images": [],
         "annotations": [],
     }
-
-
-def as_annotated(keypoints: NDArray[np.float32]) -> NDArray[np.float32]:
-    """The (17, 3) that COCO's annotators would have written: no hidden noses, eyes and ears.
-
-    They guess at hidden limbs, but of the faces in train2017 only 2–4 % of the keypoints are
-    marked hidden. Labelling them all would teach a network to see faces on the backs of heads.
-    """
-    hidden_face = (np.arange(len(keypoints)) < FACE) & (keypoints[:, 2] == 1)
-    return np.where(hidden_face[:, None], 0, keypoints).astype(np.float32)
 
 
 def _note(content: dict[str, Any], number: int, rendering: Rendering) -> None:
@@ -261,6 +273,10 @@ def main(arguments: Sequence[str] | None = None) -> None:
     drawing.add_argument("--photos", type=Path, required=True)
     drawing.add_argument("--annotations", type=Path, required=True)
     drawing.add_argument("--count", type=int, default=8000)
+    drawing.add_argument("--seed", type=int, default=0, help="another seed, other pictures")
+    drawing.add_argument("--zoomed", type=float, default=0.4, help="share of closer pictures")
+    drawing.add_argument("--joined", type=float, default=0.3, help="chance of more people")
+    drawing.add_argument("--close", type=float, default=0.0, help="share of them close to others")
     drawing.add_argument("--minutes", type=float, default=1e6, help="stop after this time")
     options = parser.parse_args(arguments)
     torch.set_num_threads(1)  # a batch is small: threads would wait for each other
@@ -269,7 +285,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
     else:
         photographs = Photographs(options.photos, options.annotations)
         until = time.time() + options.minutes * 60
-        draw_scenes(options.out, photographs, options.count, until)
+        wishes = Wishes(options.seed, options.zoomed, options.joined, options.close)
+        draw_scenes(options.out, photographs, options.count, until, wishes)
 
 
 if __name__ == "__main__":

@@ -27,8 +27,8 @@ from engine.training.bodies import ANGLES, BUILD_NAMES, angles, bodies
 from engine.training.drawing import Camera, Light, Painter, Person
 from engine.training.fitting import BODY_TO_CAMERA, Placed, fit
 from engine.training.motions import LEFT_ANKLE, RIGHT_ANKLE, steps, walk
-from engine.training.renderings import keypoints_seen
-from engine.training.scenes import ANNOTATIONS, Poses, as_annotated, draw_scenes
+from engine.training.renderings import as_annotated, beside, keypoints_seen
+from engine.training.scenes import ANNOTATIONS, Poses, Wishes, draw_scenes
 from engine.training.wardrobe import random_look
 
 CAMERA = Camera(320, 240, 300.0, (150.0, 130.0))
@@ -227,16 +227,32 @@ def test_backgrounds_from_photographs_show_no_labelled_person(photographs):
         assert picture[..., 1].max() < 200
 
 
-def test_drawn_scenes_are_a_coco_folder_that_grows_where_it_ended(model, photographs, tmp_path):
-    out = tmp_path / "out"
-    out.mkdir()
-    everyone = Placed(
+def two_people():
+    """Somebody who stands, and somebody behind to the right who lifts a foot."""
+    return Placed(
         builds=np.full((2, 6), 0.6, np.float32),
         degrees=np.stack([angles(), angles(left_knee=50)]),
         turn=np.tile(np.float32(BODY_TO_CAMERA), (2, 1, 1)),
         place=np.float32([[-0.6, 0, 4], [0.6, 0, 5]]),
         error=np.zeros(2, np.float32),
     )
+
+
+def test_somebody_moved_beside_another_stands_within_reach_and_brings_the_others():
+    first, second = two_people(), two_people()
+    for seed in range(10):
+        moved = beside(np.random.default_rng(seed), first, second)
+        apart = np.linalg.norm(moved.place[:, None] - first.place, axis=-1)
+        assert 0.34 < apart.min() < 0.91
+        shift = moved.place - second.place
+        np.testing.assert_allclose(shift[0], shift[1], atol=1e-5)
+        np.testing.assert_array_equal(second.place, two_people().place)
+
+
+def test_drawn_scenes_are_a_coco_folder_that_grows_where_it_ended(model, photographs, tmp_path):
+    out = tmp_path / "out"
+    out.mkdir()
+    everyone = two_people()
     stored = {name: getattr(everyone, name) for name in Placed.__slots__}
     np.savez(
         out / "poses-000000-000.npz", image_id=[7, 7], size=np.float32([[640, 480]] * 2), **stored
@@ -258,3 +274,9 @@ def test_drawn_scenes_are_a_coco_folder_that_grows_where_it_ended(model, photogr
     for image in content["images"]:
         pixels = cv2.imread(str(out / "images" / image["file_name"]))
         assert pixels.shape[1::-1] == sizes[image["id"]]
+    other = tmp_path / "other"
+    other.mkdir()
+    (out / "poses-000000-000.npz").rename(other / "poses-000000-000.npz")
+    draw_scenes(other, photographs, 1, np.inf, Wishes(seed=1, joined=0.9, close=1.0))
+    first, again = (folder / "images" / "render_000001.jpg" for folder in (out, other))
+    assert first.read_bytes() != again.read_bytes()
