@@ -27,7 +27,7 @@ from engine.errors import DataError
 from engine.unpack import Progress as Files
 from engine.unpack import unpack
 
-app = typer.Typer(help="Fetch data sets.", no_args_is_help=True)
+app = typer.Typer(help="Fetch and pack data sets.", no_args_is_help=True)
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,11 +86,6 @@ DATA_SETS = {
 }
 
 
-@app.callback()
-def _commands() -> None:
-    """Keep `fetch` a sub-command while it is the only one."""
-
-
 @app.command("fetch")
 def fetch_command(
     name: Annotated[str, typer.Argument(help=f"One of: {', '.join(DATA_SETS)}.")],
@@ -133,7 +128,7 @@ def fetch(wanted: DataSet, folder: Path, url: str, *, keep_archives: bool = Fals
                 size=archive.size,
                 progress=progress,
             )
-        with _file_bar(archive.wanted) as done:
+        with _file_bar(f"unpacking {archive.wanted}") as done:
             count = unpack(file, folder, archive.is_wanted, done)
         if count != archive.files:
             raise DataError(
@@ -141,6 +136,37 @@ def fetch(wanted: DataSet, folder: Path, url: str, *, keep_archives: bool = Fals
             )
         if not keep_archives:
             file.unlink()
+
+
+@app.command("pack")
+def pack_command(
+    annotations: Annotated[Path, typer.Option(help="A COCO keypoint file.")],
+    images: Annotated[Path, typer.Option(help="The folder of its images.")],
+    out: Annotated[Path, typer.Option("--out", "-o", help="Folder for the shards; created.")],
+    name: Annotated[
+        str | None, typer.Option(help="Of the shards; default: the annotation file's.")
+    ] = None,
+    short_side: Annotated[
+        int, typer.Option(min=32, help="Larger pictures are made so small, pixels.")
+    ] = 384,
+    quality: Annotated[
+        int, typer.Option(min=1, max=100, help="JPEG quality of what is made smaller.")
+    ] = 92,
+    shard_mb: Annotated[float, typer.Option(min=0.1, help="A shard's size at most, MB.")] = 60,
+) -> None:
+    """Pack annotations and images into shards that move easily and train the same."""
+    from engine.training.annotations import load_pack
+    from engine.training.pack import Packing, pack
+
+    packing = Packing(short_side=short_side, quality=quality, most=int(shard_mb * 1e6))
+    with _file_bar("packing") as done:
+        shards = pack(annotations, images, out, name or annotations.stem, packing, done)
+    whole = load_pack(out)
+    size = sum(shard.stat().st_size for shard in shards) / 1e6
+    typer.echo(
+        f"{whole.people} people in {len(whole.pictures)} images: {len(shards)} shards, "
+        f"{size:.1f} MB, in {out}. Next: train --data {out}"
+    )
 
 
 def _is_whole(file: Path) -> bool:
@@ -160,7 +186,7 @@ def _byte_bar(name: str) -> Iterator[Bytes]:
 def _file_bar(name: str) -> Iterator[Files]:
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn())
     with _bar(*columns) as bar:
-        task = bar.add_task(f"unpacking {name}", total=None)
+        task = bar.add_task(name, total=None)
         yield lambda done, total: bar.update(task, completed=done, total=total)
 
 

@@ -57,14 +57,14 @@ class Picture:
             DataError: it is no readable image, or another one than was annotated.
         """
         coded = self.coded()
-        decoded = _decoded(coded, cv2.IMREAD_COLOR)
-        if decoded is not None and self.size == decoded.shape[:2] != self.size[::-1]:
-            # Its EXIF tag says to turn it, but whoever annotated it did not.
-            decoded = _decoded(coded, cv2.IMREAD_COLOR | cv2.IMREAD_IGNORE_ORIENTATION)
-        if decoded is None:
-            raise DataError(f"{self.name}: not a readable image; replace or remove it")
+        decoded = _decoded(coded, cv2.IMREAD_COLOR, self.name)
         h, w = decoded.shape[:2]
         wanted = self.size or (w, h)
+        if wanted == (h, w) != (w, h):
+            # Its EXIF tag says to turn it, but whoever annotated it did not.
+            flags = cv2.IMREAD_COLOR | cv2.IMREAD_IGNORE_ORIENTATION
+            decoded = _decoded(coded, flags, self.name)
+            h, w = decoded.shape[:2]
         if wanted != (w, h):
             raise DataError(
                 f"{self.name} has {w}x{h} pixels, but its annotations are for "
@@ -199,6 +199,9 @@ def _box(annotation: Entry, known: NDArray[np.float32], coco: CocoFile) -> NDArr
     return box
 
 
-def _decoded(coded: bytes, flags: int) -> NDArray[np.uint8] | None:
+def _decoded(coded: bytes, flags: int, name: str) -> NDArray[np.uint8]:
     # An empty buffer is an error of its own to OpenCV.
-    return cv2.imdecode(np.frombuffer(coded, np.uint8), flags) if coded else None  # type: ignore[return-value]
+    decoded = cv2.imdecode(np.frombuffer(coded, np.uint8), flags) if coded else None
+    if decoded is None:
+        raise DataError(f"{name}: not a readable image; replace or remove it")
+    return np.asarray(decoded, np.uint8)

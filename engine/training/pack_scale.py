@@ -1,0 +1,85 @@
+"""An annotation of a picture that is made smaller: keypoints, box, area and outline with it.
+
+A crowd's outline is a mask in COCO's run-length code: the lengths of runs of 0 and 1 in turn, down
+the columns, as a list or as a string of 6-bit digits.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from engine.coco_file import Entry
+
+
+def scaled(annotation: Entry, x: float, y: float) -> dict[str, Any]:
+    """The annotation of a picture x times as wide and y times as high; other fields stay."""
+    out = dict(annotation)
+    if points := annotation.get("keypoints"):
+        out["keypoints"] = [_round(v * (x, y, 1)[i % 3]) for i, v in enumerate(points)]
+    if box := annotation.get("bbox"):
+        out["bbox"] = _times(box, x, y)
+    if isinstance(annotation.get("area"), int | float):
+        out["area"] = _round(annotation["area"] * x * y)
+    outline = annotation.get("segmentation")
+    if isinstance(outline, list):
+        out["segmentation"] = [_times(polygon, x, y) for polygon in outline]
+    elif isinstance(outline, dict):
+        out["segmentation"] = _resized(outline, x, y)
+    return out
+
+
+def _times(values: list[float], x: float, y: float) -> list[float]:
+    return [_round(v * (x, y)[i % 2]) for i, v in enumerate(values)]
+
+
+def _round(value: float) -> float:
+    return round(value, 2)
+
+
+def _resized(outline: Entry, x: float, y: float) -> dict[str, Any]:
+    h, w = outline["size"]
+    counts = outline["counts"]
+    mask = mask_of(_digits(counts) if isinstance(counts, str) else counts, h, w)
+    size = (max(1, round(w * x)), max(1, round(h * y)))
+    smaller = cv2.resize(mask, size, interpolation=cv2.INTER_NEAREST)
+    return {"size": [size[1], size[0]], "counts": run_lengths(np.asarray(smaller, np.uint8))}
+
+
+def mask_of(counts: list[int], height: int, width: int) -> NDArray[np.uint8]:
+    """(height, width) uint8 of 0 and 1 from run lengths; a code that is too short ends in 0."""
+    runs = np.repeat(np.arange(len(counts)) % 2, counts)[: height * width]
+    mask = np.zeros(height * width, np.uint8)
+    mask[: len(runs)] = runs
+    return np.ascontiguousarray(mask.reshape(width, height).T)
+
+
+def run_lengths(mask: NDArray[np.uint8]) -> list[int]:
+    """Run lengths of an (H, W) mask of 0 and 1, beginning with the zeros."""
+    cells = np.concatenate(([0], mask.T.ravel(), [2]))
+    changes = np.flatnonzero(np.diff(cells.astype(np.int64)))
+    counts: list[int] = np.diff(np.concatenate(([0], changes))).tolist()
+    return counts
+
+
+def _digits(text: str) -> list[int]:
+    """Run lengths from their string: 5 bits a character, lowest first, the sixth: "goes on".
+
+    From the fourth number on it is the difference to the last but one.
+    """
+    counts: list[int] = []
+    value = shift = 0
+    for character in text:
+        digit = ord(character) - 48
+        value |= (digit & 31) << shift
+        shift += 5
+        if digit & 32:
+            continue
+        if digit & 16:  # the highest bit is the sign
+            value -= 1 << shift
+        counts.append(value + (counts[-2] if len(counts) > 2 else 0))
+        value = shift = 0
+    return counts
