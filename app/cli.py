@@ -41,6 +41,7 @@ EXTRAS = {
     "pyarrow": "parquet",
     "anny": "synth",
     "moderngl": "synth",
+    "tensorboard": "train",
 }
 
 

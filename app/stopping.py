@@ -17,19 +17,31 @@ class Stop:
 
 
 @contextmanager
-def stop_on_signal(tell: Callable[[str], None] = lambda text: None) -> Iterator[Stop]:
+def stop_on_signal(
+    tell: Callable[[str], None] = lambda text: None,
+    *,
+    after: str = "this frame",
+    patient: bool = False,
+) -> Iterator[Stop]:
     """Catch SIGINT and SIGTERM while the block runs.
+
+    Args:
+        tell: is told that the wish was heard.
+        after: what is finished first.
+        patient: the second signal says nothing new; `torchrun` repeats what the terminal sent.
 
     Files are finished by the normal road, so nothing is ever half a line or half a frame. Outside
     the main thread, where Python delivers no signals, nothing is caught.
     """
     stop = Stop()
+    again = "" if patient else "; press Ctrl-C again to stop at once"
 
     def on_signal(number: int, frame: FrameType | None) -> None:
-        if stop.asked:
+        if stop.asked and not patient:
             raise KeyboardInterrupt
+        if not stop.asked:
+            tell(f"stopping after {after}" + again)
         stop.asked = True
-        tell("stopping after this frame; press Ctrl-C again to stop at once")
 
     if threading.current_thread() is not threading.main_thread():
         yield stop

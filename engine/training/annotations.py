@@ -110,7 +110,7 @@ def load_pack(folder: Path) -> Annotations:
     for shard in find_shards(folder):
         coco = parse_coco(read_member(shard, ANNOTATIONS), shard)
         skeleton = skeleton or coco.skeleton
-        if coco.skeleton != skeleton:
+        if coco.skeleton.names != skeleton.names:
             raise DataError(f"{shard}: other keypoints than the shards before it in {folder}")
         pictures += [picture for _, picture in labelled(coco, _in_shard(coco, shard))]
     if skeleton is None or not pictures:

@@ -92,7 +92,7 @@ class Batches(Dataset[Batch]):
             ranks: how many processes train together.
             cache_bytes: memory for decoded pictures; the rest is decoded anew each time.
         """
-        if len({source.skeleton for source in sources}) != 1:
+        if len({source.skeleton.names for source in sources}) != 1:
             raise DataError("the data sets have different keypoints; train on one kind at a time")
         self.skeleton = sources[0].skeleton
         self.phases = tuple(phases)

@@ -242,6 +242,21 @@ def rank() -> tuple[int, int]:
     return distributed.get_rank(), distributed.get_world_size()
 
 
+def agreed(wish: bool, device: torch.device) -> bool:
+    """Whether any of the processes wishes it; all of them must ask at the same step."""
+    if not distributed.is_initialized():
+        return wish
+    wishes = torch.tensor(float(wish), device=device)
+    distributed.all_reduce(wishes)
+    return bool(wishes.item() > 0)
+
+
+def leave_ranks() -> None:
+    """Part from the other processes, if there are any."""
+    if distributed.is_initialized():
+        distributed.destroy_process_group()
+
+
 def resume(trainer: Trainer, folder: Path) -> None:
     """Restore the last saved state of a run."""
     trainer.restore(load_state(folder / "state.pt"))

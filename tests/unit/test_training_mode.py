@@ -1,15 +1,21 @@
 """`train` as a user meets it: files in, a checkpoint out, clear words when something is wrong."""
 
 import json
+import os
+import signal
 from dataclasses import replace
 
 import pytest
 import torch
 from test_training_augment import NAMES, write_data
+from train_photos import write_photos
 
+from app import train_run
 from app.train import Job, run
-from engine.errors import DataError, DeviceError, OutputError, SettingsError
+from engine.errors import DataError, DeviceError, OutputError, SettingsError, WeightsError
+from engine.network import storage
 from engine.network.weights import load_checkpoint
+from engine.training.pack import Packing, pack
 
 
 @pytest.fixture(autouse=True)
@@ -67,9 +73,89 @@ def test_fine_tuning_begins_with_another_run_of_other_keypoints(job, tmp_path):
     assert load_checkpoint(file).skeleton.names == ("left_eye", "right_eye", "nose")
 
 
+def test_what_was_understood_of_the_data_is_said(job, tmp_path):
+    content = json.loads((tmp_path / "dots.json").read_text())
+    names = ["left_eye", "right_eye", "left_tail"]
+    content["categories"][0] |= {"keypoints": names, "skeleton": [[1, 2]]}
+    (tmp_path / "dots.json").write_text(json.dumps(content))
+    lines = []
+    run(job, lines.append)
+    said = "\n".join(lines)
+    assert "2 people in 2 images, 3 keypoints (left_eye, right_eye, left_tail), 1 links" in said
+    assert "mirror partners: left_eye and right_eye" in said
+    assert "no mirror partner for left_tail: half of the views are mirrored" in said
+    assert "similarity constant 0.05 for every keypoint" in said
+
+
+def test_packed_and_plain_data_are_mixed_by_their_shares(job, tmp_path):
+    photos = tmp_path / "photos"
+    photos.mkdir()
+    pack(write_photos(photos), photos, tmp_path / "packed", "photos", Packing())
+    lines = []
+    run(replace(job, data=(tmp_path / "packed",), shares=(1, 3)), lines.append)
+    assert any(line.startswith("6 people in 6 images") for line in lines)
+    alone = replace(job, annotations=(), images=(), data=(tmp_path / "packed",))
+    run(replace(alone, out=tmp_path / "alone"), lines.append)
+
+
+def test_a_run_goes_on_where_its_first_checkpoint_is_not(job, tmp_path):
+    first = run(job, lambda line: None)
+    second = replace(job, out=tmp_path / "second", weights=str(first))
+    run(second, lambda line: None)
+    first.unlink()
+    lines = []
+    run(replace(second, resume=True, steps=3), lines.append)
+    assert "continuing at step 2 of 3" in lines
+    assert any(line.startswith("step 3/3") for line in lines)
+
+
+def test_a_run_of_other_keypoints_is_not_continued(job, tmp_path):
+    run(job, lambda line: None)
+    content = json.loads((tmp_path / "dots.json").read_text())
+    content["categories"][0]["keypoints"] = ["nose", "chin"]
+    for annotation in content["annotations"]:
+        annotation["keypoints"] = annotation["keypoints"][:6]
+    (tmp_path / "dots.json").write_text(json.dumps(content))
+    with pytest.raises(WeightsError, match=r"state\.pt is of another network, other keypoints"):
+        run(replace(job, resume=True, steps=3), lambda line: None)
+
+
+def test_ctrl_c_saves_first_and_the_run_goes_on_to_the_same_bits(job, tmp_path, monkeypatch):
+    job = replace(job, steps=12, save_every=12, batch=1)
+    straight = run(job, lambda line: None)
+
+    class Interrupted(train_run.Trainer):
+        def learn(self, batch):
+            if self.step == 4:
+                os.kill(os.getpid(), signal.SIGINT)
+            return super().learn(batch)
+
+    lines = []
+    job = replace(job, out=tmp_path / "stopped")
+    with monkeypatch.context() as patch:
+        patch.setattr(train_run, "Trainer", Interrupted)
+        with pytest.raises(KeyboardInterrupt):
+            run(job, lines.append)
+    assert any(line.startswith("stopping after a few steps") for line in lines)
+    assert load_checkpoint(job.out / "weights.safetensors").skeleton.names == tuple(NAMES)
+    run(replace(job, resume=True), lines.append)
+    assert "continuing at step 10 of 12" in lines
+    one, other = (storage.read(file)[0] for file in (straight, job.out / "weights.safetensors"))
+    assert all(torch.equal(one[name], other[name]) for name in one)
+
+
+def test_the_input_size_is_the_checkpoints_own_unless_it_is_given(job, tmp_path):
+    first = run(job, lambda line: None)
+    second = replace(job, weights=str(first), input_size=None, out=tmp_path / "second")
+    assert load_checkpoint(run(second, lambda line: None)).input_size == 64
+
+
 @pytest.mark.parametrize(
     ("change", "error", "complaint"),
     [
+        ({"shares": (1, 2)}, SettingsError, "give a number from 0 up for each of the 1 data sets"),
+        ({"shares": (-1,)}, SettingsError, "give a number from 0 up"),
+        ({"annotations": (), "images": ()}, SettingsError, "or --data with a packed data set"),
         ({"images": ()}, SettingsError, "1 annotation files but 0 image folders"),
         ({"input_size": 100}, SettingsError, "input size 100: must be a multiple of 32"),
         ({"steps": 0}, SettingsError, "steps is 0"),
