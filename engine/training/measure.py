@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import copy
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from engine.coco import overall_ap, result_rows
+from engine.coco import ResultRow, judge, overall_ap, result_rows
 from engine.estimator import PoseEstimator
 from engine.ground_truth import GroundTruth, load_ground_truth
 from engine.network.higher_hrnet import HigherHRNet
@@ -34,6 +35,19 @@ class Exam:
 
     def ap(self, network: HigherHRNet, skeleton: Skeleton, *, flip: bool = False) -> float:
         """AP over all images; the network itself is left as it is."""
+        return overall_ap(self.truth, self._results(network, skeleton, flip))
+
+    def metrics(
+        self, network: HigherHRNet, skeleton: Skeleton, *, flip: bool = False
+    ) -> Mapping[str, float]:
+        """All of COCO's metrics over all images, by `engine.coco.METRICS`."""
+        return judge(self.truth, self._results(network, skeleton, flip)).metrics
+
+    @contextmanager
+    def estimator(
+        self, network: HigherHRNet, skeleton: Skeleton, *, flip: bool = False
+    ) -> Iterator[PoseEstimator]:
+        """The program's estimator, with a copy of a network."""
         checkpoint = Checkpoint(
             name="in training",
             network=copy.deepcopy(network).cpu().eval(),
@@ -46,15 +60,17 @@ class Exam:
             published=None,
         )
         with open_device(self.device) as device:
-            engine = EngineSettings(flip=flip)
-            estimator = PoseEstimator(checkpoint, device, engine, EVERYBODY)
-            rows = []
+            yield PoseEstimator(checkpoint, device, EngineSettings(flip=flip), EVERYBODY)
+
+    def _results(self, network: HigherHRNet, skeleton: Skeleton, flip: bool) -> list[ResultRow]:
+        rows = []
+        with self.estimator(network, skeleton, flip=flip) as estimator:
             for image in by_input_shape(self.images, estimator.fit):
                 frame = Frame(read_annotated(image), 0, 0.0, time.perf_counter(), "exam")
                 (poses,) = estimator.collect(estimator.submit([frame]))
                 fit = estimator.fit(frame.size)
                 rows += result_rows(image.entry.id, poses, fit, self.truth.category)
-        return overall_ap(self.truth, rows)
+        return rows
 
 
 def open_exam(annotations: Path, images: Path, input_size: int, device: str = "cpu") -> Exam:
