@@ -98,7 +98,7 @@ class Batches(Dataset[Batch]):
         self.phases = tuple(phases)
         self._sources = [source.pictures for source in sources]
         self._people = [_people(source.pictures) for source in sources]
-        self._donors = [paste.donors(source.pictures, self.skeleton) for source in sources]
+        self._donors: dict[int, list[tuple[int, int]]] = {}  # by source, looked for when needed
         shares = shares or [source.people for source in sources]
         self._shares = np.cumsum(shares) / np.sum(shares)
         self._seed, self._rank, self._ranks = seed, rank, ranks
@@ -161,9 +161,12 @@ class Batches(Dataset[Batch]):
 
     def _pasted(self, rng: Generator, scene: paste.Scene, views: Views) -> paste.Scene:
         source = int(np.searchsorted(self._shares, rng.random(), side="right"))
-        if not self._donors[source]:
+        if source not in self._donors:
+            self._donors[source] = paste.donors(self._sources[source], self.skeleton)
+        donors = self._donors[source]
+        if not donors:
             return scene
-        index, person = self._donors[source][rng.integers(len(self._donors[source]))]
+        index, person = donors[rng.integers(len(donors))]
         picture = self._sources[source][index]
         donor = paste.Donor(self._pixels(picture), picture.joints[person], picture.boxes[person])
         return paste.add(rng, scene, donor, self.skeleton, enlarge=views.enlarge)

@@ -138,7 +138,7 @@ def silhouette(
     inside = np.zeros(view, np.uint8)
     cv2.fillConvexPoly(inside, _fixed(box), 1, shift=_SHIFT)
     soft = cv2.GaussianBlur(mask * inside, (0, 0), 0.8)
-    return np.asarray(soft, np.float32) / 255
+    return np.asarray(soft / np.float32(255), np.float32)
 
 
 def hidden_behind(
