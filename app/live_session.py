@@ -7,7 +7,7 @@ from any thread and returns at once: it replaces a reference that the engine rea
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Generator, Sequence
+from collections.abc import Callable, Generator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from typing import TYPE_CHECKING, Any
 
@@ -23,6 +23,7 @@ from app.gui.session import (
     Tell,
 )
 from engine.inbox import Inbox
+from engine.network.thresholds import Thresholds, thresholds_of, with_thresholds
 from engine.pipeline import run
 from engine.settings import Settings
 from engine.skeleton import Skeleton
@@ -68,6 +69,7 @@ class LiveSession:
         self._wanted = wanted
         self._open_estimator, self._open_source = open_estimator, open_source
         self._settings = plan.settings
+        self._suiting = Thresholds()  # of the checkpoint, once it is known
         self._watched: int | None = None
         self._stopped = threading.Event()
         self._sources: list[Source] = []
@@ -94,6 +96,8 @@ class LiveSession:
         Raises:
             PoseError: a source, the weights or the device cannot be used.
         """
+        self._suiting = thresholds_of(self._settings.engine.weights)
+        self.change(self._settings)
         self._sources = self._prepared()
         self._all_are("Loading the network…")
         with self._opened() as estimator:
@@ -102,7 +106,7 @@ class LiveSession:
             if on_cpu:
                 estimator.depth = 1  # a second batch in flight would only make the first one older
             estimator.batch = len(self._sources)
-            self._tell(_ready(estimator))
+            self._tell(_ready(estimator, self._suiting.values))
             self._all_are("Opening…")
             names = [source.name for source in self._sources]
             self._inbox = inbox = Inbox(names, "all" if self._plan.fast else "newest")
@@ -140,7 +144,7 @@ class LiveSession:
 
     def change(self, settings: Settings) -> None:
         """Use these thresholds and filters from the next batch on."""
-        self._settings = settings
+        self._settings = with_thresholds(settings, self._suiting)
 
     def watch(self, joint: int | None) -> None:
         """Lay the heatmap of this keypoint over the pictures from the next batch on."""
@@ -210,13 +214,14 @@ class LiveSession:
         self._tell(_as_state(change))
 
 
-def _ready(estimator: PoseEstimator) -> Ready:
+def _ready(estimator: PoseEstimator, suiting: Mapping[str, float]) -> Ready:
     return Ready(
         estimator.device.description,
         estimator.device.precision,
         estimator.checkpoint.name,
         estimator.skeleton,
         estimator.input_size,
+        suiting,
     )
 
 

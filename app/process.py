@@ -128,7 +128,9 @@ def process_files(
     from app.outcome import Report, Summary
     from app.progress import Bars
     from app.stopping import stop_on_signal
+    from engine.network.thresholds import suited
 
+    settings = suited(settings)
     jobs, problems = plan(inputs)
     summary = Summary([Report(text, error=str(error)) for text, error in problems.items()])
     _make_folder(out)

@@ -11,6 +11,7 @@ from app.stopping import Stop, stop_on_signal
 from engine.errors import DataError, OutputError, SettingsError, WeightsError
 from engine.network.higher_hrnet import HigherHRNet
 from engine.network.hrnet import SIZES
+from engine.network.thresholds import HEADER, few_joints
 from engine.network.weights import DEFAULT_INPUT_SIZE, Checkpoint, load_checkpoint
 from engine.skeleton import COCO, Skeleton
 from engine.training.annotations import Annotations, load_annotations, load_pack
@@ -275,6 +276,7 @@ def _make(out: Path) -> None:
 
 def _deliver(trainer: Trainer, job: Job, begin: _Begin) -> None:
     data = ", ".join(path.name for path in (*job.annotations, *job.data))
+    suiting = few_joints(len(trainer.batches.skeleton))
     export(
         job.out / WEIGHTS,
         trainer.averaged,
@@ -282,6 +284,7 @@ def _deliver(trainer: Trainer, job: Job, begin: _Begin) -> None:
         skeleton=trainer.batches.skeleton,
         input_size=begin.input_size,
         trained=f"{trainer.step} steps of {job.batch} on {data}, from {job.weights}",
+        notes={HEADER: suiting.model_dump_json(exclude_none=True)} if suiting.values else None,
     )
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -22,6 +23,7 @@ import assets
 from engine.download import Progress as Report
 from engine.errors import WeightsError
 from engine.network.registry import Accuracy, cache_folder, find, names, registry, standard_folders
+from engine.network.thresholds import HEADER, thresholds_of
 
 app = typer.Typer(help="See, fetch, import and check checkpoints.", no_args_is_help=True)
 
@@ -41,6 +43,8 @@ def list_command(folders: Folders = "") -> None:
     console = Console()
     console.print(table(where))
     console.print(f"AP: COCO val2017 as published, with mirrored pass. Kept in {cache_folder()}")
+    for line in thresholds(where):
+        console.print(line, highlight=False, soft_wrap=True)
 
 
 def table(folders: tuple[Path, ...]) -> Table:
@@ -51,6 +55,15 @@ def table(folders: tuple[Path, ...]) -> Table:
     for name in names(folders):
         shown.add_row(name, *_facts(name), _place(name, folders))
     return shown
+
+
+def thresholds(folders: tuple[Path, ...]) -> list[str]:
+    """What live and process use instead of the program's defaults, and how it was found."""
+    found = {name: thresholds_of(name, folders) for name in names(folders)}
+    return [
+        *(f"{name}: {its}" for name, its in found.items() if its.values),
+        "Thresholds of the others: the program's own (assets/settings.toml). What you set wins.",
+    ]
 
 
 def _facts(name: str) -> tuple[str, ...]:
@@ -134,3 +147,32 @@ def verify_command(
         f"{loaded.name}: {loaded.network_name}, {parameters / 1e6:.1f} M parameters, "
         f"{len(loaded.skeleton)} keypoints, input {loaded.input_size}; {checked.evidence}"
     )
+
+
+@app.command("calibrate")
+def calibrate_command(
+    weights: Annotated[str, typer.Argument(help="A name from `weights list`, or a file.")],
+    annotations: Annotated[Path, typer.Option(help="A COCO keypoint file, not trained on.")],
+    images: Annotated[Path, typer.Option(help="The folder of its images.")],
+    input_size: Annotated[
+        int | None, typer.Option(help="Short side in pixels; default: the checkpoint's own.")
+    ] = None,
+) -> None:
+    """Choose the thresholds that suit a checkpoint, and keep them in its file."""
+    from engine.network.storage import add_notes
+    from engine.network.weights import load_checkpoint
+    from engine.training.calibrate import ask, choose_thresholds
+    from engine.training.measure import open_exam
+
+    loaded = load_checkpoint(weights)
+    exam = open_exam(annotations, images, input_size or loaded.input_size)
+    choice = choose_thresholds(ask(exam, loaded), loaded.skeleton)
+    found = choice.thresholds(exam.truth.name)
+    typer.echo(f"{found}; precision {choice.precision:.3f}, recall {choice.recall:.3f}")
+    if weights in registry():
+        values = found.model_dump(exclude_none=True)
+        row = ", ".join(f"{key} = {json.dumps(value)}" for key, value in values.items())
+        typer.echo(f"for assets/weights.toml: defaults = {{ {row} }}")
+        return
+    add_notes(loaded.path, **{HEADER: found.model_dump_json(exclude_none=True)})
+    typer.echo(f"kept in {loaded.path}: live and process use them unless you set your own")

@@ -58,7 +58,7 @@ def process(
     Raises:
         PoseError: what cannot be opened or read, while iterating; results before it are good.
     """
-    settings = settings or Settings()
+    settings = _suited(settings)
     with open_estimator(settings) as estimator:
         yield from _results(source, settings, estimator)
 
@@ -75,11 +75,17 @@ def record(
     """
     from engine.offline import look_back
 
-    settings = settings or Settings()
+    settings = _suited(settings)
     with open_estimator(settings) as estimator:
         results = _results(source, settings, estimator)
         whole = collect(results, estimator.skeleton, {"source": str(source)})
     return look_back(whole, settings.offline)
+
+
+def _suited(settings: Settings | None) -> Settings:
+    from engine.network.thresholds import suited
+
+    return suited(settings or Settings())
 
 
 def _results(source: str | Path, settings: Settings, estimator: Any) -> Iterator[Result]:

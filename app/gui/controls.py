@@ -5,7 +5,7 @@ Holds one `Settings` value and replaces it whole on every change. It never calls
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from typing import Any
 
@@ -50,6 +50,7 @@ class Controls(QScrollArea):
         super().__init__(parent)
         self.settings = settings
         self.look = Look()
+        self._suiting: Mapping[str, float] = {}
         self.hud = hud
         self._sliders: list[SliderRow] = []
         self._ticks: list[tuple[QCheckBox, str, str]] = []  # box, section, field
@@ -79,6 +80,11 @@ class Controls(QScrollArea):
             box.setChecked(getattr(getattr(settings, section), field))
             box.blockSignals(False)
         self._tell_look()
+
+    def suit(self, values: Mapping[str, float]) -> None:
+        """Show what the checkpoint brings along for thresholds that nobody has set."""
+        self._suiting = values
+        self.set_settings(self.settings)
 
     def reset(self) -> None:
         """Thresholds, filters and display as they come; model and device stay."""
@@ -202,7 +208,10 @@ class Controls(QScrollArea):
         return lambda on: self.change_look(**{field: on})
 
     def _value(self, knob: Knob) -> float:
-        return float(getattr(getattr(self.settings, knob.section), knob.field))
+        part = getattr(self.settings, knob.section)
+        if knob.section == "grouping" and knob.field not in part.model_fields_set:
+            return float(self._suiting.get(knob.field, getattr(part, knob.field)))
+        return float(getattr(part, knob.field))
 
     def _moved(self, knob: Knob) -> None:
         row = next(row for row in self._sliders if row.knob is knob)
@@ -210,7 +219,7 @@ class Controls(QScrollArea):
 
     def _set(self, section: str, field: str, value: object) -> None:
         part = getattr(self.settings, section)
-        changed = type(part).model_validate({**part.model_dump(), field: value})
+        changed = type(part).model_validate({**part.model_dump(exclude_unset=True), field: value})
         self.settings = self.settings.model_copy(update={section: changed})
         if section in ("display", "tracking"):
             self._tell_look()

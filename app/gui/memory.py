@@ -75,8 +75,8 @@ class Memory:
             return otherwise
 
     def keep_settings(self, settings: Settings) -> None:
-        """Remember thresholds, filters, model and device."""
-        self._store.setValue("settings", settings.model_dump_json())
+        """Remember thresholds, filters, model and device, as far as they were set."""
+        self._store.setValue("settings", settings.model_dump_json(exclude_unset=True))
 
 
 def _cost_key(weights: str, device: str, precision: str) -> str:

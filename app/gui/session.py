@@ -7,7 +7,7 @@ answers with results, and with `Event`s for everything that is not a picture.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Generator, Sequence
+from collections.abc import Callable, Generator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal, Protocol
@@ -51,6 +51,7 @@ class Ready:
     weights: str
     skeleton: Skeleton
     input_size: int  # short side of the network input, pixels
+    suiting: Mapping[str, float] = field(default_factory=dict)  # grouping values unless set
 
 
 SourceStatus = Literal["opening", "live", "reconnecting", "ended", "failed"]

@@ -241,6 +241,7 @@ class Window(QMainWindow):
                 case Ready():
                     self.controls.hud.set_engine(event)
                     self.controls.set_skeleton(event.skeleton)
+                    self.controls.suit(event.suiting)
                     self.runner.bridge.watch(self.controls.heatmap.currentData())
                 case SourceState():
                     self._show_source(event)

@@ -7,7 +7,7 @@ import tomllib
 from collections.abc import Sequence
 from functools import cache
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 import platformdirs
 from pydantic import BaseModel, ConfigDict
@@ -44,6 +44,7 @@ class Entry(BaseModel):
     sha256: str | None = None  # of the file, or as many first digits as are known
     single_scale: Accuracy | None = None  # mirrored pass averaged, scale 1
     multi_scale: Accuracy | None = None  # mirrored pass averaged, scales 2, 1, 0.5
+    defaults: dict[str, Any] | None = None  # see engine.network.thresholds
     dev: Accuracy | None = None  # measured by this project on its own dev images, scale 1
 
     @property

@@ -124,6 +124,23 @@ def write(
         "input_size": str(input_size),
         "tensors_sha256": digest(state),
     }
+    _save(path, state, text)
+
+
+def add_notes(path: Path, **notes: str) -> None:
+    """Store more text in a checkpoint of ours, or replace it; tensors and other text stay.
+
+    Raises:
+        WeightsError: it is no file of ours.
+        OutputError: the file cannot be written.
+    """
+    tensors, text = read(path)
+    if text.get("format") != FORMAT:
+        raise WeightsError(f"cannot use {path}: only a file in this program's format has room")
+    _save(path, tensors, {**text, **notes})
+
+
+def _save(path: Path, state: Mapping[str, Tensor], text: dict[str, str]) -> None:
     # Strided tensors cannot be stored; a contiguous copy can.
     tensors = {key: tensor.detach().cpu().contiguous() for key, tensor in state.items()}
     partial = path.with_name(path.name + ".part")

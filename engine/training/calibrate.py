@@ -1,12 +1,34 @@
-"""Make a trained network fit the program's default thresholds, without changing what it finds."""
+"""Make a trained network and the program's thresholds fit each other, by measuring.
+
+Either the tags are scaled to the default distance, which changes nothing that is found, or the
+thresholds are chosen on images with annotations, to be kept with the checkpoint.
+"""
 
 from __future__ import annotations
 
-from dataclasses import replace
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
 
+import numpy as np
 import torch
+from numpy.typing import NDArray
 
+from engine.coco import labelled
+from engine.errors import DataError
+from engine.ground_truth import is_judged
 from engine.network.higher_hrnet import HigherHRNet
+from engine.network.thresholds import Thresholds
+from engine.network.weights import Checkpoint
+from engine.selection import select
+from engine.settings import GroupingSettings
+from engine.skeleton import Skeleton
+from engine.sources.coco_images import read_annotated
+from engine.training.measure import Exam
+from engine.types import Frame, JointState, Poses
+
+ALIKE = 0.5  # object keypoint similarity from which a person counts as found
+FOUND, FALSE, IGNORED = 1, 0, -1
 
 
 @torch.no_grad()
@@ -25,3 +47,114 @@ def scale_tags(network: HigherHRNet, factor: float) -> HigherHRNet:
     right, down = network.sizes.tag_slope
     network.sizes = replace(network.sizes, tag_slope=(right * factor, down * factor))
     return network
+
+
+@dataclass(frozen=True, slots=True)
+class Choice:
+    """Thresholds and what they achieve; precision and recall of people, at an OKS of 0.5."""
+
+    min_score: float
+    min_joints: int
+    precision: float
+    recall: float
+
+    @property
+    def f1(self) -> float:
+        """The harmonic mean of precision and recall."""
+        return 2 * self.precision * self.recall / max(self.precision + self.recall, 1e-9)
+
+    def thresholds(self, images: str) -> Thresholds:
+        """To be kept with the checkpoint."""
+        source = f"best F1 of people at OKS {ALIKE}: {self.f1:.3f} on {images}"
+        return Thresholds(min_score=self.min_score, min_joints=self.min_joints, source=source)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Answer:
+    """What a network found in an image without any thresholds, and who is in it."""
+
+    poses: Poses
+    annotations: Sequence[Mapping[str, Any]]  # of the image, as `GroundTruth` has them
+
+
+def ask(exam: Exam, checkpoint: Checkpoint) -> list[Answer]:
+    """What a checkpoint finds in every image of an exam, in one pass as live and process run it.
+
+    Raises:
+        DataError: the exam has other keypoints, or an image cannot be used.
+    """
+    if exam.truth.skeleton.names != checkpoint.skeleton.names:
+        raise DataError(f"{exam.truth.file} has other keypoints than {checkpoint.name} finds")
+    by_image: dict[int, list[Mapping[str, Any]]] = {image.entry.id: [] for image in exam.images}
+    for annotation in exam.truth.annotations:
+        by_image[annotation["image_id"]].append(annotation)
+    answers = []
+    with exam.estimator(checkpoint.network, checkpoint.skeleton) as estimator:
+        for image in exam.images:
+            frame = Frame(read_annotated(image), 0, 0.0, 0.0, "exam")
+            (poses,) = estimator.collect(estimator.submit([frame]))
+            answers.append(Answer(poses, by_image[image.entry.id]))
+    return answers
+
+
+def choose_thresholds(answers: Sequence[Answer], skeleton: Skeleton) -> Choice:
+    """The thresholds for the score and the number of joints with the best F1.
+
+    People count as found when they are alike to somebody annotated by an OKS of 0.5, the best
+    first, each annotation once. Crowds and people without keypoints are neither right nor wrong.
+    Of equally good thresholds the lowest are taken, so that nobody is hidden without need.
+    """
+    people = sum(is_judged(a) for answer in answers for a in answer.annotations)
+    best = Choice(0.0, 1, 0.0, 0.0)
+    for joints in range(1, max(1, len(skeleton) // 3) + 1):
+        settings = GroupingSettings(min_score=0, min_joints=joints)
+        shown = [select(answer.poses, skeleton, settings) for answer in answers]
+        outcomes = [
+            _outcomes(poses, answer.annotations, skeleton)
+            for poses, answer in zip(shown, answers, strict=True)
+        ]
+        score = np.concatenate([poses.score for poses in shown])
+        outcome = np.concatenate(outcomes)
+        for hundredths in range(100):
+            above = outcome[score >= hundredths / 100]
+            found = int((above == FOUND).sum())
+            precision = found / max(1, found + int((above == FALSE).sum()))
+            choice = Choice(hundredths / 100, joints, precision, found / max(1, people))
+            best = max(best, choice, key=lambda one: round(one.f1, 6))
+    return best
+
+
+def _outcomes(
+    poses: Poses, annotations: Sequence[Mapping[str, Any]], skeleton: Skeleton
+) -> NDArray[np.int8]:
+    """(P,) FOUND, FALSE or IGNORED."""
+    judged = [annotation for annotation in annotations if is_judged(annotation)]
+    ignored = [annotation["bbox"] for annotation in annotations if not is_judged(annotation)]
+    alike = np.stack([_alike(poses, a, skeleton) for a in judged], 1) if judged else None
+    outcome = np.full(len(poses), FALSE, np.int8)
+    for person in np.argsort(-poses.score, kind="stable"):
+        if alike is not None and alike[person].max() >= ALIKE:
+            outcome[person] = FOUND
+            alike[:, int(alike[person].argmax())] = 0
+        elif any(_mostly_inside(poses.xy[person], box) for box in ignored):
+            outcome[person] = IGNORED
+    return outcome
+
+
+def _alike(poses: Poses, annotation: Mapping[str, Any], skeleton: Skeleton) -> NDArray[np.float64]:
+    """(P,) object keypoint similarity as COCO judges it: a joint that is absent scores 0."""
+    truth = labelled(annotation)
+    known = truth[:, 2] > 0
+    away = ((poses.xy - truth[:, :2]) ** 2).sum(axis=2)
+    spread = 2 * annotation["area"] * (2 * np.array(skeleton.sigmas)) ** 2
+    absent = poses.state == JointState.ABSENT
+    similar = np.where(absent, 0.0, np.exp(-np.where(absent, 0.0, away) / (spread + 1e-9)))
+    mean: NDArray[np.float64] = similar[:, known].mean(axis=1)
+    return mean
+
+
+def _mostly_inside(xy: NDArray[np.float32], box: Sequence[float]) -> bool:
+    x, y, w, h = box
+    present = xy[~np.isnan(xy).any(axis=1)]
+    inside = (present >= (x, y)).all(axis=1) & (present <= (x + w, y + h)).all(axis=1)
+    return len(present) > 0 and bool(inside.mean() >= 0.5)

@@ -47,6 +47,7 @@ def export(
     input_size: int,
     trained: str,
     half: bool = True,
+    notes: Mapping[str, str] | None = None,
 ) -> None:
     """Write weights that say themselves which network they belong to.
 
@@ -58,6 +59,7 @@ def export(
         input_size: short side of the input it was finished for, pixels.
         trained: what it was trained on and for how long, for people.
         half: store float16; loading returns to float32.
+        notes: more text for the file's header.
     """
     state = {
         key: value.half() if half and value.is_floating_point() else value
@@ -71,4 +73,5 @@ def export(
         skeleton=skeleton,
         input_size=input_size,
         trained=trained,
+        **(notes or {}),
     )

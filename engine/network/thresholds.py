@@ -1,0 +1,115 @@
+"""The thresholds that suit a checkpoint: measured once, kept with it, used by live and process.
+
+A score means what a network was trained to, so no number suits all of them. Those of registered
+checkpoints stand in assets/weights.toml, others in the file's own header. What the user sets wins,
+and `eval` does not ask: the paper's protocol has none. Read without loading torch.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from pydantic import BaseModel, ConfigDict, ValidationError
+from safetensors import SafetensorError, safe_open
+
+import assets
+from engine.errors import WeightsError
+from engine.network.registry import Entry, find, registry, standard_folders
+from engine.settings import Fraction, GroupingSettings, Positive, Settings
+
+HEADER = "thresholds"  # key of the JSON in a file's header
+
+
+class Thresholds(BaseModel):
+    """What to use instead of the program's defaults; None: the program's default is right."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    min_score: Fraction | None = None
+    min_joints: int | None = None
+    peak_threshold: Fraction | None = None
+    tag_distance: Positive | None = None
+    duplicate_oks: Fraction | None = None
+    source: str = ""  # how they were found, for people
+
+    @property
+    def values(self) -> dict[str, Any]:
+        """Setting -> value, of those that differ from the program's."""
+        return self.model_dump(exclude={"source"}, exclude_none=True)
+
+    def __str__(self) -> str:
+        listed = ", ".join(f"{name} {value:g}" for name, value in self.values.items())
+        return f"{listed} ({self.source})" if self.source else listed
+
+
+def thresholds_of(weights: str, folders: Sequence[Path] | None = None) -> Thresholds:
+    """Those of a checkpoint, given by name or file; empty ones where nobody measured.
+
+    Args:
+        weights: as `load_checkpoint` takes it.
+        folders: where names are looked for; None: the standard ones.
+
+    Raises:
+        WeightsError: the file's header holds something else.
+    """
+    path = _file(weights, standard_folders() if folders is None else folders)
+    if path is not None and (stored := _stored(path)) is not None:
+        return stored
+    rows = (entry.defaults for entry in registry().values() if _is(entry, weights, path))
+    return Thresholds.model_validate(next(rows, None) or {})
+
+
+def _is(entry: Entry, weights: str, path: Path | None) -> bool:
+    if path is None or entry.layout != "native":
+        return weights == entry.name or (path is not None and path.name == entry.file)
+    return path.resolve() == (assets.path("weights") / entry.file).resolve()
+
+
+def with_thresholds(settings: Settings, found: Thresholds) -> Settings:
+    """The settings with a checkpoint's thresholds where the user chose none."""
+    chosen = settings.grouping.model_dump(exclude_unset=True)
+    grouping = GroupingSettings.model_validate({**found.values, **chosen})
+    return settings.model_copy(update={"grouping": grouping})
+
+
+def suited(settings: Settings) -> Settings:
+    """The settings as they suit the checkpoint they name."""
+    return with_thresholds(settings, thresholds_of(settings.engine.weights))
+
+
+def few_joints(keypoints: int) -> Thresholds:
+    """For a network of few keypoints that nobody calibrated: four of three cannot be found."""
+    usual = GroupingSettings().min_joints
+    joints = max(1, keypoints // 4)
+    if joints >= usual:
+        return Thresholds()
+    return Thresholds(min_joints=joints, source="a quarter of the keypoints")
+
+
+def _file(weights: str, folders: Sequence[Path]) -> Path | None:
+    path = Path(weights).expanduser()
+    if weights not in registry() and path.is_file():
+        return path
+    try:
+        return find(weights, folders)
+    except WeightsError:  # whoever opens it will say so
+        return None
+
+
+def _stored(path: Path) -> Thresholds | None:
+    if path.suffix != ".safetensors":
+        return None
+    try:
+        with safe_open(path, framework="np") as file:
+            text = (file.metadata() or {}).get(HEADER)
+    except (SafetensorError, OSError):  # likewise
+        return None
+    if text is None:
+        return None
+    try:
+        return Thresholds.model_validate(json.loads(text))
+    except (ValueError, ValidationError) as error:
+        raise WeightsError(f"{path}: its header has thresholds that cannot be used") from error
