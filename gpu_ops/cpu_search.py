@@ -17,6 +17,29 @@ Cells = NDArray[np.intp]
 
 BLOCK = 16  # cells on a side
 FIRST = 6  # blocks looked into before the others' bounds are compared with the best of them
+FEW = 4  # people for whom bounding all blocks costs more than looking into every cell
+
+
+def best_cells(heat: Array, tags: Array, wanted: Array) -> list[int]:
+    """The first cell where heat - round(|tag there - tag|) is largest, for each of P people.
+
+    Args:
+        heat: (H, W); tags: (T, H, W); wanted: (P, T).
+
+    Returns:
+        P flat cells; -1 where the heat there is not above 0.
+    """
+    if len(wanted) <= FEW:
+        return [_best_anywhere(heat, tags, tag) for tag in wanted]
+    search = BestCellSearch(heat, tags)
+    return [search.best(tag) for tag in wanted]
+
+
+def _best_anywhere(heat: Array, tags: Array, wanted: Array) -> int:
+    value = _length([tag - goal for tag, goal in zip(tags, wanted, strict=True)])
+    np.rint(value, out=value)
+    cell = int(np.subtract(heat, value, out=value).argmax())
+    return cell if heat.reshape(-1)[cell] > 0 else -1
 
 
 class BestCellSearch:
@@ -62,6 +85,8 @@ class BestCellSearch:
 
 def _length(difference: Array | list[Array]) -> Array:
     """L2 length over the first axis, summed in float32 in its order."""
+    if len(difference) == 1:
+        return np.asarray(np.abs(difference[0]))
     total = np.square(difference[0])
     for other in difference[1:]:
         total += np.square(other)

@@ -40,11 +40,12 @@ def test_joints_match_the_definition(device, count, levels, fill, adjust):
     assert np.array_equal(got.score, score)
 
 
-def test_thirty_people_of_one_image_are_served(device):
+@pytest.mark.parametrize("count", [1, 2], ids=["T1", "T2"])
+def test_thirty_people_of_one_image_are_served(device, count):
     rng = np.random.default_rng(12)
     heat = heat_map(rng, (1, 2, 40, 70))
-    tag = tag_map(rng, (1, 2, 2, 40, 70), people=30)
-    people = groups(rng, 30, 1, 2, 40 * 70, 2, missing=0.3)
+    tag = tag_map(rng, (1, count, 2, 40, 70), people=30)
+    people = groups(rng, 30, 1, 2, 40 * 70, count, missing=0.3)
     got = place(device, heat, tag, people)
     xy, score = joints_by_hand(heat, tag, people, True, True)
     assert np.array_equal(got.xy, xy)
