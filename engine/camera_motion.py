@@ -18,6 +18,7 @@ from engine.packing import Packed, pack, unpack
 _T = TypeVar("_T", bound=np.generic)
 
 _SIDE = 96  # cells of the longer side of the small picture, about
+_SAMPLES = 4  # pixels looked at in each row and column of a cell, at most
 _STILL = 0.5  # cells: smaller shifts are within the error of the method
 _BETTER = 0.7  # a shift must bring the difference between the pictures down to this part
 _ENOUGH = 0.15  # of the cells must be free of people to judge by
@@ -75,10 +76,13 @@ class CameraMotion:
 def _shrink(pixels: NDArray[np.uint8]) -> tuple[NDArray[np.uint8], int]:
     """The picture as (h, w) cells of green, and the side of a cell in pixels."""
     cell = max(1, round(max(pixels.shape[:2]) / _SIDE))
-    step = max(d for d in range(1, cell + 1) if cell % d == 0 and d * 3 <= max(cell, 3))
-    h, w, n = pixels.shape[0] // cell, pixels.shape[1] // cell, cell // step
-    green = pixels[: h * cell : step, : w * cell : step, 1]  # a few samples of each cell
-    sums = green.reshape(h, n, w, n).sum(axis=3, dtype=np.uint32).sum(axis=1)
+    h, w, n = pixels.shape[0] // cell, pixels.shape[1] // cell, min(cell, _SAMPLES)
+    at = [(2 * i + 1) * cell // (2 * n) for i in range(n)]  # spread over the cell
+    sums = np.zeros((h, w), np.uint16)
+    for y in at:
+        row = pixels[y : h * cell : cell, :, 1]
+        for x in at:
+            sums += row[:, x : w * cell : cell]
     return (sums // n**2).astype(np.uint8), cell
 
 

@@ -132,6 +132,8 @@ class Tracker:
         for people, candidates in ((sure, known), (alone, known), (alone, ~known)):
             free_rows = np.flatnonzero(people & alone)
             free_tracks = np.flatnonzero(candidates & free)
+            if not len(free_rows) or not len(free_tracks):
+                continue
             block = np.ix_(free_rows, free_tracks)
             gain = np.where(alike[block] >= self.settings.min_similarity, likely[block], 0.0)
             r, t = linear_sum_assignment(gain, maximize=True)
@@ -179,6 +181,8 @@ class Tracker:
     def _born(self, matched: Rows, poses: Poses, first: bool) -> Rows:
         """Begin a track for everybody who is not one of the `matched` again; their rows."""
         rest = np.setdiff1d(np.arange(len(poses), dtype=np.intp), matched)
+        if not len(rest):
+            return rest
         again = similarity(poses.xy[rest], poses.xy[matched], self._sigmas)
         new: Rows = rest[again.max(axis=1, initial=0.0) < _SAME]
         # In the first frame nobody could have been seen before: one good look is enough.
