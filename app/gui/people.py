@@ -3,20 +3,21 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
 from PyQt6.QtCore import QLineF, QPointF, QRectF, Qt
-from PyQt6.QtGui import QColor, QFontMetricsF, QPainter, QPen
+from PyQt6.QtGui import QColor, QPainter, QPen
 
 from app.gui import style
+from app.gui.sprites import PLACES, SHADE, disc, disc_side, plate
 from engine.skeleton import COCO, Skeleton
 from engine.types import JointState, Poses
 
-_SHADE = QColor(0, 0, 0, 120)  # under lines, so that they stand out on any picture
 _FLAT = Qt.PenCapStyle.FlatCap  # four times as fast as round ends; the joints cover them
-_NO_PEN, _NO_BRUSH = Qt.PenStyle.NoPen, Qt.BrushStyle.NoBrush
+_NO_BRUSH = Qt.BrushStyle.NoBrush
 _DETECTED = int(JointState.DETECTED)
 _STRANGER = 0.4  # opacity
 _STEPS = 4  # of certainty that are told apart
@@ -69,13 +70,14 @@ def _person(
     colour = style.person_colour(int(poses.ids[row]))
     corner, far = xy[seen].min(axis=0), xy[seen].max(axis=0)
     height = float(far[1] - corner[1])
-    width = look.thickness * min(max(height / 90, 1.6), 4.0)
+    width = look.thickness * round(min(max(height / 90, 1.6), 4.0) * 4) / 4
+    spots, there = list(map(tuple, xy.tolist())), seen.tolist()
     if look.boxes:
         _box(painter, _rect(corner, far, 3 * width), colour, width)
     if look.limbs:
-        _limbs(painter, xy, seen, look, colour, width)
+        _limbs(painter, spots, there, look, colour, width)
     if look.joints:
-        _joints(painter, xy, seen, poses.joint_score[row], poses.state[row], colour, width)
+        _joints(painter, spots, there, poses.joint_score[row], poses.state[row], colour, width)
     if look.ids and poses.ids[row] >= 0:
         _label(painter, f"{poses.ids[row]}", _rect(corner, far, 3 * width), colour)
 
@@ -86,35 +88,44 @@ def _rect(corner: NDArray[np.float64], far: NDArray[np.float64], margin: float) 
 
 
 def _box(painter: QPainter, rect: QRectF, colour: QColor, width: float) -> None:
-    for pen in (QPen(_SHADE, width + 1.5), QPen(colour, max(1.2, width * 0.6))):
+    for pen in (_pen(SHADE.rgba(), width + 1.5), _pen(colour.rgba(), max(1.2, width * 0.6))):
         painter.setPen(pen)
-        painter.setBrush(Qt.BrushStyle.NoBrush)
+        painter.setBrush(_NO_BRUSH)
         painter.drawRoundedRect(rect, 6, 6)
 
 
 def _limbs(
     painter: QPainter,
-    xy: NDArray[np.float64],
-    seen: NDArray[np.bool_],
+    spots: list[tuple[float, float]],
+    seen: list[bool],
     look: Look,
     colour: QColor,
     width: float,
 ) -> None:
-    by_colour: dict[int, tuple[QColor, list[QLineF]]] = {}
-    for a, b in look.skeleton.limbs:
+    by_colour: dict[int, list[QLineF]] = {}
+    for (a, b), side in zip(look.skeleton.limbs, _sides(look.skeleton), strict=True):
         if seen[a] and seen[b]:
-            painted = _side(look.skeleton, a, b) if look.colours == "side" else colour
-            _, lines = by_colour.setdefault(painted.rgb(), (painted, []))
-            lines.append(QLineF(xy[a, 0], xy[a, 1], xy[b, 0], xy[b, 1]))
-    for painted, lines in by_colour.values():
-        painter.setPen(QPen(_SHADE, width + 2, cap=_FLAT))
+            painted = side if look.colours == "side" else colour.rgba()
+            by_colour.setdefault(painted, []).append(QLineF(*spots[a], *spots[b]))
+    for painted, lines in by_colour.items():
+        painter.setPen(_pen(SHADE.rgba(), width + 2))
         painter.drawLines(*lines)
-        painter.setPen(QPen(painted, width, cap=_FLAT))
+        painter.setPen(_pen(painted, width))
         painter.drawLines(*lines)
+
+
+@lru_cache(maxsize=256)
+def _pen(rgba: int, width: float) -> QPen:
+    return QPen(QColor.fromRgba(rgba), width, cap=_FLAT)
+
+
+@lru_cache(maxsize=8)
+def _sides(skeleton: Skeleton) -> list[int]:
+    """The colour of each limb: left ones are warm, right ones are cold, others are white."""
+    return [_side(skeleton, a, b).rgba() for a, b in skeleton.limbs]
 
 
 def _side(skeleton: Skeleton, a: int, b: int) -> QColor:
-    """Left limbs are warm, right ones are cold, those in the middle are white."""
     sides = {skeleton.names[joint].partition("_")[0] for joint in (a, b)}
     if sides == {"left"} or sides == {"left", "nose"}:
         return style.LEFT
@@ -123,8 +134,8 @@ def _side(skeleton: Skeleton, a: int, b: int) -> QColor:
 
 def _joints(
     painter: QPainter,
-    xy: NDArray[np.float64],
-    seen: NDArray[np.bool_],
+    spots: list[tuple[float, float]],
+    seen: list[bool],
     score: NDArray[np.float32],
     state: NDArray[np.uint8],
     colour: QColor,
@@ -132,38 +143,22 @@ def _joints(
 ) -> None:
     """A disc per joint: the surer, the larger and whiter; hollow where it was not a peak."""
     steps = np.rint(np.clip(score, 0, 1) * _STEPS).astype(int).tolist()
-    fills = [_lighter(colour, 0.75 * step / _STEPS) for step in range(_STEPS + 1)]
-    found, kinds = np.flatnonzero(seen).tolist(), state.tolist()
-    spots = [QPointF(x, y) for x, y in xy.tolist()]
-    radii = [width * (0.75 + 0.55 * step / _STEPS) for step in steps]
-    painter.setPen(_NO_PEN)  # discs without an outline are twice as fast, even painted twice
-    painter.setBrush(_SHADE)
-    for joint in found:
-        painter.drawEllipse(spots[joint], radii[joint] + 0.9, radii[joint] + 0.9)
-    for joint in found:
-        if kinds[joint] == _DETECTED:
-            painter.setBrush(fills[steps[joint]])
-            painter.drawEllipse(spots[joint], radii[joint], radii[joint])
-    painter.setPen(QPen(colour, 1.2))
-    painter.setBrush(_NO_BRUSH)
-    for joint in found:
-        if kinds[joint] != _DETECTED:
-            painter.drawEllipse(spots[joint], radii[joint], radii[joint])
-
-
-def _lighter(colour: QColor, share: float) -> QColor:
-    """`colour` with this share of white."""
-    parts = (colour.red(), colour.green(), colour.blue())
-    return QColor(*(round(part + share * (255 - part)) for part in parts))
+    rings = (state != _DETECTED).tolist()
+    device = painter.device()
+    rgb, ratio = colour.rgb(), device.devicePixelRatioF() if device else 1.0
+    for (x, y), there, step, ring in zip(spots, seen, steps, rings, strict=True):
+        if there:
+            radius = width * (0.75 + 0.55 * step / _STEPS)
+            half = disc_side(radius, ratio) // 2
+            column, right = divmod(round(x * ratio * PLACES), PLACES)
+            row, down = divmod(round(y * ratio * PLACES), PLACES)
+            ready = disc(rgb, radius, 0.75 * step / _STEPS, ring, right, down, ratio)
+            painter.drawPixmap(QPointF((column - half) / ratio, (row - half) / ratio), ready)
 
 
 def _label(painter: QPainter, text: str, person: QRectF, colour: QColor) -> None:
-    font = style.font(9.5, bold=True)
-    width = max(QFontMetricsF(font).horizontalAdvance(text) + 12, 20)
-    rect = QRectF(person.center().x() - width / 2, max(person.top() - 21, 2), width, 18)
-    painter.setPen(Qt.PenStyle.NoPen)
-    painter.setBrush(colour)
-    painter.drawRoundedRect(rect, 9, 9)
-    painter.setPen(QColor("#0b0e12"))
-    painter.setFont(font)
-    painter.drawText(rect, Qt.AlignmentFlag.AlignCenter, text)
+    device = painter.device()
+    ready = plate(text, colour.rgb(), device.devicePixelRatioF() if device else 1.0)
+    width = ready.deviceIndependentSize().width()
+    x, y = person.center().x() - width / 2, max(person.top() - 21, 2)
+    painter.drawPixmap(QPointF(round(x), round(y)), ready)

@@ -16,6 +16,7 @@ from PyQt6.QtSvg import QSvgRenderer
 from PyQt6.QtWidgets import QApplication
 
 import assets
+from app.palette import PALETTE, colour_of
 
 Theme = dict[str, str]
 
@@ -57,15 +58,7 @@ LIGHT: Final[Theme] = {
 }
 THEMES: Final = {"dark": DARK, "light": LIGHT}
 
-# Far apart in hue and bright enough on any picture; a person keeps one by id.
-PEOPLE: Final = tuple(
-    QColor(name)
-    for name in (
-        *("#4cc9f0", "#ffb703", "#ff5c9a", "#7df06a", "#b392ff", "#ff7f50"),
-        *("#2ee6c0", "#ffe45e", "#e07aff", "#7aa5ff", "#ff6b6b", "#c6f35d"),
-    )
-)
-LEFT, RIGHT, MIDDLE = QColor("#ffb703"), QColor("#4cc9f0"), QColor("#e9edf3")
+LEFT, RIGHT, MIDDLE = QColor(*PALETTE[1]), QColor(*PALETTE[0]), QColor("#e9edf3")
 
 _FONTS = ("Inter", "Segoe UI Variable", "Segoe UI", "SF Pro Text", "Noto Sans", "DejaVu Sans")
 _DIGITS = ("JetBrains Mono", "Cascadia Mono", "SF Mono", "Noto Sans Mono", "DejaVu Sans Mono")
@@ -112,7 +105,7 @@ def pixmap(name: str, colour: str, size: int, ratio: float) -> QPixmap:
 
 def person_colour(identity: int) -> QColor:
     """The colour of a track number; untracked people are white."""
-    return PEOPLE[identity % len(PEOPLE)] if identity >= 0 else MIDDLE
+    return QColor(*colour_of(identity)) if identity >= 0 else MIDDLE
 
 
 @lru_cache(maxsize=256)
