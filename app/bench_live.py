@@ -22,6 +22,7 @@ from rich.table import Table
 
 from app.gui.ages import Spread, spread
 from app.gui.session import Plan
+from app.heavy import load_engine
 from app.live_session import LiveSession
 from engine.settings import Settings
 from engine.sources.source import SourceInfo
@@ -136,6 +137,7 @@ def slowed(factor: float) -> Callable[[Settings], Any]:
 
     @contextmanager
     def opened(settings: Settings) -> Iterator[PoseEstimator]:
+        load_engine()
         from engine.estimator import open_estimator
 
         with open_estimator(settings) as estimator:

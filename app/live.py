@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from app.cores import draw_on_one_core
 from engine.errors import SettingsError
 from engine.settings import Settings, load_settings
 
@@ -59,6 +60,7 @@ def command(
     ] = None,
 ) -> None:
     """Watch cameras, streams and videos with skeletons."""
+    draw_on_one_core()
     if list_sources:
         print_cameras()
         return

@@ -22,6 +22,7 @@ from app.gui.session import (
     SourceState,
     Tell,
 )
+from app.heavy import give_memory_back, load_engine
 from engine.inbox import Inbox
 from engine.network.thresholds import Thresholds, thresholds_of, with_thresholds
 from engine.pipeline import run
@@ -96,6 +97,14 @@ class LiveSession:
         Raises:
             PoseError: a source, the weights or the device cannot be used.
         """
+        try:
+            if not self._stopped.is_set():
+                yield from self._results()
+        finally:
+            self._estimator = None
+            give_memory_back()
+
+    def _results(self) -> Generator[Result, None, None]:
         self._suiting = thresholds_of(self._settings.engine.weights)
         self.change(self._settings)
         self._sources = self._prepared()
@@ -174,6 +183,7 @@ class LiveSession:
     def _opened(self) -> AbstractContextManager[PoseEstimator]:
         if self._open_estimator:
             return self._open_estimator(self._settings)
+        load_engine()
         from engine.estimator import open_estimator
 
         return open_estimator(self._settings)

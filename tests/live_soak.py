@@ -10,8 +10,8 @@ from __future__ import annotations
 import argparse
 import gc
 import os
+import sys
 import tempfile
-import threading
 import time
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -24,7 +24,7 @@ from PyQt6.QtCore import QSettings, QTimer
 from PyQt6.QtWidgets import QApplication
 
 from app.bench_live import StampedCamera, slowed, too_old
-from app.cores import share_the_cores
+from app.cores import draw_on_one_core, share_the_cores
 from app.gui.main import paint_on_this_thread
 from app.gui.memory import Memory
 from app.gui.session import Offer, Plan
@@ -91,6 +91,8 @@ def main() -> None:
     parser.add_argument("--set", action="append", default=[])
     chosen = parser.parse_args()
     share_the_cores()
+    draw_on_one_core()
+    sys.setswitchinterval(0.001)
     paint_on_this_thread()
     w, h = (int(side) for side in chosen.size.split("x"))
     app = QApplication([])
@@ -142,7 +144,11 @@ def _cycles(app: QApplication, window: Window, cycles: int) -> None:
             stops.append(time.perf_counter() - asked[0])
         gc.collect()
         marks.append(
-            (threading.active_count(), len(list(Path("/proc/self/fd").iterdir())), resident())
+            (
+                len(list(Path("/proc/self/task").iterdir())),
+                len(list(Path("/proc/self/fd").iterdir())),
+                resident(),
+            )
         )
         if len(marks) % 20 == 0:
             print(len(marks), marks[-1], flush=True)

@@ -4,7 +4,9 @@
 
 The engine thread leaves its newest result per source in a mailbox and its events in a list. A
 signal says only that there is something to fetch, and is sent only when there was nothing before,
-so the event queue stays short however slow the window is. Nothing here waits for the engine.
+so the event queue stays short however slow the window is. Nothing here waits for the engine: a
+stop lets go of the session at once, whose thread finishes what it is in the middle of – a call of
+the network, the end of a recording – without being heard; the next session's thread waits for it.
 """
 
 from __future__ import annotations
@@ -15,10 +17,11 @@ import sys
 import threading
 from contextlib import closing
 from dataclasses import dataclass
+from functools import partial
 
 from PyQt6.QtCore import QObject, pyqtSignal
 
-from app.gui.session import Event, Picture, Plan, RecordPlan, Session, Start
+from app.gui.session import Event, Picture, Plan, Recorded, RecordPlan, Session, Start, Told
 from engine.errors import PoseError
 from engine.settings import Settings
 from engine.types import Result
@@ -36,8 +39,15 @@ class Shown:
     picture: Picture
 
 
+class _Run:
+    """One session, while the window listens to it and for as long as its thread lives."""
+
+    def __init__(self) -> None:
+        self.session: Session | None = None
+
+
 class Bridge(QObject):
-    """Runs one session at a time on its own thread."""
+    """Runs one session at a time, each on a thread of its own."""
 
     news = pyqtSignal()  # fetch results with `newest`
     told = pyqtSignal()  # fetch events with `events`
@@ -50,53 +60,53 @@ class Bridge(QObject):
         self._lock = threading.Lock()
         self._newest: dict[str, Shown] = {}
         self._events: list[Event] = []
-        self._session: Session | None = None
-        self._thread: threading.Thread | None = None
-        self._last: threading.Thread | None = None
-        self._stopping = False
+        self._run: _Run | None = None  # the one that is listened to
+        self._thread: threading.Thread | None = None  # the last one; it has joined those before
 
     @property
     def running(self) -> bool:
-        """Whether a session has started whose `ended` was not sent yet."""
-        return self._thread is not None
+        """Whether a session has started that has not ended or been stopped yet."""
+        return self._run is not None
 
     @property
     def session(self) -> Session | None:
         """The session that is running."""
-        return self._session
+        return self._run.session if self._run else None
 
     def start(self, plan: Plan) -> None:
         """Begin a session. The one before must have ended."""
         if self.running:
             raise RuntimeError("a session is running: stop it and wait for `ended`")
-        self._stopping = False
-        self._session = self._start(plan, self._tell)
-        self._thread = threading.Thread(
-            target=self._run, args=(self._session,), name="engine", daemon=True
-        )
-        self._last = self._thread
+        run = _Run()
+        run.session = self._start(plan, partial(self._tell, run))
+        with self._lock:
+            self._run, self._newest = run, {}
+        work = (run, self._thread)
+        self._thread = threading.Thread(target=self._work, args=work, name="engine", daemon=True)
         self._thread.start()
 
     def stop(self) -> None:
-        """Ask the session to end; `ended` follows. Returns at once."""
-        self._stopping = True
-        if self._session:
-            self._session.stop()
+        """End the session and say so. Returns at once, whatever its thread is doing."""
+        with self._lock:
+            run, self._run = self._run, None
+        if run and run.session:
+            run.session.stop()
+            self.ended.emit("")
 
     def change(self, settings: Settings) -> None:
         """Hand new thresholds to the running session."""
-        if self._session:
-            self._session.change(settings)
+        if self.session:
+            self.session.change(settings)
 
     def watch(self, joint: int | None) -> None:
         """Show the heatmap of a keypoint."""
-        if self._session:
-            self._session.watch(joint)
+        if self.session:
+            self.session.watch(joint)
 
     def record(self, plan: RecordPlan | None) -> None:
         """Start or finish a recording of the running session."""
-        if self._session:
-            self._session.record(plan)
+        if self.session:
+            self.session.record(plan)
 
     def newest(self) -> dict[str, Shown]:
         """Take the newest result of each source that has one since the last call."""
@@ -111,39 +121,61 @@ class Bridge(QObject):
         return taken
 
     def wait(self, seconds: float) -> bool:
-        """Wait for the thread of a session that has ended; for the end of the program and tests."""
-        if self._last:
-            self._last.join(seconds)
-        return not (self._last and self._last.is_alive())
+        """Wait for the threads of sessions that ended; for the program's end and tests."""
+        if self._thread:
+            self._thread.join(seconds)
+        return not (self._thread and self._thread.is_alive())
 
-    def _run(self, session: Session) -> None:
+    def _work(self, run: _Run, before: threading.Thread | None) -> None:
         """The engine thread: the one place where an exception becomes a signal."""
         _let_the_window_go_first()
-        text = ""
+        if before:
+            before.join()  # two engines would share the memory and the cores
+        text = self._outcome(run)
+        with self._lock:
+            heard = self._run is run
+            if heard:
+                self._run = None
+        if heard:
+            self.ended.emit(text)
+        elif text:
+            self._tell(run, Told(text, "error"))
+
+    def _outcome(self, run: _Run) -> str:
+        """Run a session to its end: why it ended, or nothing."""
+        session = run.session
+        if session is None or self._run is not run:  # stopped before it was its turn
+            return ""
         try:
             with closing(session.results()) as results:
                 for result in results:
-                    if self._stopping:
+                    if not self._offer(run, session, result):
                         break
-                    self._offer(session, result)
         except PoseError as error:
-            text = str(error)
+            return str(error)
         except Exception as error:
             log.exception("the engine failed")
-            text = f"This is a fault of the program: {type(error).__name__}: {error}"
-        self._session = self._thread = None
-        self.ended.emit(text)
+            return f"This is a fault of the program: {type(error).__name__}: {error}"
+        return ""
 
-    def _offer(self, session: Session, result: Result) -> None:
+    def _offer(self, run: _Run, session: Session, result: Result) -> bool:
+        """Leave a result for the window; False when nobody listens any more."""
+        if self._run is not run:
+            return False
         shown = Shown(result, session.picture(result.frame, self.picture_size))
         with self._lock:
-            first = not self._newest
-            self._newest[result.frame.source] = shown
-        if first:
+            heard, first = self._run is run, not self._newest
+            if heard:
+                self._newest[result.frame.source] = shown
+        if heard and first:
             self.news.emit()
+        return heard
 
-    def _tell(self, event: Event) -> None:
+    def _tell(self, run: _Run, event: Event) -> None:
+        """Leave an event; of a session let go, only what became of files and what went wrong."""
         with self._lock:
+            if self._run is not run and not isinstance(event, Recorded | Told):
+                return
             first = not self._events
             self._events.append(event)
         if first:

@@ -15,7 +15,8 @@ from app.gui.memory import Memory
 from app.gui.session import Offer, Plan, Start
 from app.gui.window import Window
 
-_LAST_WAIT = 5.0  # s for the engine's thread when everything is over
+_TURN = 0.001  # s a thread of Python may work before another has its turn; usually 0.005
+_LAST_WAIT = 30.0  # s for the engine's thread to finish a recording when the window is gone
 
 
 def show(plan: Plan, offer: Offer, start: Start, *, remembered: bool) -> int:
@@ -42,6 +43,7 @@ def show(plan: Plan, offer: Offer, start: Start, *, remembered: bool) -> int:
         plan = replace(plan, settings=memory.settings(plan.settings))
     window = Window(plan, offer, start, memory)
     window.show()
+    sys.setswitchinterval(_TURN)
     signal.signal(signal.SIGINT, lambda number, frame: window.close())
     awake = QTimer()  # lets Python see Ctrl-C while Qt waits
     awake.timeout.connect(lambda: None)

@@ -1,6 +1,6 @@
 """Which session runs: one at a time, and what follows when it has ended.
 
-    idle ── start ──▶ running ── stop ──▶ stopping ── bridge.ended ──▶ idle, or the next session
+    idle ── start ──▶ running ── bridge.ended ──▶ idle, or the next session
 
 A change of sources or of the engine is a stop with another session waiting behind it.
 """
@@ -16,7 +16,7 @@ from app.gui.bridge import Bridge
 from app.gui.session import Plan, Player, Start
 from engine.settings import Settings
 
-State = Literal["idle", "running", "stopping"]
+State = Literal["idle", "running"]
 
 
 class Runner(QObject):
@@ -61,7 +61,7 @@ class Runner(QObject):
             self.stop()
 
     def restart(self) -> None:
-        """Begin again with the present plan, as soon as the session before has ended."""
+        """Begin again with the present plan."""
         self._again = True
         if self.state == "idle":
             self._next()
@@ -100,8 +100,7 @@ class Runner(QObject):
 
     def _stop(self) -> None:
         if self.state == "running":
-            self._be("stopping")
-            self.bridge.stop()
+            self.bridge.stop()  # says `ended` at once
 
     def _ended(self, text: str) -> None:
         self._be("idle")

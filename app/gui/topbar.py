@@ -66,12 +66,12 @@ class TopBar(QFrame):
             self._chips.addWidget(self._chip(source))
 
     def set_state(self, state: str) -> None:
-        """Be `idle`, `running` or `stopping`."""
+        """Be `idle` or `running`."""
         self._state = state
         running = state != "idle"
-        self.start.setText({"idle": " Start", "running": " Stop", "stopping": " Stopping…"}[state])
+        self.start.setText(" Stop" if running else " Start")
         self.start.setProperty("kind", "stop" if running else "primary")
-        self.start.setEnabled(state != "stopping" and bool(running or self._sources))
+        self.start.setEnabled(bool(running or self._sources))
         drawn, colour = ("stop", "bad") if running else ("play", "on_accent")
         if not running and not self._sources:
             colour = "faint"

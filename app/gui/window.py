@@ -1,4 +1,4 @@
-"""The main window: puts the parts together and connects them. Closes only when the engine has."""
+"""The main window: puts the parts together and connects them."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ class Window(QMainWindow):
         self.controls = Controls(plan.settings, offer, Hud(self.ages), memory.cost)
         self.stack, self.splitter = QStackedWidget(), QSplitter()
         self.notices = Notices(self.stack)
-        self.recording = self._closing = False
+        self.recording = False
         self._refresh_timer = QTimer(self)
         self._lay_out()
         self._connect_runner()
@@ -100,13 +100,11 @@ class Window(QMainWindow):
             self.showNormal()
 
     def closeEvent(self, event: QCloseEvent | None) -> None:  # noqa: N802  Qt's name
-        """Stop the engine first; the window goes when it has ended."""
+        """Let go of the engine and remember everything."""
         self.memory.keep_layout(self.saveGeometry(), self.splitter.saveState())
         self.memory.keep_settings(self.runner.plan.settings)
-        if self.runner.state != "idle" and event:
-            self._closing = True
-            self.runner.stop()
-            event.ignore()
+        self.runner.stop()
+        super().closeEvent(event)
 
     def dragEnterEvent(self, event: QDragEnterEvent | None) -> None:  # noqa: N802
         """Welcome files and addresses."""
@@ -218,8 +216,6 @@ class Window(QMainWindow):
             self.controls.hud.set_engine(None)
             if not self.runner.plan.sources:
                 self.show_page()
-            if self._closing:
-                self.close()
 
     def _keep_cost(self) -> None:
         """What the engine was measured to take is shown beside the model the next time."""

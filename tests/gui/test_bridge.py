@@ -5,7 +5,7 @@ import threading
 import pytest
 
 from app.gui.bridge import Bridge
-from app.gui.session import Plan, Ready, Told
+from app.gui.session import Plan, Ready, Recorded, SourceState, Told
 from engine.errors import SourceError
 from engine.settings import Settings
 from tests.gui.synthetic import Figures
@@ -103,3 +103,82 @@ def test_the_engine_says_what_it_is(qtbot):
     assert isinstance(bridge.events()[0], Ready)
     with qtbot.waitSignal(bridge.ended):
         bridge.stop()
+
+
+class Stuck(Figures):
+    """In the middle of something that cannot be interrupted, until `free`."""
+
+    def __init__(self, plan, tell):
+        super().__init__(plan, tell)
+        self.inside, self.free, self.gone = (threading.Event() for _ in range(3))
+
+    def results(self):
+        self.inside.set()
+        self.free.wait(10)
+        self.tell(Recorded(1.0, 30, 0, running=False))
+        self.tell(SourceState("a", "ended", "a has ended."))
+        self.gone.set()
+        yield from ()
+
+
+def stuck_bridge():
+    """A bridge, and the sessions it will have made."""
+    sessions = []
+
+    def start(plan, tell):
+        sessions.append(Stuck(plan, tell))
+        return sessions[-1]
+
+    return Bridge(start), sessions
+
+
+def test_a_stop_is_answered_at_once_though_the_engine_is_in_the_middle_of_a_call(qtbot):
+    bridge, sessions = stuck_bridge()
+    ends = []
+    bridge.ended.connect(ends.append)
+    bridge.start(PLAN)
+    assert sessions[0].inside.wait(5)
+    bridge.stop()
+    assert ends == [""]
+    assert not bridge.running
+    assert not sessions[0].gone.is_set()
+    sessions[0].free.set()
+    assert bridge.wait(5)
+    qtbot.wait(20)
+    assert ends == [""], "a session ends once"
+
+
+def test_the_next_session_begins_when_the_one_before_has_let_everything_go(qtbot):
+    bridge, sessions = stuck_bridge()
+    bridge.start(PLAN)
+    assert sessions[0].inside.wait(5)
+    bridge.stop()
+    bridge.start(PLAN)
+    assert not sessions[1].inside.wait(0.05)
+    sessions[0].free.set()
+    assert sessions[1].inside.wait(5)
+    assert sessions[0].gone.is_set()
+    sessions[1].free.set()
+    assert bridge.wait(5)
+
+
+def test_a_session_stopped_before_its_turn_never_begins(qtbot):
+    bridge, sessions = stuck_bridge()
+    bridge.start(PLAN)
+    assert sessions[0].inside.wait(5)
+    bridge.stop()
+    bridge.start(PLAN)
+    bridge.stop()
+    sessions[0].free.set()
+    assert bridge.wait(5)
+    assert not sessions[1].inside.is_set()
+
+
+def test_of_a_session_let_go_only_what_became_of_its_files_is_heard(qtbot):
+    bridge, sessions = stuck_bridge()
+    bridge.start(PLAN)
+    assert sessions[0].inside.wait(5)
+    bridge.stop()
+    sessions[0].free.set()
+    assert bridge.wait(5)
+    assert [type(event) for event in bridge.events()] == [Recorded]

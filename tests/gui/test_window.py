@@ -101,13 +101,13 @@ def test_another_model_ends_the_session_and_starts_another(qtbot, open_window):
     assert window.runner.bridge.session.plan.settings.engine.device == "cpu"
 
 
-def test_closing_waits_for_the_engine_without_blocking(qtbot, open_window):
+def test_closing_does_not_wait_for_the_engine_whose_thread_ends_by_itself(qtbot, open_window):
     window = open_window("a", delay=0.2)
     painting(qtbot, window, 1)
     window.close()
-    assert window.isVisible(), "the window goes when the engine has ended"
-    idle(qtbot, window)
-    qtbot.waitUntil(lambda: not window.isVisible())
+    assert not window.isVisible()
+    assert window.runner.state == "idle"
+    assert window.runner.bridge.wait(5)
 
 
 def test_without_a_camera_the_demo_is_offered_and_starts(qtbot, open_window, tmp_path):
