@@ -138,6 +138,21 @@ def fetch(wanted: DataSet, folder: Path, url: str, *, keep_archives: bool = Fals
             file.unlink()
 
 
+@app.command("example")
+def example_command(
+    out: Annotated[Path, typer.Argument(help="Folder for it; created.")],
+    images: Annotated[int, typer.Option(min=1, max=9999, help="How many to draw.")] = 8,
+    seed: Annotated[int, typer.Option(min=0, help="Another seed draws others.")] = 0,
+) -> None:
+    """Draw a tiny data set with keypoints of its own, to try training on."""
+    from engine.training.puppets import draw_puppets
+
+    puppets = draw_puppets(out, images, seed=seed)
+    typer.echo(
+        f"{puppets} puppets in {images} images: {out / 'annotations.json'}, {out / 'images'}"
+    )
+
+
 @app.command("pack")
 def pack_command(
     annotations: Annotated[Path, typer.Option(help="A COCO keypoint file.")],

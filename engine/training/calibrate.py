@@ -102,7 +102,7 @@ def choose_thresholds(answers: Sequence[Answer], skeleton: Skeleton) -> Choice:
 
     People count as found when they are alike to somebody annotated by an OKS of 0.5, the best
     first, each annotation once. Crowds and people without keypoints are neither right nor wrong.
-    Of equally good thresholds the lowest are taken, so that nobody is hidden without need.
+    Of equally good scores the middle one is taken, of equally good numbers of joints the lowest.
     """
     people = sum(is_judged(a) for answer in answers for a in answer.annotations)
     best = Choice(0.0, 1, 0.0, 0.0)
@@ -114,14 +114,27 @@ def choose_thresholds(answers: Sequence[Answer], skeleton: Skeleton) -> Choice:
             for poses, answer in zip(shown, answers, strict=True)
         ]
         score = np.concatenate([poses.score for poses in shown])
-        outcome = np.concatenate(outcomes)
-        for hundredths in range(100):
-            above = outcome[score >= hundredths / 100]
-            found = int((above == FOUND).sum())
-            precision = found / max(1, found + int((above == FALSE).sum()))
-            choice = Choice(hundredths / 100, joints, precision, found / max(1, people))
-            best = max(best, choice, key=lambda one: round(one.f1, 6))
+        choice = _best_score(score, np.concatenate(outcomes), people, joints)
+        best = max(best, choice, key=_worth)
     return best
+
+
+def _best_score(
+    score: NDArray[np.float32], outcome: NDArray[np.int8], people: int, joints: int
+) -> Choice:
+    choices = []
+    for hundredths in range(100):
+        above = outcome[score >= hundredths / 100]
+        found = int((above == FOUND).sum())
+        precision = found / max(1, found + int((above == FALSE).sum()))
+        choices.append(Choice(hundredths / 100, joints, precision, found / max(1, people)))
+    best = max(map(_worth, choices))
+    equal = [choice for choice in choices if _worth(choice) == best]
+    return equal[(len(equal) - 1) // 2]
+
+
+def _worth(choice: Choice) -> float:
+    return round(choice.f1, 6)
 
 
 def _outcomes(
