@@ -22,6 +22,9 @@ def assign(cost: NDArray[np.float64]) -> NDArray[np.intp]:
         (rows,) column of each row, all different.
     """
     rows, columns = cost.shape
+    first = cost.argmin(axis=1)
+    if len(set(first.tolist())) == rows:  # the first zero of every row is free: all get a star
+        return np.asarray(first, np.intp)
     reduced = np.zeros((columns, columns))
     reduced[:rows] = cost - cost.min(axis=1, keepdims=True)
     star = _first_stars(reduced == 0)

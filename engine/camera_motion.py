@@ -8,6 +8,7 @@ Method: Kuglin and Hines 1975.
 
 from __future__ import annotations
 
+from functools import lru_cache
 from typing import NamedTuple, TypeVar
 
 import numpy as np
@@ -41,6 +42,8 @@ class CameraMotion:
     def __init__(self) -> None:
         self._small: NDArray[np.uint8] | None = None  # (h, w) the frame before
         self._free: NDArray[np.bool_] | None = None  # (h, w) where it showed nobody
+        # The picture that was looked at last, with its spectrum: saves every second transform.
+        self._spectrum: tuple[NDArray[np.uint8], NDArray[np.complex128]] | None = None
 
     def __call__(self, pixels: NDArray[np.uint8], xy: NDArray[np.floating]) -> Step:
         """What the camera did since the last call.
@@ -56,7 +59,10 @@ class CameraMotion:
             return Step(np.zeros(2), cut=False)
         if last.shape != small.shape:
             return Step(np.zeros(2), cut=True)
-        shift = _propose(last, small)
+        spectrum = _spectrum(small)
+        before, self._spectrum = self._spectrum, (small, spectrum)
+        known = before[1] if before and before[0] is last else _spectrum(last)
+        shift = _propose(known, spectrum, (small.shape[0], small.shape[1]))
         if np.abs(shift).max() >= _STILL and _agrees(last, last_free, small, free, shift):
             return Step(shift * cell, cut=False)
         return Step(np.zeros(2), _is_cut(last, small, shift))
@@ -99,12 +105,23 @@ def _free_of_people(shape: tuple[int, ...], xy: NDArray[np.floating]) -> NDArray
     return free
 
 
-def _propose(before: NDArray[np.uint8], after: NDArray[np.uint8]) -> NDArray[np.float64]:
-    """The shift (x, y) in cells that most of the picture agrees on."""
-    h, w = before.shape
-    window = np.outer(np.hanning(h + 2)[1:-1], np.hanning(w + 2)[1:-1])
-    a, b = (np.fft.rfft2((p - p.mean(dtype=np.float64)) * window) for p in (before, after))
-    cross = b * np.conj(a)
+def _spectrum(picture: NDArray[np.uint8]) -> NDArray[np.complex128]:
+    """Of the picture faded out towards its edges, which would count as movement otherwise."""
+    plain = picture - picture.mean(dtype=np.float64)
+    return np.asarray(np.fft.rfft2(plain * _window(*picture.shape)), np.complex128)
+
+
+@lru_cache(maxsize=8)
+def _window(h: int, w: int) -> NDArray[np.float64]:
+    return np.outer(np.hanning(h + 2)[1:-1], np.hanning(w + 2)[1:-1])
+
+
+def _propose(
+    before: NDArray[np.complex128], after: NDArray[np.complex128], shape: tuple[int, int]
+) -> NDArray[np.float64]:
+    """The shift (x, y) in cells that most of the picture agrees on, from two spectra."""
+    h, w = shape
+    cross = after * np.conj(before)
     surface = np.fft.irfft2(cross / np.maximum(np.abs(cross), 1e-9), (h, w))
     y, x = np.unravel_index(int(np.argmax(surface)), surface.shape)
     near = surface[np.ix_(np.arange(y - 1, y + 2) % h, np.arange(x - 1, x + 2) % w)].clip(0)

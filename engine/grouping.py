@@ -107,7 +107,7 @@ def _distances(tag: NDArray[np.float32], groups: list[_Group]) -> NDArray[np.flo
     """(candidates, groups) L2 distance of each tag to the mean tag of each group."""
     means = np.array([mean_tag(members.tags) for members in groups])
     difference = tag.astype(np.float64)[:, None] - means[None]
-    return np.asarray(np.linalg.norm(difference, ord=2, axis=2))
+    return np.asarray(np.sqrt(np.add.reduce(difference * difference, axis=2)))
 
 
 def mean_tag(tags: Sequence[NDArray[np.float32]]) -> NDArray[np.float32]:

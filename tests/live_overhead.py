@@ -48,7 +48,7 @@ LONGEST = 0.025  # s, the network's sleep: it keeps up with the clip
 WARM_UP = 3.0  # s that are not counted
 
 
-def walking_maps(people: int, step: int, size: tuple[int, int]) -> tuple[Any, Any]:
+def walking_maps(people: int, step: int, size: tuple[int, int]) -> tuple[Any, ...]:
     """(1, 34, h/4, w/4) and (1, 17, h/2, w/2) float32 tensors for a network input of (w, h)."""
     import torch
 
@@ -66,7 +66,8 @@ def walking_maps(people: int, step: int, size: tuple[int, int]) -> tuple[Any, An
             bump(high[joint], joints[joint] / 2)
             x, y = (joints[joint] / 4).astype(int)
             low[17 + joint, max(y - 2, 0) : y + 3, max(x - 2, 0) : x + 3] = 2.0 * person
-    return torch.from_numpy(low)[None], torch.from_numpy(high)[None]
+    last = torch.channels_last  # as the network gives them
+    return tuple(torch.from_numpy(m)[None].contiguous(memory_format=last) for m in (low, high))
 
 
 def bump(heat: np.ndarray, at: np.ndarray) -> None:
