@@ -3,13 +3,19 @@
 import json
 import subprocess
 import sys
+from contextlib import closing, contextmanager
 
 import pytest
 import torch
 from test_training_start import sizes
 
+from app.bench_live import StampedCamera
 from app.evaluate import paper_settings
+from app.gui.session import Plan, Ready
+from app.live_session import LiveSession
+from app.process import process_files
 from app.weights import thresholds as listed
+from engine.api import process
 from engine.errors import WeightsError
 from engine.network import storage
 from engine.network.higher_hrnet import HigherHRNet
@@ -22,8 +28,11 @@ from engine.network.thresholds import (
     thresholds_of,
     with_thresholds,
 )
-from engine.settings import PAPER_GROUPING, GroupingSettings, load_settings
+from engine.settings import PAPER_GROUPING, GroupingSettings, Settings, load_settings
 from engine.skeleton import skeleton_from_names
+from tests.clips import write_clip
+from tests.live_fakes import Bench
+from tests.walkers_estimator import Walkers
 
 FOUND = Thresholds(min_score=0.33, min_joints=2, source="somewhere")
 
@@ -112,3 +121,51 @@ def test_reading_them_does_not_load_torch():
         "from engine.settings import Settings; suited(Settings()); sys.exit('torch' in sys.modules)"
     )
     subprocess.run([sys.executable, "-c", code], check=True)
+
+
+@pytest.fixture
+def compact_has(monkeypatch):
+    """Gives the default checkpoint a threshold of its own."""
+    row = registry()["compact"].model_copy(update={"defaults": {"min_score": 0.4}})
+    monkeypatch.setitem(registry(), "compact", row)
+
+
+def test_process_and_the_library_use_them_and_say_so(compact_has, tmp_path):
+    used = []
+
+    @contextmanager
+    def open_estimator(settings):
+        used.append(settings)
+        yield Walkers()
+
+    clip = write_clip(tmp_path / "clip.mp4", 8)
+    next(process(clip, open_estimator=open_estimator))
+    process_files([str(clip)], tmp_path / "out", Settings(), open_estimator=open_estimator)
+    assert [settings.grouping.min_score for settings in used] == [0.4, 0.4]
+    header = json.loads((tmp_path / "out/clip.ndjson").read_text().splitlines()[0])
+    assert header["settings"]["grouping"]["min_score"] == 0.4
+
+
+def test_live_uses_them_until_somebody_moves_that_threshold(compact_has):
+    bench = Bench()
+    plan = Plan(("cam",), Settings())
+    session = LiveSession(
+        plan,
+        bench.events.append,
+        open_estimator=bench._open,
+        open_source=lambda text, tell, **options: StampedCamera(text, (64, 48), 100.0),
+    )
+    seen = []
+    changes = iter(("grouping.min_joints=2", "grouping.min_score=0.1"))
+    with closing(session.results()) as results:
+        for number, _ in enumerate(results):
+            grouping = bench.estimators[0].grouping
+            if number % 10 == 9:
+                seen.append((grouping.min_score, grouping.min_joints))
+                if (change := next(changes, None)) is None:
+                    session.stop()
+                else:
+                    session.change(load_settings(None, (change,)))
+    assert seen[:3] == [(0.4, 4), (0.4, 2), (0.1, 4)]
+    (ready,) = (event for event in bench.events if isinstance(event, Ready))
+    assert ready.suiting == {"min_score": 0.4}

@@ -73,6 +73,54 @@ def test_a_bad_annotation_is_named(tmp_path, content, change, complaint):
         load(tmp_path, content)
 
 
+def test_annotations_of_other_categories_are_left_alone(tmp_path, content):
+    content["annotations"].append({"id": 4, "image_id": 7, "category_id": 1, "bbox": [0, 0, 5, 5]})
+    content["annotations"][0]["category_id"] = 2
+    picture = load(tmp_path, content).pictures[0]
+    assert len(picture.boxes) == 1
+    assert len(picture.unknown) == 2
+
+
+@pytest.mark.parametrize(
+    ("change", "complaint"),
+    [
+        ({"keypoints": ["a", "b", "a"]}, "keypoint name 'a' is there twice"),
+        ({"keypoints": ["a", 2, "c"]}, "the category's keypoints must be names"),
+        ({"skeleton": [[1, 4]]}, r"skeleton has \[1, 4\]; .* keypoint numbers from 1 to 3"),
+        ({"skeleton": [[0, 1]]}, r"skeleton has \[0, 1\]"),
+        ({"id": None}, "the category with keypoints has no whole-number id"),
+    ],
+)
+def test_a_skeleton_that_cannot_be_is_refused(tmp_path, content, change, complaint):
+    content["categories"][1].update(change)
+    with pytest.raises(DataError, match=complaint):
+        load(tmp_path, content)
+
+
+def test_a_picture_resized_without_its_annotations_is_refused(tmp_path, content):
+    cv2.imwrite(str(tmp_path / "a.png"), np.zeros((20, 30, 3), np.uint8))
+    picture = load(tmp_path, content).pictures[0]
+    with pytest.raises(DataError, match=r"a\.png has 30x20 pixels, .* for 60x40"):
+        picture.pixels()
+
+
+def test_a_picture_annotated_before_its_tag_turned_it_lies_as_annotated(tmp_path, content):
+    pixels = np.zeros((40, 60, 3), np.uint8)
+    pixels[:, :10] = 255
+    _, jpeg = cv2.imencode(".jpg", pixels)
+    tag = b"\xff\xe1\x00\x22Exif\x00\x00MM\x00\x2a\x00\x00\x00\x08"  # one entry: turn by 90 degrees
+    tag += b"\x00\x01\x01\x12\x00\x03\x00\x00\x00\x01\x00\x06\x00\x00\x00\x00\x00\x00"
+    (tmp_path / "a.jpg").write_bytes(jpeg.tobytes()[:2] + tag + jpeg.tobytes()[2:])
+    content["images"][0]["file_name"] = "a.jpg"
+    as_stored = load(tmp_path, content).pictures[0].pixels()
+    assert as_stored.shape == (40, 60, 3)
+    assert as_stored[:, :8].min() > 200
+    content["images"][0] |= {"width": 40, "height": 60}
+    turned = load(tmp_path, content).pictures[0].pixels()
+    assert turned.shape == (60, 40, 3)
+    assert turned[:8].min() > 200
+
+
 def test_a_missing_image_is_named(tmp_path, content):
     content["images"][0]["file_name"] = "gone.png"
     with pytest.raises(DataError, match=r"image 7: there is no file .*gone\.png"):
