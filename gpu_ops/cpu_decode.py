@@ -73,8 +73,8 @@ def _stages(low: Array, high: Array, size: tuple[int, int], two_step: bool) -> A
     other = np.empty((size[1], size[0]), np.float32)
     for plane, source in zip(heat.reshape(-1, *other.shape), _planes(high), strict=True):
         cv2.resize(source, size, dst=other, interpolation=cv2.INTER_LINEAR)
-        plane += other  # plane by plane: it is still in the cache
-        plane /= 2
+        # Plane by plane, while it is in the cache; halves of floats are exact.
+        cv2.addWeighted(plane, 0.5, other, 0.5, 0, dst=plane)
     return heat
 
 
