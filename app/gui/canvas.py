@@ -1,7 +1,8 @@
 """Paints the newest picture of every source with its people. Nothing here works ahead or waits.
 
 Pictures arrive in the size of the screen, made on the engine thread, so that painting one is a
-plain copy. Only when a person zooms in, or resizes while paused, does Qt scale the whole frame.
+plain copy. Only when a person zooms in, or resizes while paused, does Qt scale the whole frame. A
+heatmap is part of the picture: under one, the picture is asked for in the size of the zoom.
 """
 
 from __future__ import annotations
@@ -10,8 +11,6 @@ import time
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
-import numpy as np
-from numpy.typing import NDArray
 from PyQt6.QtCore import QPointF, QRectF, QSizeF, Qt, pyqtSignal
 from PyQt6.QtGui import (
     QColor,
@@ -26,6 +25,7 @@ from PyQt6.QtWidgets import QSizePolicy, QWidget
 
 from app.gui import style
 from app.gui.bridge import Shown
+from app.gui.images import frame_image, screen_image
 from app.gui.people import Look, paint_people
 from app.gui.session import SourceState
 from app.gui.tiling import fitted, tiles
@@ -50,7 +50,6 @@ class Canvas(QWidget):
 
     painted = pyqtSignal(object, float)  # Result, its age in seconds when it was on the canvas
     resized = pyqtSignal(int, int)  # device pixels one picture may fill
-    dropped = pyqtSignal(list)  # files or addresses dropped on it
 
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
@@ -58,6 +57,7 @@ class Canvas(QWidget):
         self._theme = style.DARK
         self._tiles: dict[str, _Tile] = {}
         self._zoom = 1.0
+        self._heat = False  # the pictures carry a heatmap
         self._middle = QPointF(0.5, 0.5)  # of the view, as a share of the picture
         self._dragged: QPointF | None = None
         self.setMinimumSize(320, 200)
@@ -107,9 +107,16 @@ class Canvas(QWidget):
         self.look = look
         self.update()
 
+    def set_heat(self, joint: int | None) -> None:
+        """Show pictures that carry the heatmap of a joint, or with None plain ones."""
+        self._heat = joint is not None
+        self._tell_size()
+        self.update()
+
     def fit(self) -> None:
         """Show whole pictures."""
         self._zoom, self._middle = 1.0, QPointF(0.5, 0.5)
+        self._tell_size()
         self.update()
 
     def zoom_by(self, factor: float, at: QPointF | None = None) -> None:
@@ -119,6 +126,7 @@ class Canvas(QWidget):
             spot = self._share(at)
             self._middle = spot + (self._middle - spot) * (self._zoom / zoom)
         self._zoom = zoom
+        self._tell_size()
         self._keep_inside()
 
     def paintEvent(self, event: QPaintEvent | None) -> None:  # noqa: N802  Qt's name
@@ -173,7 +181,7 @@ class Canvas(QWidget):
         if len(shown) != 1 or shown[0].shown is None:
             return self.grab().toImage()
         result = shown[0].shown.result
-        image = _frame_image(result).convertToFormat(QImage.Format.Format_RGB32)
+        image = frame_image(result).convertToFormat(QImage.Format.Format_RGB32)
         painter = QPainter(image)
         bold = replace(self.look, thickness=self.look.thickness * max(1.0, image.height() / 720))
         paint_people(painter, result.poses, bold, 1.0, QPointF(0, 0))
@@ -187,8 +195,12 @@ class Canvas(QWidget):
 
     def _tell_size(self) -> None:
         areas = self._areas() or [QRectF(self.rect())]
-        ratio = self.devicePixelRatioF()
-        self.resized.emit(round(areas[0].width() * ratio), round(areas[0].height() * ratio))
+        w, h = (side * self.devicePixelRatioF() for side in (areas[0].width(), areas[0].height()))
+        more = self._zoom if self._heat else 1.0
+        for result in self.results:  # never more than there is to see
+            size = result.frame.size
+            more = min(more, max(1.0, size[0] / w, size[1] / h))
+        self.resized.emit(round(w * more), round(h * more))
 
     def _paint_tile(self, painter: QPainter, tile: _Tile, area: QRectF) -> None:
         painter.save()
@@ -203,8 +215,8 @@ class Canvas(QWidget):
     def _paint_picture(self, painter: QPainter, shown: Shown, area: QRectF) -> None:
         w, h = shown.result.frame.size
         place = self._place(QSizeF(w, h), area)
-        if self._zoom == 1.0:
-            image = _screen_image(shown)
+        if self._zoom == 1.0 or self._heat:
+            image = screen_image(shown)
             ratio = self.devicePixelRatioF()
             ready = QRectF(place.topLeft(), QSizeF(image.width(), image.height()) / ratio)
             exact = abs(ready.width() - place.width()) < 1.5
@@ -215,7 +227,7 @@ class Canvas(QWidget):
             painter.drawImage(place, image)
         else:
             painter.setRenderHint(QPainter.RenderHint.SmoothPixmapTransform, self._zoom < 3)
-            painter.drawImage(place, _frame_image(shown.result))
+            painter.drawImage(place, frame_image(shown.result))
         paint_people(painter, shown.result.poses, self.look, place.width() / w, place.topLeft())
 
     def _place(self, size: QSizeF, area: QRectF) -> QRectF:
@@ -274,20 +286,3 @@ class Canvas(QWidget):
         painter.drawRoundedRect(box, 11, 11)
         painter.setPen(QColor("#e9edf3"))
         painter.drawText(box, Qt.AlignmentFlag.AlignCenter, title)
-
-
-def _screen_image(shown: Shown) -> QImage:
-    """The picture in the size of the screen as an image."""
-    return _image(shown.picture, QImage.Format.Format_RGB32)
-
-
-def _frame_image(result: Result) -> QImage:
-    """The whole frame as an image."""
-    return _image(result.frame.pixels, QImage.Format.Format_RGB888)
-
-
-def _image(pixels: NDArray[np.uint8], form: QImage.Format) -> QImage:
-    """An image over the memory of (H, W, channels) uint8 pixels, which must outlive it."""
-    h, w = pixels.shape[:2]
-    made: QImage = QImage(pixels.data, w, h, pixels.strides[0], form)  # type: ignore[call-overload]
-    return made

@@ -164,6 +164,7 @@ class Window(QMainWindow):
         self.controls.look_changed.connect(self.canvas.set_look)
         self.canvas.set_look(self.controls.look)
         self.controls.watched.connect(self.runner.bridge.watch)
+        self.controls.watched.connect(self.canvas.set_heat)
         self.page.chosen.connect(self.runner.choose)
         self.top.removed.connect(self.runner.remove)
         self.transport.paused.connect(lambda on: self._play(lambda p: p.pause(on)))

@@ -293,6 +293,40 @@ def test_the_heatmap_of_a_joint_is_asked_for(qtbot, open_window):
     assert session.watched is None
 
 
+def test_a_zoomed_heatmap_is_asked_for_in_the_size_of_the_zoom(qtbot, open_window):
+    window = open_window("a", size=(3840, 2160))
+    painting(qtbot, window)
+    canvas, bridge = window.canvas, window.runner.bridge
+    plain = bridge.picture_size
+    canvas.zoom_by(2.0)
+    assert bridge.picture_size == plain, "Qt scales the frame itself"
+    qtbot.keyClick(window, Qt.Key.Key_H)
+    assert bridge.picture_size == pytest.approx((2 * plain[0], 2 * plain[1]), abs=1)
+    canvas.zoom_by(100.0)
+    assert bridge.picture_size[0] <= 3840 + 1
+    canvas.fit()
+    assert bridge.picture_size == plain
+
+
+def test_a_zoomed_heatmap_is_painted_from_the_picture_that_carries_it(qtbot, open_window):
+    class Red(Figures):
+        def picture(self, frame, size):
+            made = super().picture(frame, size)
+            made[...] = (0, 0, 255, 255)
+            return made
+
+    window = open_window("a", start=lambda plan, tell: Red(plan, tell, people=0))
+    painting(qtbot, window)
+    window.canvas.zoom_by(3.0)
+
+    def red():
+        return float((pixels(window)[..., :3] == (0, 0, 255)).all(-1).mean())
+
+    assert red() == 0
+    qtbot.keyClick(window, Qt.Key.Key_H)
+    assert red() > 0.9
+
+
 def test_the_negotiated_mode_of_a_camera_is_shown(qtbot, open_window):
     window = open_window("0")
     painting(qtbot, window)
