@@ -94,6 +94,12 @@ class Canvas(QWidget):
             self._tiles[state.source].state = state
             self.update()
 
+    def rest(self) -> None:
+        """Nothing runs any more: the last pictures stay, and nothing promises new ones."""
+        for tile in self._tiles.values():
+            tile.state = SourceState(tile.source, "ended", "Nothing is running.")
+        self.update()
+
     def show_newest(self, newest: dict[str, Shown]) -> None:
         """Take new pictures; they are painted when Qt next paints."""
         for source, shown in newest.items():

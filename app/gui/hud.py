@@ -48,7 +48,7 @@ class AgePlot(QWidget):
         area = QRectF(self.rect()).adjusted(0, 6, -1, -14)
         recent = self._ages.recent()
         top = self._top(max((age for _, age in recent), default=0.0))
-        self._scale(painter, area, top)
+        self._lines(painter, area)
         if len(recent) > 1:
             points = [
                 QPointF(
@@ -63,21 +63,30 @@ class AgePlot(QWidget):
             y = area.bottom() - area.height() * min(spread.p95 / top, 1.0)
             painter.setPen(QPen(QColor(self._theme["warning"]), 1, Qt.PenStyle.DashLine))
             painter.drawLine(QPointF(area.left(), y), QPointF(area.right(), y))
+        self._scale(painter, area, top)
         painter.end()
 
     def _top(self, highest: float) -> float:
         return next((scale for scale in _SCALES if scale >= highest * 1.05), _SCALES[-1])
 
-    def _scale(self, painter: QPainter, area: QRectF, top: float) -> None:
-        painter.setFont(style.font(7.5))
+    def _lines(self, painter: QPainter, area: QRectF) -> None:
+        painter.setPen(QPen(QColor(self._theme["line"]), 1))
         for share in (0.0, 0.5, 1.0):
             y = area.bottom() - area.height() * share
-            painter.setPen(QPen(QColor(self._theme["line"]), 1))
             painter.drawLine(QPointF(area.left(), y), QPointF(area.right(), y))
-            if share:
-                painter.setPen(QColor(self._theme["faint"]))
-                painter.drawText(QPointF(area.left() + 2, y + 10), _milliseconds(top * share))
+
+    def _scale(self, painter: QPainter, area: QRectF, top: float) -> None:
+        """Painted last, on a ground of their own: the curve may pass below the figures."""
+        painter.setFont(style.font(7.5))
+        ground = QColor(self._theme["surface"])
+        ground.setAlpha(200)
         painter.setPen(QColor(self._theme["faint"]))
+        for share in (0.5, 1.0):
+            text = _milliseconds(top * share)
+            place = QRectF(area.left(), area.bottom() - area.height() * share + 1, 46, 12)
+            plate = painter.boundingRect(place, Qt.AlignmentFlag.AlignLeft, text)
+            painter.fillRect(plate.adjusted(0, 0, 4, 0), ground)
+            painter.drawText(plate.translated(2, 0), Qt.AlignmentFlag.AlignLeft, text)
         painter.drawText(
             QPointF(area.left() + 2, area.bottom() + 12), f"{self._ages.seconds:g} s ago"
         )

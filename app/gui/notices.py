@@ -28,10 +28,11 @@ _KEPT = 500
 
 
 class Notices(QFrame):
-    """The newest sentence, floating at the lower edge of its parent."""
+    """The newest sentence, floating at the lower edge of its parent, above the bar there."""
 
-    def __init__(self, parent: QWidget) -> None:
+    def __init__(self, parent: QWidget, bar: QWidget) -> None:
         super().__init__(parent)
+        self._bar = bar
         self.setObjectName("toast")
         self.log: list[tuple[datetime, Told]] = []
         self._theme = style.DARK
@@ -98,7 +99,8 @@ class Notices(QFrame):
             )
             self.adjustSize()
             x = (parent.width() - self.width()) // 2
-            self.move(max(x, 8), parent.height() - self.height() - 18)
+            bar = self._bar.height() if self._bar.isVisible() else 0
+            self.move(max(x, 8), parent.height() - bar - self.height() - 18)
             self.raise_()
 
 

@@ -38,7 +38,7 @@ class Window(QMainWindow):
 
     def __init__(self, plan: Plan, offer: Offer, start: Start, memory: Memory) -> None:
         super().__init__()
-        self.offer, self.memory = offer, memory
+        self.offer, self.memory, self._given = offer, memory, plan.settings
         self.theme = style.THEMES[memory.theme]
         self.ages = Ages()
         self._modes: dict[str, str] = {}
@@ -47,7 +47,7 @@ class Window(QMainWindow):
         self.top, self.page = TopBar(), SourcePage(offer)
         self.controls = Controls(plan.settings, offer, Hud(self.ages), memory.cost)
         self.stack, self.splitter = QStackedWidget(), QSplitter()
-        self.notices = Notices(self.stack)
+        self.notices = Notices(self.stack, self.transport)
         self.recording = False
         self._refresh_timer = QTimer(self)
         self._lay_out()
@@ -102,7 +102,8 @@ class Window(QMainWindow):
     def closeEvent(self, event: QCloseEvent | None) -> None:  # noqa: N802  Qt's name
         """Let go of the engine and remember everything."""
         self.memory.keep_layout(self.saveGeometry(), self.splitter.saveState())
-        self.memory.keep_settings(self.runner.plan.settings)
+        if self.runner.plan.settings != self._given:  # an option of the command line is for once
+            self.memory.keep_settings(self.runner.plan.settings)
         self.runner.stop()
         super().closeEvent(event)
 
@@ -205,6 +206,7 @@ class Window(QMainWindow):
 
     def _show_state(self, state: str) -> None:
         self.top.set_state(state)
+        self.transport.setEnabled(state == "running")
         if state == "running":
             self.transport.setVisible(self.runner.player is not None)
             self.transport.set_duration(0.0)
@@ -215,6 +217,8 @@ class Window(QMainWindow):
             self.top.show_age("")
             self._show_recorded(None)
             self.controls.hud.set_engine(None)
+            self.canvas.rest()
+            self.transport.setVisible(self.transport.isVisible() and bool(self.canvas.results))
             if not self.runner.plan.sources:
                 self.show_page()
 

@@ -10,6 +10,7 @@ from PyQt6.QtWidgets import QAbstractButton, QComboBox, QLineEdit, QListWidget, 
 
 from app.gui.session import Camera, Offer, Recorded, SourceState
 from app.gui.shortcuts import ACTIONS
+from engine.errors import SourceError
 from engine.settings import Settings
 from tests.gui.synthetic import Figures
 
@@ -76,6 +77,27 @@ def test_an_error_stays_on_screen_as_a_sentence(qtbot, open_window):
     assert [said.text for _, said in window.notices.log] == [
         "cannot go on: the camera was unplugged"
     ]
+
+
+def test_after_a_failure_nothing_promises_a_picture(qtbot, open_window):
+    class Fails(Figures):
+        def results(self):
+            self.tell(SourceState("a", "opening", "Opening a…"))
+            raise SourceError("nothing listens there")
+            yield
+
+    window = open_window("a", start=Fails)
+    qtbot.waitUntil(lambda: window.notices.isVisible(), timeout=8000)
+    idle(qtbot, window)
+    assert window.canvas._tiles["a"].state.text == "Nothing is running."
+    assert not window.transport.isVisible()
+
+
+def test_options_of_the_command_line_are_not_remembered(qtbot, open_window, memory):
+    window = open_window("a")
+    window.close()
+    idle(qtbot, window)
+    assert memory.settings(None) is None
 
 
 def test_a_slider_acts_at_once_and_is_remembered(qtbot, open_window, memory):
