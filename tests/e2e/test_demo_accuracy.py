@@ -12,6 +12,8 @@ LEAST_PCK = 0.75  # at a tenth of the longer side of the person's box, visible j
 MOST_SWITCHES = 14
 MOST_FALSE = 0.8  # people per frame
 
+pytestmark = pytest.mark.timeout(1200)  # half a minute on two quiet cores
+
 
 @pytest.fixture(scope="module")
 def found():
