@@ -55,10 +55,11 @@ def _kind(path: Path) -> str:
         if not zipfile.is_zipfile(path):
             raise WeightsError(f"the file is truncated; {_AGAIN}")
         return "pickle"
+    # First the length of the header, lowest byte first: that may be the byte a pickle begins with.
+    if head[6:9] == b"\0\0{":
+        return "safetensors"
     if head.startswith(b"\x80"):
         return "pickle"
-    if head[8:9] == b"{":
-        return "safetensors"
     if head.lstrip().lower().startswith((b"<!doctype", b"<html")):
         raise WeightsError("it is no checkpoint but a web page; download the file itself")
     raise WeightsError("it is no checkpoint (neither PyTorch nor safetensors)")

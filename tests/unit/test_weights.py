@@ -113,6 +113,17 @@ def test_what_is_written_is_read_back(state, tmp_path):
     assert [f.name for f in file.parent.iterdir()] == ["mine.safetensors"]
 
 
+def test_a_header_whose_length_begins_like_a_pickle_is_no_pickle(tmp_path):
+    """The length is a multiple of 8, so one file in 32 begins with the byte of a pickle."""
+    path, first = tmp_path / "mine.safetensors", set()
+    for extra in range(0, 264, 8):
+        save_file({"x": torch.zeros(2)}, path, {"format": storage.FORMAT, "note": "n" * extra})
+        first.add(path.read_bytes()[0])
+        tensors, text = storage.read(path)
+        assert (list(tensors), len(text["note"])) == (["x"], extra)
+    assert 0x80 in first
+
+
 def test_a_place_that_cannot_be_written_is_told(state, tmp_path):
     (tmp_path / "taken").write_text("a file, not a folder")
     file = tmp_path / "taken" / "mine.safetensors"
