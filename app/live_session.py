@@ -42,6 +42,7 @@ if TYPE_CHECKING:
 
 OpenEstimator = Callable[[Settings], AbstractContextManager["PoseEstimator"]]
 OpenSource = Callable[..., Source]
+_LONGEST_FINISH = 25.0  # s that writing the rest of a recording may take
 
 
 class LiveSession:
@@ -77,6 +78,7 @@ class LiveSession:
         self._inbox: Inbox | None = None
         self._follow: dict[str, Follow] = {}
         self._recorder: Recording | None = None
+        self._finishing: Recording | None = None  # the last one that was told to end
         self._estimator: PoseEstimator | None = None
 
     @property
@@ -132,6 +134,8 @@ class LiveSession:
             finally:
                 self.stop()
                 self.record(None)
+                if self._finishing:  # its files are whole before anybody may end the program
+                    self._finishing.wait(_LONGEST_FINISH)
 
     def picture(self, frame: Frame, size: tuple[int, int]) -> Picture:
         """(h, w, 4) uint8 BGRX in the largest size that fits `size`, screen pixels."""
@@ -164,6 +168,7 @@ class LiveSession:
         before, self._recorder = self._recorder, None
         if before:
             before.finish()
+            self._finishing = before
         if plan and self._follow:
             from app.recording import Recording
 

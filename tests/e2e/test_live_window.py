@@ -1,5 +1,6 @@
 """A real window on a real X server, with the mouse and keys of xdotool."""
 
+import json
 import os
 import shutil
 import subprocess
@@ -106,6 +107,32 @@ def test_a_person_watches_takes_a_screenshot_and_quits(display, tmp_path):
     kept = ConfigParser(interpolation=None)
     kept.read(store)
     assert kept["General"]["theme"] == "light"
+
+
+def test_a_recording_that_runs_when_the_window_is_closed_is_whole(display, tmp_path):
+    import av
+
+    person = Person(display, tmp_path)
+    person.open()
+    person.do("mousemove", "500", "400", "click", "1")
+    person.focus()
+
+    def screenshots():
+        person.press("s")  # once one is saved there is something to record
+        return sorted(tmp_path.rglob("screenshot*.png"))
+
+    until(screenshots)
+    person.press("r")
+    until(lambda: [f for f in tmp_path.rglob("*overlay.mp4") if f.stat().st_size])
+    person.press("ctrl+q")
+    assert person.program.wait(60) == 0
+    (video,) = tmp_path.rglob("*overlay.mp4")
+    with av.open(str(video)) as whole:
+        frames = sum(1 for _ in whole.decode(video=0))
+    (tracks,) = tmp_path.rglob("*.ndjson")
+    end = json.loads(tracks.read_text().splitlines()[-1])
+    assert end["type"] == "end"
+    assert end["frames"] == frames > 0
 
 
 def test_a_second_start_remembers_the_first(display, tmp_path):
