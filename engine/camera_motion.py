@@ -8,7 +8,6 @@ Method: Kuglin and Hines 1975.
 
 from __future__ import annotations
 
-from functools import lru_cache
 from typing import NamedTuple, TypeVar
 
 import numpy as np
@@ -42,8 +41,6 @@ class CameraMotion:
     def __init__(self) -> None:
         self._small: NDArray[np.uint8] | None = None  # (h, w) the frame before
         self._free: NDArray[np.bool_] | None = None  # (h, w) where it showed nobody
-        # The picture that was looked at last, with its spectrum: saves every second transform.
-        self._spectrum: tuple[NDArray[np.uint8], NDArray[np.complex128]] | None = None
 
     def __call__(self, pixels: NDArray[np.uint8], xy: NDArray[np.floating]) -> Step:
         """What the camera did since the last call.
@@ -59,13 +56,17 @@ class CameraMotion:
             return Step(np.zeros(2), cut=False)
         if last.shape != small.shape:
             return Step(np.zeros(2), cut=True)
-        spectrum = _spectrum(small)
-        before, self._spectrum = self._spectrum, (small, spectrum)
-        known = before[1] if before and before[0] is last else _spectrum(last)
-        shift = _propose(known, spectrum, (small.shape[0], small.shape[1]))
-        if np.abs(shift).max() >= _STILL and _agrees(last, last_free, small, free, shift):
+        difference = np.abs(small.astype(np.int16) - last)
+        seen = free & last_free
+        moving = _everywhere((difference > _GREY) & seen, seen)
+        other = bool((difference > _OTHER).mean() >= 0.5)
+        if not moving and not other:  # nearly always: the search for a shift is spared
+            return Step(np.zeros(2), cut=False)
+        shift = _propose(last, small)
+        enough = moving and bool(np.abs(shift).max() >= _STILL)
+        if enough and _agrees(last, last_free, small, free, shift):
             return Step(shift * cell, cut=False)
-        return Step(np.zeros(2), _is_cut(last, small, shift))
+        return Step(np.zeros(2), other and _is_unlike(last, small, shift))
 
     def state(self) -> Packed | None:
         """What is remembered of the last frame, for `restore`."""
@@ -105,23 +106,12 @@ def _free_of_people(shape: tuple[int, ...], xy: NDArray[np.floating]) -> NDArray
     return free
 
 
-def _spectrum(picture: NDArray[np.uint8]) -> NDArray[np.complex128]:
-    """Of the picture faded out towards its edges, which would count as movement otherwise."""
-    plain = picture - picture.mean(dtype=np.float64)
-    return np.asarray(np.fft.rfft2(plain * _window(*picture.shape)), np.complex128)
-
-
-@lru_cache(maxsize=8)
-def _window(h: int, w: int) -> NDArray[np.float64]:
-    return np.outer(np.hanning(h + 2)[1:-1], np.hanning(w + 2)[1:-1])
-
-
-def _propose(
-    before: NDArray[np.complex128], after: NDArray[np.complex128], shape: tuple[int, int]
-) -> NDArray[np.float64]:
-    """The shift (x, y) in cells that most of the picture agrees on, from two spectra."""
-    h, w = shape
-    cross = after * np.conj(before)
+def _propose(before: NDArray[np.uint8], after: NDArray[np.uint8]) -> NDArray[np.float64]:
+    """The shift (x, y) in cells that most of the picture agrees on."""
+    h, w = before.shape
+    window = np.outer(np.hanning(h + 2)[1:-1], np.hanning(w + 2)[1:-1])
+    a, b = (np.fft.rfft2((p - p.mean(dtype=np.float64)) * window) for p in (before, after))
+    cross = b * np.conj(a)
     surface = np.fft.irfft2(cross / np.maximum(np.abs(cross), 1e-9), (h, w))
     y, x = np.unravel_index(int(np.argmax(surface)), surface.shape)
     near = surface[np.ix_(np.arange(y - 1, y + 2) % h, np.arange(x - 1, x + 2) % w)].clip(0)
@@ -156,7 +146,7 @@ def _agrees(
             return False
         difference = np.abs(new.astype(np.int16) - old)
         means.append(float(difference[free].mean()))
-    return means[0] < _BETTER * means[1] and _everywhere((difference > _GREY) & free, free)
+    return means[0] < _BETTER * means[1]
 
 
 def _everywhere(changed: NDArray[np.bool_], free: NDArray[np.bool_]) -> bool:
@@ -167,15 +157,13 @@ def _everywhere(changed: NDArray[np.bool_], free: NDArray[np.bool_]) -> bool:
         for mask in (changed, free)
     ]
     seen = counts[1] > 0
-    return bool((counts[0][seen] > 0.1 * counts[1][seen]).mean() >= 0.5)
+    return bool(seen.any() and (counts[0][seen] > 0.1 * counts[1][seen]).mean() >= 0.5)
 
 
-def _is_cut(
+def _is_unlike(
     before: NDArray[np.uint8], after: NDArray[np.uint8], shift: NDArray[np.float64]
 ) -> bool:
-    """Whether most of the picture changed and the two are not alike at any shift."""
-    if (np.abs(after.astype(np.int16) - before) > _OTHER).mean() < 0.5:
-        return False
+    """Whether two pictures are not alike at any shift."""
     x, y = np.round(shift).astype(int)
     moved = _overlap(before, -x, -y), _overlap(after, x, y)
     small = moved[0].size < 0.3 * before.size  # by chance, little is easily alike
