@@ -1,13 +1,19 @@
 """Scaling tags changes nothing else; thresholds are chosen by the written criterion."""
 
+import re
+import tomllib
 from dataclasses import replace
 
 import numpy as np
 import pytest
 import torch
+from eval_scenes import save, two_people_each
 from test_training_start import sizes
+from typer.testing import CliRunner
 
+import app.weights
 from engine.network.higher_hrnet import HigherHRNet
+from engine.network.thresholds import Thresholds
 from engine.skeleton import COCO
 from engine.training.calibrate import Answer, choose_thresholds, scale_tags
 from engine.training.start import initialise
@@ -92,3 +98,15 @@ def test_people_in_a_crowd_are_neither_right_nor_wrong():
     answers = [answer(found, [(0, 0)], crowds=[[90, 90, 80, 80]])]
     assert choose_thresholds(answers, COCO).precision == 1
     assert choose_thresholds([answer(found, [(0, 0)])], COCO).precision == 0.5
+
+
+def test_of_a_registered_checkpoint_the_line_for_the_table_is_shown(tmp_path, monkeypatch):
+    found = [answer([person(0, 0, 0.6), person(100, 100, 0.2)], [(0, 0)])]
+    monkeypatch.setattr("engine.training.calibrate.ask", lambda exam, checkpoint: found)
+    file = save(tmp_path, two_people_each(1))
+    words = ["calibrate", "compact", "--annotations", str(file), "--images", str(tmp_path)]
+    outcome = CliRunner().invoke(app.weights.app, words)
+    assert outcome.exit_code == 0, outcome.exception
+    (line,) = re.findall(r"for assets/weights.toml: (.*)", outcome.output)
+    row = tomllib.loads(line)["defaults"]
+    assert Thresholds.model_validate(row).values == {"min_score": 0.4, "min_joints": 1}
