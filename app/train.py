@@ -43,7 +43,7 @@ def command(
         typer.Option(help="Short side in pixels, a multiple of 32; default: the checkpoint's."),
     ] = None,
     learning_rate: Annotated[
-        float | None, typer.Option(help="Default: 1e-3 from random weights, else 2e-4.")
+        float | None, typer.Option(help="Default: 1e-2 from random weights, else 1e-3.")
     ] = None,
     dev_annotations: Annotated[
         Path | None, typer.Option(help="A COCO keypoint file to measure AP on while training.")

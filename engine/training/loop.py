@@ -33,7 +33,7 @@ DEVIATION = (58.395, 57.12, 57.375)
 class Recipe:
     """How the weights move."""
 
-    learning_rate: float = 1e-3
+    learning_rate: float = 1e-2
     weight_decay: float = 1e-2
     warm_up: int = 500  # steps from nothing to the full rate
     cool_down: float = 0.4  # share of the run over which the rate falls to nothing
