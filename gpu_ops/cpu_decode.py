@@ -145,11 +145,16 @@ def _maxima(
 ) -> tuple[Cells, Array]:
     """Flat cells and values of the best maxima, best first, equal ones in raster order."""
     high = heat >= lowest
-    if not high.any():
+    x, y, w, h = cv2.boundingRect(high.view(np.uint8))
+    if not w:
         return np.zeros(0, np.intp), np.zeros(0, np.float32)
-    largest_nearby = cv2.dilate(heat, window)  # its border counts as smaller than everything
-    high &= heat == largest_nearby
-    cell = np.flatnonzero(high)
+    # Only the part around the high cells; what could exceed them there is in it.
+    reach = len(window) // 2
+    top, left = max(y - reach, 0), max(x - reach, 0)
+    part = slice(top, y + h + reach), slice(left, x + w + reach)
+    near = heat[part]  # outside of it everything counts as smaller
+    rows, columns = np.nonzero(high[part] & (near == cv2.dilate(near, window)))
+    cell = (rows + top) * heat.shape[1] + columns + left
     score = heat.reshape(-1)[cell]
     best = np.argsort(-score, kind="stable")[:most]
     return cell[best], score[best]
@@ -237,7 +242,7 @@ def _fill(heat: Array, tag: Array, groups: Groups) -> Cells:
         here = groups.image == image
         for joint in range(cell.shape[1]):
             people = np.flatnonzero(here & (cell[:, joint] < 0))
-            if len(people) and (heat[image, joint] > 0).any():
+            if len(people):
                 tags = _upsampled(tag[image, :, joint], heat.shape[2:])
                 cell[people, joint] = best_cells(heat[image, joint], tags, groups.tag[people])
     return cell
