@@ -41,13 +41,14 @@ class Sizes:
 SIZES = {
     "w32": Sizes(width=32),
     "w48": Sizes(width=48),
+    # As wide as w32 and as shallow as can be: wide layers use a processor better than many.
     "compact": Sizes(
-        width=16,
+        width=32,
         stem=32,
         bottleneck=16,
         bottlenecks=2,
-        modules=(1, 2, 2),
-        blocks=2,
+        modules=(1, 1, 1),
+        blocks=1,
         head_blocks=1,
         tag_slope=(0.2, 0.08),
     ),

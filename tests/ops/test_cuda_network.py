@@ -51,7 +51,7 @@ def test_no_batch_norm_is_left_and_few_lone_relus(name):
     # What is left: sums that end in an upsampled branch, and the deconvolution.
     lone, fused = calls.count(nn.ReLU), calls.count(ConvReLU)
     assert fused > 5 * lone
-    assert lone + fused > 70
+    assert lone + fused >= 40
 
 
 def test_a_result_that_is_read_twice_is_not_fused_away():
