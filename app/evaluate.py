@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from app.stopping import INTERRUPTED
 from engine.errors import SettingsError
 from engine.settings import PAPER_GROUPING, GroupingSettings, Settings, load_settings
 
@@ -23,7 +24,6 @@ if TYPE_CHECKING:
 
     from app.evaluation.run import Evaluation, Job, Progress
 
-INTERRUPTED = 130  # the exit code shells know for Ctrl+C
 VAL2017 = ("annotations/person_keypoints_val2017.json", "val2017")  # below --data
 
 

@@ -5,10 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from app.stopping import INTERRUPTED
 from app.writers.writer import Ending
 from engine.types import Result
-
-INTERRUPTED = 130  # exit code, as shells expect it after Ctrl-C
 
 
 @dataclass(slots=True)

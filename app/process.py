@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from engine.errors import OutputError, SettingsError
+from engine.errors import SettingsError
+from engine.folders import make_folder
 from engine.settings import Settings, load_settings
 
 if TYPE_CHECKING:
@@ -133,7 +134,7 @@ def process_files(
     settings = suited(settings)
     jobs, problems = plan(inputs)
     summary = Summary([Report(text, error=str(error)) for text, error in problems.items()])
-    _make_folder(out)
+    make_folder(out)
     tasks = [(job, _outputs(job, jobs, out, settings)) for job in jobs]
     with Bars(console) as bars, stop_on_signal(bars.say) as stop:
         for report in summary.reports:
@@ -188,13 +189,6 @@ def _at_once(
         bars.say(f"{_setting_out(estimator)}, {workers} inputs at once")
     work = [Task(job, files, settings, force) for job, files in tasks]
     yield from process_many(work, min(workers, len(work)), open_estimator, stop)
-
-
-def _make_folder(out: Path) -> None:
-    try:
-        out.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise OutputError(f"cannot make the folder {out}: {error.strerror}") from error
 
 
 def _outputs(job: Job, jobs: Sequence[Job], out: Path, settings: Settings) -> Outputs:

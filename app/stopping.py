@@ -8,6 +8,8 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from types import FrameType
 
+INTERRUPTED = 130  # the exit code that shells expect after Ctrl-C
+
 
 class Stop:
     """Whether the user wants to stop."""

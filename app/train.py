@@ -7,12 +7,11 @@ from typing import Annotated
 
 import typer
 
+from app.stopping import INTERRUPTED
 from app.train_run import Job, run
 from engine.errors import SettingsError
 
 __all__ = ["Job", "command", "run"]
-
-INTERRUPTED = 130  # the exit code shells know for Ctrl+C
 
 
 def command(

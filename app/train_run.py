@@ -9,9 +9,10 @@ from pathlib import Path
 
 from app.stopping import Stop, stop_on_signal
 from engine.errors import DataError, OutputError, SettingsError, WeightsError
+from engine.folders import make_folder
 from engine.network.higher_hrnet import HigherHRNet
 from engine.network.hrnet import SIZES
-from engine.network.thresholds import HEADER, few_joints
+from engine.network.thresholds import few_joints
 from engine.network.weights import DEFAULT_INPUT_SIZE, Checkpoint, load_checkpoint
 from engine.skeleton import COCO, Skeleton
 from engine.training.annotations import Annotations, load_annotations, load_pack
@@ -23,15 +24,13 @@ from engine.training.loop import (
     Progress,
     Recipe,
     Trainer,
-    agreed,
     choose_device,
     join_ranks,
-    leave_ranks,
-    rank,
     resume,
     train,
 )
 from engine.training.measure import Exam, open_exam
+from engine.training.ranks import agreed, leave_ranks, rank
 from engine.training.start import adopt, initialise
 
 RANDOM = "random"  # instead of a checkpoint: begin with random weights
@@ -117,7 +116,7 @@ def _train(trainer: Trainer, job: Job, begin: _Begin, say: Say) -> Path | None:
         with stop_on_signal(patient=True) as stop:
             train(trainer, job.out, workers=job.workers, each_step=_stopping(trainer, stop))
         return None
-    _make(job.out)
+    make_folder(job.out)
     log = RunLog(job.out, step=trainer.step, curves=job.log)
 
     def report(progress: Progress) -> None:
@@ -267,13 +266,6 @@ def _recipe(job: Job) -> Recipe:
     )
 
 
-def _make(out: Path) -> None:
-    try:
-        out.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise OutputError(f"cannot make the folder {out}: {error.strerror}") from error
-
-
 def _deliver(trainer: Trainer, job: Job, begin: _Begin) -> None:
     data = ", ".join(path.name for path in (*job.annotations, *job.data))
     suiting = few_joints(len(trainer.batches.skeleton))
@@ -284,7 +276,7 @@ def _deliver(trainer: Trainer, job: Job, begin: _Begin) -> None:
         skeleton=trainer.batches.skeleton,
         input_size=begin.input_size,
         trained=f"{trainer.step} steps of {job.batch} on {data}, from {job.weights}",
-        notes={HEADER: suiting.model_dump_json(exclude_none=True)} if suiting.values else None,
+        notes=suiting.header if suiting.values else None,
     )
 
 

@@ -23,7 +23,7 @@ import assets
 from engine.download import Progress as Report
 from engine.errors import WeightsError
 from engine.network.registry import Accuracy, cache_folder, find, names, registry, standard_folders
-from engine.network.thresholds import HEADER, thresholds_of
+from engine.network.thresholds import thresholds_of
 
 app = typer.Typer(help="See, fetch, import and check checkpoints.", no_args_is_help=True)
 
@@ -174,5 +174,5 @@ def calibrate_command(
         row = ", ".join(f"{key} = {json.dumps(value)}" for key, value in values.items())
         typer.echo(f"for assets/weights.toml: defaults = {{ {row} }}")
         return
-    add_notes(loaded.path, **{HEADER: found.model_dump_json(exclude_none=True)})
+    add_notes(loaded.path, **found.header)
     typer.echo(f"kept in {loaded.path}: live and process use them unless you set your own")

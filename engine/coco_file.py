@@ -12,12 +12,13 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path, PurePath
-from typing import Any
+from typing import Any, TypeVar
 
 from engine.errors import DataError
 from engine.skeleton import Skeleton, skeleton_from_names
 
 Entry = Mapping[str, Any]  # an image or an annotation, as the file has it
+_Annotation = TypeVar("_Annotation", bound=Entry)
 
 
 @dataclass(frozen=True, eq=False)
@@ -33,10 +34,7 @@ class CocoFile:
     @cached_property
     def by_image(self) -> Mapping[int, list[Entry]]:
         """Image id -> its annotations, in the file's order; images without any are left out."""
-        found: dict[int, list[Entry]] = {}
-        for annotation in self.annotations:
-            found.setdefault(annotation["image_id"], []).append(annotation)
-        return found
+        return by_image(self.annotations)
 
     def bad(self, annotation: Entry, what: str) -> DataError:
         """The complaint about an annotation, for raising."""
@@ -101,6 +99,14 @@ def parse_coco(text: bytes, path: Path) -> CocoFile:
             what = f"its image_id {annotation.get('image_id')!r} is no listed image"
             raise coco.bad(annotation, what)
     return coco
+
+
+def by_image(annotations: Iterable[_Annotation]) -> dict[int, list[_Annotation]]:
+    """Image id -> its annotations, in their order."""
+    found: dict[int, list[_Annotation]] = {}
+    for annotation in annotations:
+        found.setdefault(annotation["image_id"], []).append(annotation)
+    return found
 
 
 def need_distinct(ids: Iterable[object], what: str, path: Path) -> None:

@@ -15,6 +15,7 @@ import numpy as np
 
 from app.writers.lines import Lines
 from app.writers.writer import Ending, Writer
+from engine.coco_file import by_image
 from engine.errors import DataError
 from engine.recording import unseen_frame
 from engine.types import UNTRACKED, JointState, Poses, Result
@@ -113,14 +114,12 @@ def _results(
     rate: float | None,
     source: str,
 ) -> Iterator[Result]:
-    people: dict[int, list[dict[str, Any]]] = {image["id"]: [] for image in images}
-    for annotation in annotations:
-        people.setdefault(annotation["image_id"], []).append(annotation)
+    people = by_image(annotations)
     for n, image in enumerate(images):
         time = image.get("time", n / (rate or 1.0))
         size = (image["width"], image["height"])
         frame = unseen_frame(size, image["id"], time, source=source)
-        yield Result(frame, _people(people[image["id"]], keypoints))
+        yield Result(frame, _people(people.get(image["id"], []), keypoints))
 
 
 def _annotation(number: int, image: int, poses: Poses, row: int) -> dict[str, Any]:

@@ -40,6 +40,11 @@ class Thresholds(BaseModel):
         """Setting -> value, of those that differ from the program's."""
         return self.model_dump(exclude={"source"}, exclude_none=True)
 
+    @property
+    def header(self) -> dict[str, str]:
+        """What to write into a checkpoint's header, for `thresholds_of` to find."""
+        return {HEADER: self.model_dump_json(exclude_none=True)}
+
     def __str__(self) -> str:
         listed = ", ".join(f"{name} {value:g}" for name, value in self.values.items())
         return f"{listed} ({self.source})" if self.source else listed

@@ -46,7 +46,7 @@ def scene_view(
         box: x, y, width, height of the person the window should show, picture pixels.
     """
     size, window = np.array(picture[::-1]), np.array(view[::-1])
-    scale = (views.short_side or window.min()) / size.min() * _log_uniform(rng, views.scene_zoom)
+    scale = (views.short_side or window.min()) / size.min() * log_uniform(rng, views.scene_zoom)
     scale = min(float(scale), views.enlarge)
     chance = rng.uniform(-1, 1, 2)
     half = window / scale / 2
@@ -62,11 +62,20 @@ def person_view(
 ) -> Affine:
     """Frame one person, given as x, y, width, height; the view's size is height, width."""
     height, width = view
-    zoom = _log_uniform(rng, views.person_zoom)
+    zoom = log_uniform(rng, views.person_zoom)
     scale = min(width / box[2], height / box[3]) * zoom
     free = np.maximum((width, height) - box[2:] * scale, 0) / 2 + 0.08 * np.array(view[::-1])
     shift = rng.uniform(-1, 1, 2) * free
     return _affine(rng, views, box[:2] + box[2:] / 2, scale, shift, view)
+
+
+def similar(
+    scale: float, angle: float, centre: NDArray[np.floating], target: NDArray[np.floating]
+) -> Affine:
+    """Enlarge by `scale` and turn by `angle`, radians, so that `centre` comes to `target`."""
+    cos, sin = scale * np.cos(angle), scale * np.sin(angle)
+    linear = np.array([[cos, -sin], [sin, cos]])
+    return np.column_stack((linear, target - linear @ centre))
 
 
 def mirrored(affine: Affine, width: int) -> Affine:
@@ -87,6 +96,13 @@ def warp(pixels: NDArray[np.uint8], affine: Affine, view: tuple[int, int]) -> ND
 def move(points: NDArray[np.float32], affine: Affine) -> NDArray[np.float32]:
     """Map (..., 2) picture pixels to view pixels."""
     return (points @ affine[:, :2].T + affine[:, 2]).astype(np.float32)
+
+
+def corners(boxes: NDArray[np.float32], affine: Affine) -> NDArray[np.float32]:
+    """(Q, 4, 2) view pixels, in order around each of the (Q, 4) boxes x, y, width, height."""
+    x, y, w, h = boxes.T
+    around = np.stack((x, y, x + w, y, x + w, y + h, x, y + h), axis=1).reshape(-1, 4, 2)
+    return move(around, affine)
 
 
 def relight(rng: Generator, pixels: NDArray[np.uint8]) -> NDArray[np.uint8]:
@@ -137,12 +153,9 @@ def _affine(
     upright = rng.random() < 0.4
     turn = np.deg2rad(rng.uniform(-views.rotation, views.rotation))
     scale = min(float(scale), views.enlarge)
-    angle = 0.0 if upright else turn
-    cos, sin = scale * np.cos(angle), scale * np.sin(angle)
-    linear = np.array([[cos, -sin], [sin, cos]])
-    target = np.array(view[::-1]) / 2 + shift
-    return np.column_stack((linear, target - linear @ centre))
+    return similar(scale, 0.0 if upright else turn, centre, np.array(view[::-1]) / 2 + shift)
 
 
-def _log_uniform(rng: Generator, bounds: tuple[float, float]) -> float:
+def log_uniform(rng: Generator, bounds: tuple[float, float]) -> float:
+    """A number between two bounds, as likely to be twice as half of their middle."""
     return float(np.exp(rng.uniform(*np.log(bounds))))

@@ -15,6 +15,8 @@ import torch
 from numpy.typing import NDArray
 
 from engine.coco import labelled
+from engine.coco_file import by_image
+from engine.diagnosis.matching import keypoint_similarity
 from engine.errors import DataError
 from engine.ground_truth import is_judged
 from engine.network.higher_hrnet import HigherHRNet
@@ -85,15 +87,13 @@ def ask(exam: Exam, checkpoint: Checkpoint) -> list[Answer]:
     """
     if exam.truth.skeleton.names != checkpoint.skeleton.names:
         raise DataError(f"{exam.truth.file} has other keypoints than {checkpoint.name} finds")
-    by_image: dict[int, list[Mapping[str, Any]]] = {image.entry.id: [] for image in exam.images}
-    for annotation in exam.truth.annotations:
-        by_image[annotation["image_id"]].append(annotation)
+    annotated = by_image(exam.truth.annotations)
     answers = []
     with exam.estimator(checkpoint.network, checkpoint.skeleton) as estimator:
         for image in exam.images:
             frame = Frame(read_annotated(image), 0, 0.0, 0.0, "exam")
             (poses,) = estimator.collect(estimator.submit([frame]))
-            answers.append(Answer(poses, by_image[image.entry.id]))
+            answers.append(Answer(poses, annotated.get(image.entry.id, ())))
     return answers
 
 
@@ -158,10 +158,9 @@ def _alike(poses: Poses, annotation: Mapping[str, Any], skeleton: Skeleton) -> N
     """(P,) object keypoint similarity as COCO judges it: a joint that is absent scores 0."""
     truth = labelled(annotation)
     known = truth[:, 2] > 0
-    away = ((poses.xy - truth[:, :2]) ** 2).sum(axis=2)
-    spread = 2 * annotation["area"] * (2 * np.array(skeleton.sigmas)) ** 2
-    absent = poses.state == JointState.ABSENT
-    similar = np.where(absent, 0.0, np.exp(-np.where(absent, 0.0, away) / (spread + 1e-9)))
+    xy, area = poses.xy.astype(np.float64), np.asarray(annotation["area"], np.float64)
+    near = keypoint_similarity(xy, truth[:, :2], area, skeleton)
+    similar = np.where(poses.state == JointState.ABSENT, 0.0, near)
     mean: NDArray[np.float64] = similar[:, known].mean(axis=1)
     return mean
 

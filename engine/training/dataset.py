@@ -134,7 +134,7 @@ class Batches(Dataset[Batch]):
                 self._pixels(picture)
 
     def _view(self, rng: Generator, views: Views, size: tuple[int, int]) -> View:
-        source = int(np.searchsorted(self._shares, rng.random(), side="right"))
+        source = self._source(rng)
         pictures, people = self._sources[source], self._people[source]
         if rng.random() < views.scene:
             picture = pictures[rng.integers(len(pictures))]
@@ -157,10 +157,13 @@ class Batches(Dataset[Batch]):
             for _ in range(rng.integers(1, 3)):
                 scene = self._pasted(rng, scene, views)
         pixels = augment.degrade(rng, augment.relight(rng, scene.pixels), views.spoil)
-        return _answers(pixels, scene, _corners(picture.unknown, affine))
+        return _answers(pixels, scene, augment.corners(picture.unknown, affine))
+
+    def _source(self, rng: Generator) -> int:
+        return int(np.searchsorted(self._shares, rng.random(), side="right"))
 
     def _pasted(self, rng: Generator, scene: paste.Scene, views: Views) -> paste.Scene:
-        source = int(np.searchsorted(self._shares, rng.random(), side="right"))
+        source = self._source(rng)
         if source not in self._donors:
             self._donors[source] = paste.donors(self._sources[source], self.skeleton)
         donors = self._donors[source]
@@ -187,12 +190,6 @@ def _people(pictures: Sequence[Picture]) -> list[tuple[int, int]]:
     everyone = [(i, p) for i, picture in enumerate(pictures) for p in range(len(picture.boxes))]
     good = [(i, p) for i, p in everyone if pictures[i].joints[p, :, 2].mean() >= 0.3]
     return good or everyone
-
-
-def _corners(boxes: NDArray[np.float32], affine: augment.Affine) -> NDArray[np.float32]:
-    x, y, w, h = boxes.T
-    around = np.stack((x, y, x + w, y, x + w, y + h, x, y + h), axis=1).reshape(-1, 4, 2)
-    return augment.move(around, affine)
 
 
 def _answers(pixels: NDArray[np.uint8], scene: paste.Scene, unknown: NDArray[np.float32]) -> View:

@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import argparse
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import astuple, dataclass, replace
 from pathlib import Path
 
 import torch
@@ -101,13 +101,7 @@ def table(
             cells = ["–"] * 4
             if judged:
                 found = accuracy(checkpoint, replace(exam, input_size=size))
-                values = (
-                    found.one_pass,
-                    found.mirrored,
-                    found.mirrored_medium,
-                    found.mirrored_large,
-                )
-                cells = [f"{value:.3f}" for value in values]
+                cells = [f"{value:.3f}" for value in astuple(found)]
             times = (f"{paid.network:.0f}", f"{paid.whole:.0f}")
             yield f"| {' | '.join((checkpoint.path.name, str(size), *cells, *times))} |"
 

@@ -24,6 +24,7 @@ from engine.training.checkpoint import load_state, save_state
 from engine.training.dataset import Batch, Batches
 from engine.training.losses import heatmap_loss, tag_loss
 from engine.training.optimiser import optimisers
+from engine.training.ranks import rank
 
 MEAN = (123.675, 116.28, 103.53)  # of ImageNet, RGB in 0..255
 DEVIATION = (58.395, 57.12, 57.375)
@@ -233,28 +234,6 @@ def join_ranks(device: torch.device) -> torch.device:
         device = torch.device("cuda", distributed.get_node_local_rank())
         torch.cuda.set_device(device)
     return device
-
-
-def rank() -> tuple[int, int]:
-    """Which process this is, and of how many."""
-    if not distributed.is_initialized():
-        return 0, 1
-    return distributed.get_rank(), distributed.get_world_size()
-
-
-def agreed(wish: bool, device: torch.device) -> bool:
-    """Whether any of the processes wishes it; all of them must ask at the same step."""
-    if not distributed.is_initialized():
-        return wish
-    wishes = torch.tensor(float(wish), device=device)
-    distributed.all_reduce(wishes)
-    return bool(wishes.item() > 0)
-
-
-def leave_ranks() -> None:
-    """Part from the other processes, if there are any."""
-    if distributed.is_initialized():
-        distributed.destroy_process_group()
 
 
 def resume(trainer: Trainer, folder: Path) -> None:

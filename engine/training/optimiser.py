@@ -15,6 +15,8 @@ import torch
 from torch import Tensor, distributed, nn
 from torch.optim import AdamW, Optimizer
 
+from engine.training.ranks import rank
+
 MOMENTUM = 0.95
 # Liu et al. 2025, "Muon is scalable for LLM training": with this factor a step is as long as
 # AdamW's usually is, and one learning rate serves both.
@@ -96,11 +98,9 @@ def _at_an_end(name: str) -> bool:
 
 def _shared(weights: list[nn.Parameter], momenta: list[Tensor]) -> list[Tensor]:
     # Every process holds the same gradients, so each orthogonalises a part and all exchange.
-    rank, ranks = 0, 1
-    if distributed.is_initialized():
-        rank, ranks = distributed.get_rank(), distributed.get_world_size()
+    here, ranks = rank()
     directions = [
-        _direction(momentum) if index % ranks == rank else torch.zeros_like(momentum)
+        _direction(momentum) if index % ranks == here else torch.zeros_like(momentum)
         for index, momentum in enumerate(momenta)
     ]
     if ranks > 1 and directions:

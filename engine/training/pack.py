@@ -16,6 +16,7 @@ import cv2
 
 from engine.coco_file import CocoFile, Entry, need_distinct, read_coco
 from engine.errors import DataError, OutputError
+from engine.folders import make_folder
 from engine.training.annotations import Picture, in_folder, labelled
 from engine.training.pack_scale import scaled
 from engine.training.pack_shards import finish_pack, write_shard
@@ -86,10 +87,7 @@ def pack(
 
 
 def _make(out: Path, name: str) -> None:
-    try:
-        out.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise OutputError(f"cannot make the folder {out}: {error.strerror}") from error
+    make_folder(out)
     if there := sorted(out.glob(f"{name}-*-of-*.zip")):
         raise OutputError(f"{there[0]} is there already: remove that pack, or give another --name")
 

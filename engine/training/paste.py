@@ -93,7 +93,7 @@ def add(
         affine = augment.mirrored(affine, view[1])
     joints = donor.joints.copy()
     joints[:, :2] = augment.move(joints[:, :2], affine)
-    box = augment.move(_corners(donor.box), affine)
+    box = augment.corners(donor.box[None], affine)[0]
     share = silhouette(joints, box, skeleton, view, girth=float(rng.uniform(*GIRTH)))
     if flip:
         joints = joints[list(skeleton.mirror)]
@@ -182,18 +182,15 @@ def _placed(
     height, width = scene.pixels.shape[:2]
     side = min(height, width)
     centre, size = _somebody(rng, scene)
-    wanted = size * np.exp(rng.uniform(*np.log(SIZES)))
+    wanted = size * augment.log_uniform(rng, SIZES)
     wanted = min(max(wanted, LEAST_SHARE * side), MOST_SHARE * side)
-    scale = min(float(wanted / box[2:].max()), enlarge)
+    scale = min(wanted / float(box[2:].max()), enlarge)
     beside = centre + rng.uniform(-1, 1, 2) * (size * 0.7, size * 0.3)
     anywhere = rng.uniform(0, 1, 2) * (width, height)
     target = beside if rng.random() < 0.5 else anywhere
     target = np.clip(target, 0.1 * side, (width - 0.1 * side, height - 0.1 * side))
     angle = np.deg2rad(rng.normal(0, 6))
-    cos, sin = scale * np.cos(angle), scale * np.sin(angle)
-    linear = np.array([[cos, -sin], [sin, cos]])
-    shift = target - linear @ (box[:2] + box[2:] / 2)
-    return np.column_stack((linear, shift)).astype(np.float64)
+    return augment.similar(scale, angle, box[:2] + box[2:] / 2, target)
 
 
 def _somebody(rng: Generator, scene: Scene) -> tuple[NDArray[np.float32], float]:
@@ -284,11 +281,6 @@ def _warped(
         pixels = np.asarray(cv2.resize(pixels, size, interpolation=cv2.INTER_AREA), np.uint8)
         affine = affine * np.append(ratio, 1.0)
     return augment.warp(pixels, affine, view)
-
-
-def _corners(box: NDArray[np.float32]) -> NDArray[np.float32]:
-    x, y, w, h = box
-    return np.array([(x, y), (x + w, y), (x + w, y + h), (x, y + h)], np.float32)
 
 
 def _blended(

@@ -76,6 +76,18 @@ class Person:
     def focus(self):
         self.do("windowfocus", "--sync", self.window)
 
+    def watch(self, folder):
+        """Begin, and go on until there is a picture: only then is a screenshot saved."""
+        self.open()
+        self.do("mousemove", "500", "400", "click", "1")
+        self.focus()
+
+        def screenshots():
+            self.press("s")
+            return sorted(folder.rglob("screenshot*.png"))
+
+        until(screenshots)
+
     def press(self, *keys):
         self.do("key", "--delay", "60", *keys)
 
@@ -90,15 +102,7 @@ def until(condition, seconds=60.0):
 
 def test_a_person_watches_takes_a_screenshot_and_quits(display, tmp_path):
     person = Person(display, tmp_path)
-    person.open()
-    person.do("mousemove", "500", "400", "click", "1")
-    person.focus()
-
-    def screenshots():
-        person.press("s")  # nothing happens until there is a picture
-        return sorted(tmp_path.rglob("screenshot*.png"))
-
-    until(screenshots)
+    person.watch(tmp_path)
     person.press("t")
     person.press("space", "period", "period", "0", "plus", "minus", "1", "2")
     person.press("ctrl+q")
@@ -113,15 +117,7 @@ def test_a_recording_that_runs_when_the_window_is_closed_is_whole(display, tmp_p
     import av
 
     person = Person(display, tmp_path)
-    person.open()
-    person.do("mousemove", "500", "400", "click", "1")
-    person.focus()
-
-    def screenshots():
-        person.press("s")  # once one is saved there is something to record
-        return sorted(tmp_path.rglob("screenshot*.png"))
-
-    until(screenshots)
+    person.watch(tmp_path)
     person.press("r")
     until(lambda: [f for f in tmp_path.rglob("*overlay.mp4") if f.stat().st_size])
     person.press("ctrl+q")

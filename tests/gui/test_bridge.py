@@ -122,22 +122,23 @@ class Stuck(Figures):
 
 
 def stuck_bridge():
-    """A bridge, and the sessions it will have made."""
+    """A bridge whose session is stuck, and the sessions it has made and will have made."""
     sessions = []
 
     def start(plan, tell):
         sessions.append(Stuck(plan, tell))
         return sessions[-1]
 
-    return Bridge(start), sessions
+    bridge = Bridge(start)
+    bridge.start(PLAN)
+    assert sessions[0].inside.wait(5)
+    return bridge, sessions
 
 
 def test_a_stop_is_answered_at_once_though_the_engine_is_in_the_middle_of_a_call(qtbot):
     bridge, sessions = stuck_bridge()
     ends = []
     bridge.ended.connect(ends.append)
-    bridge.start(PLAN)
-    assert sessions[0].inside.wait(5)
     bridge.stop()
     assert ends == [""]
     assert not bridge.running
@@ -150,8 +151,6 @@ def test_a_stop_is_answered_at_once_though_the_engine_is_in_the_middle_of_a_call
 
 def test_the_next_session_begins_when_the_one_before_has_let_everything_go(qtbot):
     bridge, sessions = stuck_bridge()
-    bridge.start(PLAN)
-    assert sessions[0].inside.wait(5)
     bridge.stop()
     bridge.start(PLAN)
     assert not sessions[1].inside.wait(0.05)
@@ -164,8 +163,6 @@ def test_the_next_session_begins_when_the_one_before_has_let_everything_go(qtbot
 
 def test_a_session_stopped_before_its_turn_never_begins(qtbot):
     bridge, sessions = stuck_bridge()
-    bridge.start(PLAN)
-    assert sessions[0].inside.wait(5)
     bridge.stop()
     bridge.start(PLAN)
     bridge.stop()
@@ -176,8 +173,6 @@ def test_a_session_stopped_before_its_turn_never_begins(qtbot):
 
 def test_of_a_session_let_go_only_what_became_of_its_files_is_heard(qtbot):
     bridge, sessions = stuck_bridge()
-    bridge.start(PLAN)
-    assert sessions[0].inside.wait(5)
     bridge.stop()
     sessions[0].free.set()
     assert bridge.wait(5)
