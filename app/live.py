@@ -193,4 +193,4 @@ def _open_window(
         return LiveSession(plan, tell, wanted=wanted)
 
     plan = Plan(sources, settings, fast=fast, loop=loop)
-    sys.exit(show(plan, offer(), start, remembered=not explicit))
+    show(plan, offer(), start, remembered=not explicit)

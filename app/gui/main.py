@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import signal
 import sys
+from contextlib import suppress
 from dataclasses import replace
+from typing import NoReturn
 
 from PyQt6.QtCore import QTimer
 from PyQt6.QtWidgets import QApplication
@@ -19,17 +22,14 @@ _TURN = 0.001  # s a thread of Python may work before another has its turn; usua
 _LAST_WAIT = 30.0  # s for the engine's thread to finish a recording when the window is gone
 
 
-def show(plan: Plan, offer: Offer, start: Start, *, remembered: bool) -> int:
-    """Open the window, and wait until it is closed.
+def show(plan: Plan, offer: Offer, start: Start, *, remembered: bool) -> NoReturn:
+    """Open the window, wait until it is closed, and end the process.
 
     Args:
         plan: what to run at once, and the settings to begin with.
         offer: what the choosers show.
         start: makes a session; called on the GUI thread, so it must return at once.
         remembered: begin with the settings of the last time instead of the plan's.
-
-    Returns:
-        the exit code.
 
     Raises:
         PoseError: no window can be opened here.
@@ -50,7 +50,21 @@ def show(plan: Plan, offer: Offer, start: Start, *, remembered: bool) -> int:
     awake.start(500)
     code = app.exec()
     window.runner.bridge.wait(_LAST_WAIT)
-    return code
+    memory.write()
+    _leave(code)
+
+
+def _leave(code: int) -> NoReturn:
+    """End the process as it stands, window and all.
+
+    A thread may still be looking for cameras, or sit in a driver that does not answer. What it
+    then says must not find a window, Qt or Python half taken down: that would be a crash.
+    """
+    logging.shutdown()
+    for stream in filter(None, (sys.stdout, sys.stderr)):
+        with suppress(OSError, ValueError):  # nobody may be listening any more
+            stream.flush()
+    os._exit(code)
 
 
 def paint_on_this_thread() -> None:

@@ -16,6 +16,10 @@ class Memory:
     def __init__(self, store: QSettings | None = None) -> None:
         self._store = store or QSettings("posestream", "live")
 
+    def write(self) -> None:
+        """Write everything to the store now."""
+        self._store.sync()
+
     @property
     def theme(self) -> str:
         """`dark` or `light`."""

@@ -13,12 +13,12 @@ from engine.settings import Settings
 from tests.live_fakes import Bench
 
 
-def main() -> int:
+def main() -> None:
     folder, *sources = sys.argv[1:]
     QSettings.setPath(QSettings.Format.NativeFormat, QSettings.Scope.UserScope, folder)
     bench = Bench(delay=0.02, people=2)
     plan = Plan(tuple(sources), Settings(), loop=True)
-    return show(plan, Offer(), bench.start, remembered=False)
+    show(plan, Offer(), bench.start, remembered=False)
 
 
-sys.exit(main())
+main()
