@@ -62,7 +62,8 @@ class Person:
 
     def open(self):
         self.program = subprocess.Popen(
-            [sys.executable, "-m", PROGRAM, str(self.folder), SOURCE], env=self.environment
+            [sys.executable, "-X", "faulthandler", "-m", PROGRAM, str(self.folder), SOURCE],
+            env=self.environment,
         )
         self.window = until(lambda: self.do("search", "--onlyvisible", "--name", "^posestream$"))
         self.focus()
