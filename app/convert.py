@@ -42,6 +42,7 @@ def convert(tracks: Path, to: str, out: Path | None = None, from_: str | None = 
     from app.formats.table import format_of, formats_named, open_writer, read, write_all
     from app.writers.writer import Writer
     from engine.errors import OutputError
+    from engine.folders import make_folder
     from engine.types import Result
 
     kind = formats_named(from_)[0] if from_ else format_of(tracks)
@@ -51,7 +52,7 @@ def convert(tracks: Path, to: str, out: Path | None = None, from_: str | None = 
     paths = [target.path(folder, name) for target in formats_named(to)]
     if any(path.exists() and path.samefile(tracks) for path in paths):
         raise OutputError(f"{tracks} would be written over; choose another folder with -o")
-    folder.mkdir(parents=True, exist_ok=True)
+    make_folder(folder)
     writers: list[Writer] = []
     for target, path in zip(formats_named(to), paths, strict=True):
         writers.append(open_writer(target, path, header))

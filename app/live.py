@@ -12,7 +12,7 @@ import time
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, NoReturn
 
 import typer
 
@@ -71,7 +71,6 @@ def command(
     explicit = bool(settings_file or changes or options)
     if not headless:
         _open_window(tuple(sources or ()), settings, wanted, fast, loop, explicit)
-        return
     if not sources:
         raise SettingsError("--headless needs a source: a camera's number, a file or an address")
     from app.gui.session import Plan
@@ -183,7 +182,7 @@ def _open_window(
     fast: bool,
     loop: bool,
     explicit: bool,
-) -> None:
+) -> NoReturn:
     from app.gui.main import show
     from app.gui.session import Plan, Session, Tell
     from app.live_offer import offer

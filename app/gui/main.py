@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 import os
 import signal
 import sys
@@ -60,7 +59,6 @@ def _leave(code: int) -> NoReturn:
     A thread may still be looking for cameras, or sit in a driver that does not answer. What it
     then says must not find a window, Qt or Python half taken down: that would be a crash.
     """
-    logging.shutdown()
     for stream in filter(None, (sys.stdout, sys.stderr)):
         with suppress(OSError, ValueError):  # nobody may be listening any more
             stream.flush()

@@ -77,15 +77,19 @@ class Person:
     def focus(self):
         self.do("windowfocus", "--sync", self.window)
 
-    def watch(self, folder):
-        """Begin, and go on until there is a picture: only then is a screenshot saved."""
+    def begin(self):
+        """Open the window and click into it."""
         self.open()
         self.do("mousemove", "500", "400", "click", "1")
         self.focus()
 
+    def watch(self):
+        """Begin, and go on until there is a picture: only then is a screenshot saved."""
+        self.begin()
+
         def screenshots():
             self.press("s")
-            return sorted(folder.rglob("screenshot*.png"))
+            return sorted(self.folder.rglob("screenshot*.png"))
 
         until(screenshots)
 
@@ -103,7 +107,7 @@ def until(condition, seconds=60.0):
 
 def test_a_person_watches_takes_a_screenshot_and_quits(display, tmp_path):
     person = Person(display, tmp_path)
-    person.watch(tmp_path)
+    person.watch()
     person.press("t")
     person.press("space", "period", "period", "0", "plus", "minus", "1", "2")
     person.press("ctrl+q")
@@ -118,7 +122,7 @@ def test_a_recording_that_runs_when_the_window_is_closed_is_whole(display, tmp_p
     import av
 
     person = Person(display, tmp_path)
-    person.watch(tmp_path)
+    person.watch()
     person.press("r")
     until(lambda: [f for f in tmp_path.rglob("*overlay.mp4") if f.stat().st_size])
     person.press("ctrl+q")
@@ -135,9 +139,7 @@ def test_a_recording_that_runs_when_the_window_is_closed_is_whole(display, tmp_p
 def test_a_second_start_remembers_the_first(display, tmp_path):
     person = Person(display, tmp_path)
     for _ in range(2):
-        person.open()
-        person.do("mousemove", "500", "400", "click", "1")
-        person.focus()
+        person.begin()
         person.press("t")
         person.press("ctrl+q")
         assert person.program.wait(30) == 0

@@ -181,6 +181,12 @@ def test_the_tracks_are_never_written_over(tmp_path):
     assert source.read_bytes() == before
 
 
+def test_a_folder_that_cannot_be_made_is_named(tmp_path):
+    source = written(tmp_path, "ndjson", some_results())
+    with pytest.raises(OutputError, match=f"cannot make the folder {source}"):
+        convert(source, "csv", source)
+
+
 def test_nobody_is_ever_at_the_corner_outside_coco_and_openpose(tmp_path):
     results = some_results(30)
     for name in ("ndjson", "csv", "trc"):
