@@ -16,18 +16,22 @@ import typer
 from typer.core import TyperGroup
 from typer.main import get_command
 
-from app.cores import share_the_cores
+from engine.cores import share_the_cores
 from engine.errors import PoseError
 
 # name -> (module, attribute, what it does); an attribute is a function or a Typer of sub-commands.
 COMMANDS = {
-    "live": ("app.live", "command", "Watch cameras, streams and videos with skeletons."),
-    "process": ("app.process", "command", "Turn videos into keypoint tracks and overlays."),
-    "eval": ("app.evaluate", "command", "Measure accuracy on COCO and explain the errors."),
-    "convert": ("app.convert", "command", "Turn tracks from one format into another."),
-    "edit": ("app.edit", "app", "Merge, split, drop and rename the ids of tracks."),
-    "bench": ("app.bench", "command", "Measure what each step costs on this machine."),
-    "train": ("app.train", "command", "Train on keypoints in COCO format."),
+    "live": ("app.live.command", "command", "Watch cameras, streams and videos with skeletons."),
+    "process": ("app.process.command", "command", "Turn videos into keypoint tracks and overlays."),
+    "eval": (
+        "app.evaluation.command",
+        "command",
+        "Measure accuracy on COCO and explain the errors.",
+    ),
+    "convert": ("app.tracks.convert", "command", "Turn tracks from one format into another."),
+    "edit": ("app.tracks.edit", "app", "Merge, split, drop and rename the ids of tracks."),
+    "bench": ("app.bench.command", "command", "Measure what each step costs on this machine."),
+    "train": ("app.train.command", "command", "Train on keypoints in COCO format."),
     "data": ("app.data", "app", "Fetch and pack data sets."),
     "weights": ("app.weights", "app", "List, fetch, import and verify checkpoints."),
     "doctor": ("app.doctor", "command", "Show what this machine has and what is missing."),

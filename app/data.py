@@ -21,11 +21,11 @@ from rich.progress import (
     TransferSpeedColumn,
 )
 
-from engine.download import Progress as Bytes
-from engine.download import download
 from engine.errors import DataError
-from engine.unpack import Progress as Files
-from engine.unpack import unpack
+from engine.fetching.download import Progress as Bytes
+from engine.fetching.download import download
+from engine.fetching.unpack import Progress as Files
+from engine.fetching.unpack import unpack
 
 app = typer.Typer(help="Fetch and pack data sets.", no_args_is_help=True)
 
@@ -145,7 +145,7 @@ def example_command(
     seed: Annotated[int, typer.Option(min=0, help="Another seed draws others.")] = 0,
 ) -> None:
     """Draw a tiny data set with keypoints of its own, to try training on."""
-    from engine.training.puppets import draw_puppets
+    from engine.synthesis.puppets import draw_puppets
 
     puppets = draw_puppets(out, images, seed=seed)
     typer.echo(

@@ -20,8 +20,8 @@ from rich.progress import (
 from rich.table import Table
 
 import assets
-from engine.download import Progress as Report
 from engine.errors import WeightsError
+from engine.fetching.download import Progress as Report
 from engine.network.registry import Accuracy, cache_folder, find, names, registry, standard_folders
 from engine.network.thresholds import thresholds_of
 

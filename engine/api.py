@@ -15,7 +15,7 @@ from contextlib import AbstractContextManager, closing
 from pathlib import Path
 from typing import Any
 
-from engine.recording import Recording, collect
+from engine.offline.recording import Recording, collect
 from engine.settings import Settings, load_settings
 from engine.types import Frame, JointState, Poses, Result
 
@@ -73,7 +73,7 @@ def record(
 
     The pictures are not kept. Arguments and errors as of `process`.
     """
-    from engine.offline import look_back
+    from engine.offline.postprocess import look_back
 
     settings = _suited(settings)
     with open_estimator(settings) as estimator:
@@ -92,7 +92,7 @@ def _results(source: str | Path, settings: Settings, estimator: Any) -> Iterator
     from engine.inbox import Inbox
     from engine.pipeline import run
     from engine.sources import open_source
-    from engine.stages import stages_of
+    from engine.tracking.stages import stages_of
 
     with closing(open_source(str(source))) as opened:
         inbox = Inbox([opened.name], keep="all", capacity=_CAPACITY)

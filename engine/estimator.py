@@ -12,12 +12,12 @@ from dataclasses import dataclass, field
 import numpy as np
 from numpy.typing import NDArray
 
-from engine.decode import People, collect_people, find_people
+from engine.decoding.decode import People, collect_people, find_people
+from engine.decoding.selection import select
 from engine.errors import DeviceError
 from engine.geometry import Fit, fit
 from engine.network.hrnet import fold_batch_norm
 from engine.network.weights import Checkpoint, load_checkpoint
-from engine.selection import select
 from engine.settings import EngineSettings, GroupingSettings, Settings
 from engine.skeleton import Skeleton
 from engine.types import Frame, JointState, Poses, untracked

@@ -11,10 +11,10 @@ from rich.console import Console
 from rich.progress import Progress
 
 from app.evaluation.files import write
-from engine.coco import ResultRow, judge
-from engine.diagnosis.bootstrap import Comparison, compare
+from engine.coco.diagnosis.bootstrap import Comparison, compare
+from engine.coco.ground_truth import GroundTruth, load_ground_truth
+from engine.coco.metrics import ResultRow, judge
 from engine.errors import DataError
-from engine.ground_truth import GroundTruth, load_ground_truth
 
 RESAMPLES = 1000
 SHOWN = 5  # images named among wins and losses

@@ -14,7 +14,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, BinaryIO, Self
 
-from engine.coco import ResultRow
+from engine.coco.metrics import ResultRow
 from engine.errors import OutputError
 
 SYNC_EVERY = 2.0  # s; a power cut costs at most this much work, a killed program none

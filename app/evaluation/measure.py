@@ -13,7 +13,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from app.evaluation.journal import Journal
-from engine.coco import ResultRow, result_rows
+from engine.coco.metrics import ResultRow, result_rows
 from engine.estimator import PoseEstimator, Ticket
 from engine.inbox import Inbox
 from engine.pipeline import run

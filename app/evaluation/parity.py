@@ -18,12 +18,12 @@ from rich.console import Console
 
 from app.evaluation.files import write
 from app.evaluation.run import Job, need_same_keypoints, select_images
-from engine.coco import ResultRow, overall_ap, result_rows
+from engine.coco.ground_truth import GroundTruth
+from engine.coco.metrics import ResultRow, overall_ap, result_rows
 from engine.estimator import PoseEstimator, Ticket
-from engine.ground_truth import GroundTruth
-from engine.oks import similarity
 from engine.settings import Settings
 from engine.sources.coco_images import CocoImage, CocoImages, by_input_shape
+from engine.tracking.oks import similarity
 from engine.types import Frame, Poses
 
 SAME_PERSON = 0.5  # OKS from which two are the same person, placed differently

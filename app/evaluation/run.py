@@ -14,14 +14,14 @@ from typing import Any
 from app.evaluation.files import write
 from app.evaluation.journal import Journal
 from app.evaluation.measure import Speed, collected, measure
-from app.report.facts import Model, Report, as_json, published_for, versions
-from app.report.page import page
-from app.report.text import text
-from engine.coco import Judgement, judge
-from engine.diagnosis.diagnose import diagnose
+from app.evaluation.report.facts import Model, Report, as_json, published_for, versions
+from app.evaluation.report.page import page
+from app.evaluation.report.text import text
+from engine.coco.diagnosis.diagnose import diagnose
+from engine.coco.ground_truth import GroundTruth, load_ground_truth
+from engine.coco.metrics import Judgement, judge
 from engine.errors import DataError
 from engine.estimator import PoseEstimator, open_estimator
-from engine.ground_truth import GroundTruth, load_ground_truth
 from engine.network.weights import file_sha256
 from engine.settings import EngineSettings, Settings
 from engine.sources.coco_images import CocoImage, by_input_shape, find_images, named

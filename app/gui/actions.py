@@ -19,9 +19,9 @@ from PyQt6.QtWidgets import (
 )
 
 from app.gui.notices import LogDialog
-from app.gui.session import RecordPlan, Told
 from app.gui.shortcuts import ACTIONS, ShortcutSheet
 from app.gui.sources import SourceDialog
+from app.live.protocol import RecordPlan, Told
 
 if TYPE_CHECKING:
     from app.gui.window import Window

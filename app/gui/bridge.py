@@ -21,7 +21,7 @@ from functools import partial
 
 from PyQt6.QtCore import QObject, pyqtSignal
 
-from app.gui.session import Event, Picture, Plan, Recorded, RecordPlan, Session, Start, Told
+from app.live.protocol import Event, Picture, Plan, Recorded, RecordPlan, Session, Start, Told
 from engine.errors import PoseError
 from engine.settings import Settings
 from engine.types import Result

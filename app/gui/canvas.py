@@ -27,8 +27,8 @@ from app.gui import style
 from app.gui.bridge import Shown
 from app.gui.images import frame_image, screen_image
 from app.gui.people import Look, paint_people
-from app.gui.session import SourceState
 from app.gui.tiling import fitted, tiles
+from app.live.protocol import SourceState
 from engine.types import Result
 
 MOST_ZOOM = 16.0

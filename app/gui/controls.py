@@ -24,8 +24,8 @@ from app.gui.model_section import Cost, ModelSection
 from app.gui.people import Look
 from app.gui.recording_section import RecordingSection
 from app.gui.section import Section, form, tick
-from app.gui.session import Offer
 from app.gui.sliders import DISPLAY, PEOPLE, SMOOTHING, TRACKING, Knob, SliderRow
+from app.live.protocol import Offer
 from engine.settings import EngineSettings, Settings
 from engine.skeleton import Skeleton
 

@@ -16,7 +16,7 @@ from PyQt6.QtWidgets import QGridLayout, QHBoxLayout, QLabel, QVBoxLayout, QWidg
 
 from app.gui import style
 from app.gui.ages import Ages
-from app.gui.session import Ready
+from app.live.protocol import Ready
 
 _SCALES = (0.05, 0.1, 0.2, 0.5, 1.0, 2.0, 5.0, 10.0)  # seconds at the top of the plot
 _STAGE_COLOURS = ("#5aa9ff", "#b392ff", "#45d394", "#f7b955", "#ff8f70", "#4cc9f0", "#ff73b3")

@@ -14,8 +14,8 @@ from PyQt6.QtWidgets import QApplication
 
 from app.gui.display import check_display
 from app.gui.memory import Memory
-from app.gui.session import Offer, Plan, Start
 from app.gui.window import Window
+from app.live.protocol import Offer, Plan, Start
 
 _TURN = 0.001  # s a thread of Python may work before another has its turn; usually 0.005
 _LAST_WAIT = 30.0  # s for the engine's thread to finish a recording when the window is gone

@@ -9,7 +9,7 @@ from PyQt6.QtCore import pyqtSignal
 from PyQt6.QtWidgets import QComboBox, QWidget
 
 from app.gui.section import Section, form, note
-from app.gui.session import Model, Offer
+from app.live.protocol import Model, Offer
 from engine.settings import EngineSettings
 
 # (weights, device, precision) -> milliseconds per frame measured on this machine, if ever

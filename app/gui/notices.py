@@ -19,7 +19,7 @@ from PyQt6.QtWidgets import (
 
 from app.gui import style
 from app.gui.section import name
-from app.gui.session import Told
+from app.live.protocol import Told
 
 _STAYS = {"info": 4000, "warning": 8000, "error": 0}  # ms; 0: until it is closed
 _ICONS = {"info": "info", "warning": "warning", "error": "warning"}

@@ -13,7 +13,7 @@ from typing import Literal
 from PyQt6.QtCore import QObject, pyqtSignal
 
 from app.gui.bridge import Bridge
-from app.gui.session import Plan, Player, Start
+from app.live.protocol import Plan, Player, Start
 from engine.settings import Settings
 
 State = Literal["idle", "running"]

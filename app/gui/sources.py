@@ -24,7 +24,7 @@ from PyQt6.QtWidgets import (
 
 from app.gui import style
 from app.gui.section import note
-from app.gui.session import Camera, Offer
+from app.live.protocol import Camera, Offer
 
 VIDEOS = "Videos (*.mp4 *.mov *.mkv *.avi *.webm *.m4v *.mpg *.ts *.mjpeg);;All files (*)"
 TEST_PICTURE = "lavfi:testsrc2=size=1280x720:rate=30"

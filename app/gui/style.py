@@ -16,7 +16,7 @@ from PyQt6.QtSvg import QSvgRenderer
 from PyQt6.QtWidgets import QApplication
 
 import assets
-from app.palette import PALETTE, colour_of
+from app.overlay.palette import PALETTE, colour_of
 
 Theme = dict[str, str]
 

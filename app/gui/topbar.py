@@ -10,7 +10,7 @@ from PyQt6.QtWidgets import QFrame, QHBoxLayout, QLabel, QPushButton, QToolButto
 
 from app.gui import style
 from app.gui.section import name
-from app.gui.session import Recorded
+from app.live.protocol import Recorded
 
 _FLAT = ("add", "record", "screenshot", "theme", "panel", "help")
 _ICONS = {

@@ -22,10 +22,10 @@ from app.gui.hud import Hud
 from app.gui.memory import Memory
 from app.gui.notices import Notices
 from app.gui.runner import Runner
-from app.gui.session import Offer, Plan, Ready, Recorded, SourceState, Start, Told
 from app.gui.sources import SourcePage
 from app.gui.topbar import TopBar, title
 from app.gui.transport import Transport
+from app.live.protocol import Offer, Plan, Ready, Recorded, SourceState, Start, Told
 from engine.types import Result
 
 _ENOUGH = 30  # frames before a measured cost is believed

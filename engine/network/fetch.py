@@ -7,8 +7,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from engine.download import Progress, download
 from engine.errors import DownloadError, WeightsError
+from engine.fetching.download import Progress, download
 from engine.network import storage
 from engine.network.registry import Entry, cache_folder, known, registry
 from engine.network.weights import Checkpoint, load_checkpoint

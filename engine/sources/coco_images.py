@@ -16,9 +16,9 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from engine.coco.ground_truth import ImageEntry
 from engine.errors import DataError, SourceError
 from engine.geometry import Fit
-from engine.ground_truth import ImageEntry
 from engine.sources.source import SourceInfo
 from engine.types import Frame
 

@@ -15,7 +15,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from engine.coco_file import CocoFile, Entry, parse_coco, read_coco
+from engine.coco.files import CocoFile, Entry, parse_coco, read_coco
 from engine.errors import DataError
 from engine.skeleton import Skeleton
 from engine.training.pack_shards import ANNOTATIONS, find_shards, members, read_member

@@ -14,15 +14,15 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from engine.coco import labelled
-from engine.coco_file import by_image
-from engine.diagnosis.matching import keypoint_similarity
+from engine.coco.diagnosis.matching import keypoint_similarity
+from engine.coco.files import by_image
+from engine.coco.ground_truth import is_judged
+from engine.coco.metrics import labelled
+from engine.decoding.selection import select
 from engine.errors import DataError
-from engine.ground_truth import is_judged
 from engine.network.higher_hrnet import HigherHRNet
 from engine.network.thresholds import Thresholds
 from engine.network.weights import Checkpoint
-from engine.selection import select
 from engine.settings import GroupingSettings
 from engine.skeleton import Skeleton
 from engine.sources.coco_images import read_annotated

@@ -9,9 +9,9 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from engine.coco import ResultRow, judge, overall_ap, result_rows
+from engine.coco.ground_truth import GroundTruth, load_ground_truth
+from engine.coco.metrics import ResultRow, judge, overall_ap, result_rows
 from engine.estimator import PoseEstimator
-from engine.ground_truth import GroundTruth, load_ground_truth
 from engine.network.higher_hrnet import HigherHRNet
 from engine.network.weights import Checkpoint
 from engine.settings import EngineSettings, GroupingSettings
@@ -40,7 +40,7 @@ class Exam:
     def metrics(
         self, network: HigherHRNet, skeleton: Skeleton, *, flip: bool = False
     ) -> Mapping[str, float]:
-        """All of COCO's metrics over all images, by `engine.coco.METRICS`."""
+        """All of COCO's metrics over all images, by `engine.coco.metrics.METRICS`."""
         return judge(self.truth, self._results(network, skeleton, flip)).metrics
 
     @contextmanager

@@ -14,9 +14,9 @@ from typing import Any
 
 import cv2
 
-from engine.coco_file import CocoFile, Entry, need_distinct, read_coco
+from engine.coco.files import CocoFile, Entry, need_distinct, read_coco
 from engine.errors import DataError, OutputError
-from engine.folders import make_folder
+from engine.files import make_folder
 from engine.training.annotations import Picture, in_folder, labelled
 from engine.training.pack_scale import scaled
 from engine.training.pack_shards import finish_pack, write_shard

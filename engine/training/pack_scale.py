@@ -12,7 +12,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from engine.coco_file import Entry
+from engine.coco.files import Entry
 
 
 def scaled(annotation: Entry, x: float, y: float) -> dict[str, Any]:

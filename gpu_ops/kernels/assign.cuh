@@ -1,4 +1,4 @@
-// The Munkres procedure, step by step as engine/assignment.py: costs tie often, and which of the
+// The Munkres procedure, step by step as engine/decoding/assignment.py: costs tie often, and which of the
 // equal assignments is taken decides about people. One block; all threads call `solve`.
 // Method: Munkres, "Algorithms for the Assignment and Transportation Problems", 1957.
 

@@ -1,6 +1,6 @@
 // From peaks and their tags to people: associative embedding, one block per image.
 // Joint types are matched one after another against the groups found so far, in double precision.
-// The readable twin is engine/grouping.py, and the people are the same bit by bit.
+// The readable twin is engine/decoding/grouping.py, and the people are the same bit by bit.
 
 #include "assign.cuh"
 

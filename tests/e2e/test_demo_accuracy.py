@@ -1,11 +1,11 @@
 """The bundled model follows the people of the demo clip, through `process` with its defaults.
 
-`python -m tests.demo_measure` prints the figures joint by joint.
+`python -m tests.measure.demo` prints the figures joint by joint.
 """
 
 import pytest
 
-from tests.demo_measure import measure
+from tests.measure.demo import measure
 
 # Measured with the bundled model: PCK 0.852, 3 switches, 13 ids, 0.05 missed, 0.15 false people.
 # Issue 7 wants a PCK of 0.95; these are the gate against falling back, not the aim.

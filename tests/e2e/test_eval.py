@@ -11,18 +11,18 @@ from pathlib import Path
 import cv2
 import numpy as np
 import pytest
-from golden_recipe import GOLDEN, seeded_checkpoint
 
 from app.cli import main
-from app.evaluate import paper_settings
+from app.evaluation.command import paper_settings
 from app.evaluation.run import Job, evaluate
-from engine.coco import judge
+from engine.coco.ground_truth import load_ground_truth
+from engine.coco.metrics import judge
 from engine.estimator import PoseEstimator
-from engine.ground_truth import load_ground_truth
 from engine.network.weights import load_checkpoint
 from engine.settings import PAPER_GROUPING, EngineSettings
 from engine.types import Frame
 from gpu_ops.cpu import CpuDevice
+from tests.support.golden_recipe import GOLDEN, seeded_checkpoint
 
 ROOT = Path(__file__).parents[2]
 
@@ -129,9 +129,9 @@ def test_a_protocol_reaches_the_engine_as_it_was_asked_for(shared, tmp_path, cha
 KILLED = """
 import sys, time
 from pathlib import Path
-from app.evaluate import paper_settings
+from app.evaluation.command import paper_settings
 from app.evaluation.run import Job, evaluate
-from tests import eval_scenes as scenes
+from tests.support import eval_scenes as scenes
 content = scenes.two_people_each(40)
 data, out = Path(sys.argv[1]), Path(sys.argv[2])
 slow = scenes.Knowing(content, batch=4, shift=2.5, before=lambda image: time.sleep(0.02))
@@ -141,7 +141,7 @@ evaluate(Job(annotations=data / "people.json", images=data, settings=paper_setti
 
 
 def test_a_run_killed_three_times_ends_with_the_bytes_of_an_unbroken_one(tmp_path):
-    from tests import eval_scenes as scenes
+    from tests.support import eval_scenes as scenes
 
     scenes.save(tmp_path / "data", scenes.two_people_each(40))
     whole, broken = tmp_path / "whole", tmp_path / "broken"

@@ -2,19 +2,19 @@
 
 import json
 
-from app.publish import Publisher
-from app.writers.lines import Lines
-from app.writers.ndjson import NdjsonWriter, header_of
-from app.writers.writer import Ending
+from app.live.publish import Publisher
+from app.tracks.lines import Lines
+from app.tracks.ndjson_writer import NdjsonWriter, header_of
+from app.tracks.writer import Ending
 from engine.inbox import Inbox
 from engine.pipeline import run
 from engine.settings import Settings
 from engine.skeleton import COCO
-from engine.smoothing import Smoother
 from engine.sources.video import VideoSource
-from engine.tracking import Tracker
-from tests.clips import write_clip
-from tests.live_fakes import Bench, FakeEstimator
+from engine.tracking.smoothing import Smoother
+from engine.tracking.tracker import Tracker
+from tests.support.clips import write_clip
+from tests.support.live_fakes import Bench, FakeEstimator
 
 
 def lines_of(path):

@@ -10,14 +10,14 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from app.bench_live import StampedCamera
-from app.gui.session import Plan, Ready, Recorded, RecordPlan, SourceState
-from app.live_session import LiveSession
+from app.bench.live import StampedCamera
+from app.live.protocol import Plan, Ready, Recorded, RecordPlan, SourceState
+from app.live.session import LiveSession
 from engine.errors import SourceError
 from engine.settings import Settings, SmoothingSettings, TrackingSettings
 from engine.sources.source import SourceInfo
 from engine.types import UNTRACKED
-from tests.live_fakes import Bench
+from tests.support.live_fakes import Bench
 
 SMALL = (64, 48)
 HANDLES = Path("/proc/self/fd")
@@ -252,7 +252,7 @@ def test_the_picture_fits_the_screen_and_keeps_its_proportions():
     ],
 )
 def test_the_window_and_the_engine_call_a_source_the_same(address):
-    from app.gui.session import without_password
+    from app.live.protocol import without_password
     from engine.sources.container import shown
 
     assert without_password(address) == shown(address)

@@ -12,13 +12,13 @@ from pathlib import Path
 import pytest
 
 import engine.sources.stream
-from app.gui.session import SourceState
+from app.live.protocol import SourceState
 from engine.errors import SourceError
-from tests.live_fakes import Bench
-from tests.stream_servers import MjpegServer, SilentServer, free_port
+from tests.support.live_fakes import Bench
+from tests.support.stream_servers import MjpegServer, SilentServer, free_port
 
 SYSTEM_PYTHON = "/usr/bin/python3"
-RTSP_SERVER = Path(__file__).parents[1] / "rtsp_server.py"
+RTSP_SERVER = Path(__file__).parents[1] / "support" / "rtsp_server.py"
 
 
 def has_gstreamer() -> bool:
@@ -106,8 +106,8 @@ def _enough(times):
 
 
 def test_the_gap_stands_in_the_lines(tmp_path):
-    from app.live_sinks import open_sink
-    from app.publish import Publisher
+    from app.live.publish import Publisher
+    from app.live.sinks import open_sink
 
     out = tmp_path / "tracks.ndjson"
     with MjpegServer() as server:
@@ -217,7 +217,8 @@ def _wait_until(condition, seconds=10.0):
 
 def test_headless_imports_no_qt():
     check = (
-        "import sys, app.live, app.live_session, app.live_sinks, app.publish, app.recording;"
+        "import sys, app.live.command, app.live.session, app.live.sinks, app.live.publish;"
+        "import app.live.recording;"
         "assert not [m for m in sys.modules if m.startswith('PyQt')], 'Qt was imported'"
     )
     subprocess.run([sys.executable, "-c", check], check=True)

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-PROGRAM = "tests.gui.live_window"
+PROGRAM = "tests.support.live_window"
 NEEDED = ("Xvfb", "xdotool")
 pytestmark = pytest.mark.skipif(
     any(shutil.which(tool) is None for tool in NEEDED), reason="needs Xvfb and xdotool"

@@ -15,13 +15,13 @@ import numpy as np
 import pytest
 
 from app.cli import main
-from app.inputs import HIDDEN, OVERLAY
-from app.process import process_files
+from app.process.command import process_files
+from app.process.inputs import HIDDEN, OVERLAY
 from engine.errors import DeviceError, OutputError
 from engine.settings import load_settings
 from engine.skeleton import COCO
 from engine.types import JointState, untracked
-from tests.clips import number_of, numbered, write_clip, write_sound
+from tests.support.clips import number_of, numbered, write_clip, write_sound
 
 
 class OnePerson:

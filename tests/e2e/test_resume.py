@@ -11,12 +11,12 @@ from pathlib import Path
 
 import pytest
 
-from app.edits import Edit, EditedTracks, replay
-from app.formats.coco import CocoWriter
-from app.formats.table import FORMATS
-from app.resume import EVERY
-from tests.clips import write_clip
-from tests.walkers_estimator import Walkers, process
+from app.process.journal import EVERY
+from app.tracks.coco import CocoWriter
+from app.tracks.edits import Edit, EditedTracks, replay
+from app.tracks.table import FORMATS
+from tests.support.clips import write_clip
+from tests.support.walkers_estimator import Walkers, process
 
 ROOT = Path(__file__).parents[2]
 EVERYTHING = ("output.formats=" + str(list(FORMATS)).replace("'", '"'),)
@@ -42,7 +42,7 @@ def contents(folder):
 
 def run_until(moment, clip, out, changes):
     """Run `process` in a process of its own and kill it when `moment(seconds)`; its exit code."""
-    command = [sys.executable, "tests/walkers_estimator.py", str(clip), str(out), *changes]
+    command = [sys.executable, "tests/support/walkers_estimator.py", str(clip), str(out), *changes]
     environment = {**os.environ, "PYTHONPATH": str(ROOT)}
     with subprocess.Popen(command, cwd=ROOT, env=environment) as running:
         began = time.monotonic()

@@ -5,9 +5,9 @@ from fractions import Fraction
 import av
 import pytest
 
-from app.formats.table import read_recording
-from tests.clips import write_clip
-from tests.walkers_estimator import process
+from app.tracks.table import read_recording
+from tests.support.clips import write_clip
+from tests.support.walkers_estimator import process
 
 KINDS = {
     "b_frames": {"options": {"bf": "3", "g": "15"}},

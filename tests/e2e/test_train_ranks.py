@@ -9,10 +9,10 @@ from pathlib import Path
 
 import pytest
 import torch
-from train_photos import write_photos
 
 from engine.network.weights import load_checkpoint
 from engine.training.checkpoint import load_state
+from tests.support.train_photos import write_photos
 
 ROOT = Path(__file__).parents[2]
 STEPS = 12
@@ -41,7 +41,7 @@ def ranks_train(folder, out, *more, signal_at=-1):
     words = ["train", "--annotations", folder / "people.json", "--images", folder, "--out", out]
     words += ["--weights", "random", "--steps", STEPS, "--batch", 4, "--input-size", 64]
     words += ["--device", "cpu", "--save-every", STEPS, *more]
-    outcome = torchrun(ROOT / "tests/train_ranks.py", folder, signal_at, *words)
+    outcome = torchrun(ROOT / "tests/support/train_ranks.py", folder, signal_at, *words)
     assert (folder / "rank0.pt").exists(), outcome.stderr
     weights = [torch.load(folder / f"rank{rank}.pt") for rank in (0, 1)]
     return weights, outcome

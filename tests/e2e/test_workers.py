@@ -6,12 +6,12 @@ from pathlib import Path
 
 import pytest
 
-from app.process import process_files
+from app.process.command import process_files
 from engine.errors import SettingsError
 from engine.settings import load_settings
-from tests.clips import write_clip
 from tests.e2e.test_resume import contents
-from tests.walkers_estimator import Walkers, process
+from tests.support.clips import write_clip
+from tests.support.walkers_estimator import Walkers, process
 
 
 @contextmanager

@@ -13,14 +13,14 @@ import numpy as np
 import pytest
 import torch
 
-from engine.decode import decode
+from engine.decoding.decode import decode
 from engine.estimator import PoseEstimator
 from engine.network.higher_hrnet import HigherHRNet
 from engine.network.hrnet import SIZES
 from engine.network.weights import load_checkpoint
-from engine.oks import similarity
 from engine.settings import PAPER_GROUPING, EngineSettings, GroupingSettings
 from engine.skeleton import COCO
+from engine.tracking.oks import similarity
 from engine.types import Frame
 from gpu_ops import open_device
 from gpu_ops.cpu import CpuDevice

@@ -25,10 +25,10 @@ def memory(tmp_path):
 @pytest.fixture
 def open_window(qtbot, memory):
     """Opens windows on synthetic sessions, and closes them in order."""
-    from app.gui.session import Offer, Plan
     from app.gui.window import Window
+    from app.live.protocol import Offer, Plan
     from engine.settings import Settings
-    from tests.gui.synthetic import Figures
+    from tests.support.synthetic import Figures
 
     def make(*sources, offer=None, start=None, **figures) -> Window:
         make_session = start or (lambda plan, tell: Figures(plan, tell, **figures))

@@ -5,10 +5,10 @@ import threading
 import pytest
 
 from app.gui.bridge import Bridge
-from app.gui.session import Plan, Ready, Recorded, SourceState, Told
+from app.live.protocol import Plan, Ready, Recorded, SourceState, Told
 from engine.errors import SourceError
 from engine.settings import Settings
-from tests.gui.synthetic import Figures
+from tests.support.synthetic import Figures
 
 PLAN = Plan(("a",), Settings())
 

@@ -8,7 +8,7 @@ from pathlib import Path
 
 def test_threads_that_go_on_talking_do_not_crash_the_end(tmp_path):
     done = subprocess.run(
-        [sys.executable, "-m", "tests.gui.talkative_window", str(tmp_path)],
+        [sys.executable, "-m", "tests.support.talkative_window", str(tmp_path)],
         cwd=Path(__file__).parents[2],
         env={**os.environ, "QT_QPA_PLATFORM": "offscreen"},
         capture_output=True,

@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import pytest
 
-from app.gui.session import Ready
+from app.live.protocol import Ready
 from engine.skeleton import COCO
 
 READY = Ready("a test", "fp32", "mine", COCO, 256)

@@ -8,11 +8,11 @@ import pytest
 from PyQt6.QtCore import QPoint, Qt
 from PyQt6.QtWidgets import QAbstractButton, QComboBox, QLineEdit, QListWidget, QSlider
 
-from app.gui.session import Camera, Offer, Recorded, SourceState
 from app.gui.shortcuts import ACTIONS
+from app.live.protocol import Camera, Offer, Recorded, SourceState
 from engine.errors import SourceError
 from engine.settings import Settings
-from tests.gui.synthetic import Figures
+from tests.support.synthetic import Figures
 
 
 def painting(qtbot, window, count=3):

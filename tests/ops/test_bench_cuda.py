@@ -4,8 +4,8 @@ import json
 
 import pytest
 
-from app.bench_cuda import as_markdown, measure_cuda
-from app.bench_cuda_cases import COLUMNS, Plan
+from app.bench.cuda import as_markdown, measure_cuda
+from app.bench.cuda_cases import COLUMNS, Plan
 from engine.errors import DeviceError
 from engine.settings import load_settings
 from tests.ops.conftest import need_compiler

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import torch
 
-from engine.decode import collect_people, find_people
+from engine.decoding.decode import collect_people, find_people
 from engine.estimator import PoseEstimator
 from engine.network.higher_hrnet import HigherHRNet
 from engine.network.hrnet import SIZES

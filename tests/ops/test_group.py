@@ -1,4 +1,4 @@
-"""Peaks grouped by the kernel: the people of engine.grouping, bit by bit."""
+"""Peaks grouped by the kernel: the people of engine.decoding.grouping, bit by bit."""
 
 import json
 
@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 import torch
 
-from engine.assignment import assign
-from engine.decode import as_groups
-from engine.grouping import group
+from engine.decoding.assignment import assign
+from engine.decoding.decode import as_groups
+from engine.decoding.grouping import group
 from engine.settings import PAPER_GROUPING
 from engine.skeleton import COCO
 from gpu_ops import cuda_ops as ops

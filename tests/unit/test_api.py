@@ -11,8 +11,8 @@ import pytest
 
 from engine.api import load_settings, process, record
 from engine.errors import SourceError
-from tests.clips import number_of, write_clip
-from tests.walkers_estimator import Walkers
+from tests.support.clips import number_of, write_clip
+from tests.support.walkers_estimator import Walkers
 
 ROOT = Path(__file__).parents[2]
 

@@ -6,7 +6,7 @@ import json
 import numpy as np
 import pytest
 
-from engine.assignment import assign
+from engine.decoding.assignment import assign
 
 
 def test_every_reference_matrix_gets_the_reference_pairs(shared):

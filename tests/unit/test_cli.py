@@ -81,7 +81,7 @@ def test_every_command_explains_itself(name, capsys):
     [
         ("engine.types", {"torch", "cv2", "av", "PyQt6", "scipy"}),
         ("engine.settings", {"torch", "cv2", "av", "PyQt6", "scipy"}),
-        ("engine.decode", {"av", "PyQt6", "pycocotools"}),
+        ("engine.decoding.decode", {"av", "PyQt6", "pycocotools"}),
         ("engine.training.loop", {"av", "PyQt6", "pycocotools"}),
         ("engine.estimator", {"av", "PyQt6", "pycocotools"}),
     ],

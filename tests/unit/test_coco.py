@@ -7,12 +7,12 @@ import sys
 import numpy as np
 import pytest
 
-from engine.coco import METRICS, judge, overall_ap, result_rows
+from engine.coco.ground_truth import load_ground_truth
+from engine.coco.metrics import METRICS, judge, overall_ap, result_rows
 from engine.errors import DataError
 from engine.geometry import fit
-from engine.ground_truth import load_ground_truth
 from engine.types import JointState, nobody, untracked
-from tests import eval_scenes as scenes
+from tests.support import eval_scenes as scenes
 
 
 @pytest.fixture(scope="module")
@@ -183,7 +183,7 @@ def test_only_all_of_val2017_is_called_val2017(tmp_path, shared):
 
 def test_pycocotools_is_not_imported_before_something_is_judged():
     code = (
-        "import sys, engine.coco, engine.diagnosis.diagnose, app.evaluate;"
+        "import sys, engine.coco.metrics, engine.coco.diagnosis.diagnose, app.evaluation.command;"
         "sys.exit('pycocotools' in sys.modules)"
     )
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0

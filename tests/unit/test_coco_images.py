@@ -7,9 +7,9 @@ import cv2
 import numpy as np
 import pytest
 
+from engine.coco.ground_truth import ImageEntry
 from engine.errors import SourceError
 from engine.geometry import fit
-from engine.ground_truth import ImageEntry
 from engine.sources.coco_images import CocoImage, by_input_shape, named, read_annotated
 
 

@@ -6,14 +6,14 @@ import zipfile
 from dataclasses import replace
 
 import pytest
-from faulty_server import faulty_server
 from typer.testing import CliRunner
 
 import app.data
 from app.data import DATA_SETS, Archive, DataSet, fetch
-from app.evaluate import VAL2017
+from app.evaluation.command import VAL2017
 from engine.errors import DataError, DownloadError, PoseError
-from engine.unpack import unpack
+from engine.fetching.unpack import unpack
+from tests.support.faulty_server import faulty_server
 
 PICTURES = {f"val2017/{i:03d}.jpg": bytes([i]) * (4000 + i) for i in range(8)}
 
@@ -68,7 +68,7 @@ def test_what_is_there_is_not_fetched_again(tmp_path):
 
 
 def test_a_broken_line_is_taken_up_where_it_broke(tmp_path, monkeypatch):
-    monkeypatch.setattr("engine.download.time.sleep", lambda seconds: None)
+    monkeypatch.setattr("engine.fetching.download.time.sleep", lambda seconds: None)
     with faulty_server(CONTENT, "breaks", "none") as server:
         fetch_from(server, tmp_path)
     assert unpacked(tmp_path) == PICTURES
@@ -146,7 +146,7 @@ def test_a_damaged_archive_is_one_clear_line(tmp_path):
 
 
 def test_no_network_is_one_clear_line(tmp_path, monkeypatch):
-    monkeypatch.setattr("engine.download.time.sleep", lambda seconds: None)
+    monkeypatch.setattr("engine.fetching.download.time.sleep", lambda seconds: None)
     with faulty_server(b"") as server:
         gone = server.url.removesuffix("/file.bin")
     with pytest.raises(DownloadError, match="cannot fetch http://127") as caught:

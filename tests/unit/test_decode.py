@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import torch
 
-from engine.decode import decode, finish
+from engine.decoding.decode import decode, finish
 from engine.settings import PAPER_GROUPING
 from engine.skeleton import COCO
 from gpu_ops import open_device

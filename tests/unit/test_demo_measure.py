@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from engine.types import UNTRACKED, JointState, untracked
-from tests.demo_measure import compare
+from tests.measure.demo import compare
 
 DEMO = Path(__file__).parents[2] / "assets" / "demo"
 

@@ -3,14 +3,14 @@
 import numpy as np
 import pytest
 
-from engine.coco import judge
-from engine.diagnosis.bootstrap import compare
-from engine.diagnosis.diagnose import diagnose
-from engine.diagnosis.keypoints import Kind, classify, kinds_of
-from engine.diagnosis.matching import match_people
-from engine.diagnosis.precision import average_precision, precision_at, ranking
+from engine.coco.diagnosis.bootstrap import compare
+from engine.coco.diagnosis.diagnose import diagnose
+from engine.coco.diagnosis.keypoints import Kind, classify, kinds_of
+from engine.coco.diagnosis.matching import match_people
+from engine.coco.diagnosis.precision import average_precision, precision_at, ranking
+from engine.coco.metrics import judge
 from engine.skeleton import COCO
-from tests import eval_scenes as scenes
+from tests.support import eval_scenes as scenes
 
 WRIST, LEFT_KNEE, RIGHT_KNEE, ANKLE = 9, 13, 14, 15
 
@@ -159,7 +159,7 @@ def random_rows(truth, noise, seed):
 
 
 def test_own_average_precision_is_the_judges(shared):
-    from engine.ground_truth import load_ground_truth
+    from engine.coco.ground_truth import load_ground_truth
 
     truth = load_ground_truth(shared / "data/coco/dev/person_keypoints_dev.json")
     judgement = judge(truth, random_rows(truth, 0.05, 1))

@@ -4,10 +4,10 @@ import hashlib
 import socket
 
 import pytest
-from faulty_server import faulty_server
 
-from engine.download import download
 from engine.errors import DownloadError
+from engine.fetching.download import download
+from tests.support.faulty_server import faulty_server
 
 CONTENT = bytes(range(256)) * 4000  # 1 MB: several reads
 SHA256 = hashlib.sha256(CONTENT).hexdigest()
@@ -184,7 +184,7 @@ def test_a_disk_without_room_is_told_before_anything_is_written(tmp_path, monkey
     import shutil
 
     usage = shutil.disk_usage(tmp_path)._replace(free=1000)
-    monkeypatch.setattr("engine.download.shutil.disk_usage", lambda _folder: usage)
+    monkeypatch.setattr("engine.fetching.download.shutil.disk_usage", lambda _folder: usage)
     with (
         faulty_server(CONTENT) as server,
         pytest.raises(DownloadError, match=r"0 MB left, .* needs 1 MB more"),

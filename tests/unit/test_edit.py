@@ -5,9 +5,9 @@ import json
 import pytest
 
 from app.cli import main
-from app.convert import convert
-from app.edits import Edit, EditedTracks, replay
-from app.formats.table import FORMATS, open_writer, read_recording, write_all
+from app.tracks.convert import convert
+from app.tracks.edits import Edit, EditedTracks, replay
+from app.tracks.table import FORMATS, open_writer, read_recording, write_all
 from engine.errors import DataError
 from tests.unit.test_formats import HEADER
 from tests.unit.test_recording import some_results

@@ -7,7 +7,6 @@ import cv2
 import numpy as np
 import pytest
 import torch
-from golden_recipe import GOLDEN, seeded_checkpoint
 
 from engine.errors import DeviceError
 from engine.estimator import PoseEstimator, open_estimator
@@ -19,6 +18,7 @@ from gpu_ops import open_device
 from gpu_ops.cpu import CpuDevice, CpuLane
 from gpu_ops.cpu_decode import sample
 from gpu_ops.device import OutOfMemory
+from tests.support.golden_recipe import GOLDEN, seeded_checkpoint
 
 PIPELINES = [
     ("w32", 512, "ss", "flip", "000000000785"),

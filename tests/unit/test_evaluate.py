@@ -6,14 +6,14 @@ import cv2
 import numpy as np
 import pytest
 
-from app.evaluate import paper_settings
+from app.evaluation.command import paper_settings
 from app.evaluation.journal import NAME, Journal
 from app.evaluation.run import Job, Progress, evaluate
-from engine.coco import judge
+from engine.coco.metrics import judge
 from engine.errors import DataError, OutputError, PoseError, SourceError
 from engine.settings import PAPER_GROUPING
 from engine.skeleton import skeleton_from_names
-from tests import eval_scenes as scenes
+from tests.support import eval_scenes as scenes
 
 IMAGES = 7
 

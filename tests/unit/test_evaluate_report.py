@@ -5,14 +5,14 @@ from dataclasses import replace
 import pytest
 from rich.console import Console
 
-from app.evaluate import paper_settings
+from app.evaluation.command import paper_settings
+from app.evaluation.report import plots, table
+from app.evaluation.report.facts import published_for
 from app.evaluation.run import Job, evaluate
-from app.report import plots, table
-from app.report.facts import published_for
-from engine.diagnosis.calibration import Bin, Calibration
+from engine.coco.diagnosis.calibration import Bin, Calibration
 from engine.network.registry import registry
 from engine.settings import PAPER_GROUPING
-from tests import eval_scenes as scenes
+from tests.support import eval_scenes as scenes
 
 
 @pytest.fixture
@@ -93,7 +93,7 @@ def test_a_difference_is_shown_only_on_the_same_images(report):
 
 
 def test_on_all_of_val2017_the_difference_stands_below(report, monkeypatch):
-    monkeypatch.setattr("engine.ground_truth.VAL2017_IMAGES", len(report.truth.images))
+    monkeypatch.setattr("engine.coco.ground_truth.VAL2017_IMAGES", len(report.truth.images))
     file = report.truth.file.with_name("person_keypoints_val2017.json")
     whole = replace(
         report,

@@ -8,14 +8,14 @@ import torch
 from rich.console import Console
 from typer.testing import CliRunner
 
-import app.evaluate
+import app.evaluation.command
 from app.cli import main
-from app.evaluate import paper_settings
+from app.evaluation.command import paper_settings
 from app.evaluation.compare import compare_results
 from app.evaluation.parity import check_parity
 from app.evaluation.run import Job, evaluate
 from engine.errors import DataError, SettingsError
-from tests import eval_scenes as scenes
+from tests.support import eval_scenes as scenes
 
 
 @pytest.fixture
@@ -162,7 +162,7 @@ def command():
     import typer
 
     typed = typer.Typer()
-    typed.command()(app.evaluate.command)
+    typed.command()(app.evaluation.command.command)
     return lambda *words: CliRunner().invoke(typed, [str(word) for word in words])
 
 

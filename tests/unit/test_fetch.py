@@ -5,7 +5,6 @@ import io
 
 import pytest
 import torch
-from faulty_server import faulty_server
 from typer.testing import CliRunner
 
 from app.weights import app
@@ -17,6 +16,7 @@ from engine.network.higher_hrnet import HigherHRNet
 from engine.network.hrnet import SIZES
 from engine.network.registry import registry
 from engine.network.weights import load_checkpoint
+from tests.support.faulty_server import faulty_server
 
 
 @pytest.fixture(scope="module")

@@ -7,9 +7,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from app.convert import convert
-from app.formats.rounding import rounded
-from app.formats.table import FORMATS, format_of, formats_named, open_writer, read, write_all
+from app.tracks.convert import convert
+from app.tracks.rounding import rounded
+from app.tracks.table import FORMATS, format_of, formats_named, open_writer, read, write_all
 from engine.errors import DataError, OutputError, SettingsError
 from engine.skeleton import COCO
 from engine.types import JointState, Result

@@ -17,12 +17,12 @@ ONLY_IN = {
     "PyQt6": ("app/gui/",),
     "pyqtgraph": ("app/gui/",),
     "cupy": ("gpu_ops/",),
-    "av": ("engine/sources/", "engine/training/demo_clip.py", "app/writers/", "app/doctor.py"),
-    "pycocotools": ("engine/coco.py",),
+    "av": ("engine/sources/", "engine/synthesis/demo_clip.py", "app/overlay/", "app/doctor.py"),
+    "pycocotools": ("engine/coco/metrics.py",),
     "cv2": (
-        *("engine/sources/", "engine/geometry.py", "engine/training/", "engine/camera_motion.py"),
-        *("gpu_ops/", "app/overlay.py", "app/bench_plain.py", "app/bench.py"),
-        *("app/picture.py", "app/writers/", "app/report/", "app/doctor.py"),
+        *("engine/sources/", "engine/geometry.py", "engine/tracking/camera_motion.py"),
+        *("engine/training/", "engine/synthesis/", "gpu_ops/", "app/overlay/", "app/bench/"),
+        *("app/live/picture.py", "app/evaluation/report/", "app/doctor.py"),
     ),
 }
 

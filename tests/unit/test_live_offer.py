@@ -1,6 +1,6 @@
 """What the live window offers is what the registry and this machine hold."""
 
-from app.live_offer import offer
+from app.live.offer import offer
 from engine.network.registry import registry
 
 

@@ -15,10 +15,10 @@ pytest.importorskip("websockets", reason="needs the extra `live`")
 from websockets.exceptions import ConnectionClosed, InvalidStatus
 from websockets.sync.client import connect
 
-import app.websocket
-from app.live_sinks import open_sink
-from app.publish import Publisher
-from app.writers.ndjson import header_of
+import app.live.websocket
+from app.live.publish import Publisher
+from app.live.sinks import open_sink
+from app.tracks.ndjson_writer import header_of
 from engine.errors import OutputError
 from engine.skeleton import COCO
 from engine.sources.source import SourceInfo
@@ -63,7 +63,7 @@ def test_a_client_that_does_not_read_is_let_go_and_the_others_go_on():
 
 
 def test_too_many_clients_are_refused(monkeypatch):
-    monkeypatch.setattr(app.websocket, "MOST_CLIENTS", 1)
+    monkeypatch.setattr(app.live.websocket, "MOST_CLIENTS", 1)
     with serving() as (sink, url), connect(url):
         until(lambda: sink.clients == 1)
         with connect(url) as second, pytest.raises(ConnectionClosed, match="listening already"):

@@ -6,12 +6,12 @@ from dataclasses import replace
 import numpy as np
 import pytest
 import torch
-from golden_recipe import seeded_state
 
 from engine.network.convert import to_ours
 from engine.network.higher_hrnet import HigherHRNet
 from engine.network.hrnet import SIZES, fold_batch_norm
 from engine.network.weights import build
+from tests.support.golden_recipe import seeded_state
 
 TOLERANCE = 1e-3  # of each output's standard deviation
 

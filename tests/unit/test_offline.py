@@ -5,11 +5,11 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from engine.offline import interpolate, smooth
-from engine.recording import Recording, collect, unseen_frame
-from engine.relink import relink
+from engine.offline.postprocess import interpolate, smooth
+from engine.offline.recording import Recording, collect, unseen_frame
+from engine.offline.stitching import relink
 from engine.types import JointState, Poses, Result
-from tests.smoothing_measure import exercising, lag, noisy, outcome, path, walking
+from tests.measure.smoothing import exercising, lag, noisy, outcome, path, walking
 
 RATE = 30
 

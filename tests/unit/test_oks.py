@@ -5,8 +5,8 @@ import math
 import numpy as np
 import pytest
 
-from engine.oks import body_size, similarity
 from engine.skeleton import COCO
+from engine.tracking.oks import body_size, similarity
 
 SIGMAS = COCO.sigmas
 

@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 
-from app.overlay import draw
-from app.palette import PALETTE, colour_of
+from app.overlay.drawing import draw
+from app.overlay.palette import PALETTE, colour_of
 from engine.settings import DisplaySettings
 from engine.skeleton import COCO
 from engine.types import JointState, Poses, nobody

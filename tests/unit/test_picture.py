@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from app.picture import fit_picture, with_heat
+from app.live.picture import fit_picture, with_heat
 from engine.geometry import fit
 
 

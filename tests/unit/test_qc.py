@@ -6,11 +6,11 @@ from html.parser import HTMLParser
 import numpy as np
 import pytest
 
-from app.formats.table import FORMATS, open_writer, write_all
-from app.qc import document, write_report
-from engine.recording import Recording
+from app.track_report.page import document, write_report
+from app.tracks.table import FORMATS, open_writer, write_all
+from engine.offline.recording import Recording
 from engine.types import Frame
-from tests.smoothing_measure import noisy
+from tests.measure.smoothing import noisy
 from tests.unit.test_formats import HEADER
 from tests.unit.test_offline import recorded, walk
 

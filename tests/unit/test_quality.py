@@ -5,12 +5,12 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from engine.quality import gaps, odd_limbs, people
-from engine.recording import Recording, collect
-from engine.suspects import suspects
+from engine.offline.id_switches import suspects
+from engine.offline.quality import gaps, odd_limbs, people
+from engine.offline.recording import Recording, collect
 from engine.types import Result
-from tests.smoothing_measure import noisy, path, walking
-from tests.tracking_scenes import NOBODY, Scene, crossings, observe
+from tests.measure.smoothing import noisy, path, walking
+from tests.support.tracking_scenes import NOBODY, Scene, crossings, observe
 from tests.unit.test_offline import recorded, walk
 
 

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from engine.recording import collect, unseen_frame
+from engine.offline.recording import collect, unseen_frame
 from engine.skeleton import COCO
 from engine.types import JointState, Poses, Result
 

@@ -11,8 +11,8 @@ import numpy as np
 import pytest
 
 from engine.skeleton import COCO
-from engine.training import backgrounds
-from engine.training.life import layouts
+from engine.synthesis import backgrounds
+from engine.synthesis.coco_layouts import layouts
 
 pytest.importorskip("anny", reason="needs the extra synth: pip install 'posestream[synth]'")
 pytest.importorskip("moderngl", reason="needs the extra synth: pip install 'posestream[synth]'")
@@ -23,13 +23,13 @@ if find_library("EGL") is None:
 
 import torch
 
-from engine.training.bodies import ANGLES, BUILD_NAMES, angles, bodies
-from engine.training.drawing import Camera, Light, Painter, Person
-from engine.training.fitting import BODY_TO_CAMERA, Placed, fit
-from engine.training.motions import LEFT_ANKLE, RIGHT_ANKLE, steps, walk
-from engine.training.renderings import as_annotated, beside, keypoints_seen
-from engine.training.scenes import ANNOTATIONS, Poses, Wishes, draw_scenes
-from engine.training.wardrobe import random_look
+from engine.synthesis.bodies import ANGLES, BUILD_NAMES, angles, bodies
+from engine.synthesis.drawing import Camera, Light, Painter, Person
+from engine.synthesis.fitting import BODY_TO_CAMERA, Placed, fit
+from engine.synthesis.motions import LEFT_ANKLE, RIGHT_ANKLE, steps, walk
+from engine.synthesis.renderings import as_annotated, beside, keypoints_seen
+from engine.synthesis.scenes import ANNOTATIONS, Poses, Wishes, draw_scenes
+from engine.synthesis.wardrobe import random_look
 
 CAMERA = Camera(320, 240, 300.0, (150.0, 130.0))
 LIGHT = Light((0.0, -0.8, -0.6), (0.7, 0.7, 0.7), (0.5, 0.5, 0.5), (0.3, 0.3, 0.3))

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from engine.selection import select
+from engine.decoding.selection import select
 from engine.settings import PAPER_GROUPING, GroupingSettings
 from engine.skeleton import COCO
 from engine.types import JointState, untracked

@@ -7,9 +7,9 @@ import pytest
 
 from engine.settings import SmoothingSettings
 from engine.skeleton import COCO
-from engine.smoothing import Smoother
+from engine.tracking.smoothing import Smoother
 from engine.types import Frame, JointState, Poses
-from tests import smoothing_measure as measured
+from tests.measure import smoothing as measured
 
 PIXELS = np.zeros((4, 4, 3), np.uint8)
 BODY = np.random.default_rng(3).random((17, 2)) * 200

@@ -9,7 +9,7 @@ import pytest
 from engine.errors import SourceError
 from engine.sources import open_source
 from engine.sources.images import ImageSource, image_files
-from tests.clips import is_upright, number_of, numbered, write_clip
+from tests.support.clips import is_upright, number_of, numbered, write_clip
 
 
 def save(path, index=0, size=(192, 96), params=()):

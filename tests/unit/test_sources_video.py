@@ -11,7 +11,7 @@ import pytest
 from engine.errors import SourceError
 from engine.sources import open_source
 from engine.sources.video import VideoSource
-from tests.clips import is_upright, number_of, write_clip, write_sound
+from tests.support.clips import is_upright, number_of, write_clip, write_sound
 
 
 def read(path):

@@ -9,11 +9,11 @@ import pytest
 import torch
 from test_training_start import sizes
 
-from app.bench_live import StampedCamera
-from app.evaluate import paper_settings
-from app.gui.session import Plan, Ready
-from app.live_session import LiveSession
-from app.process import process_files
+from app.bench.live import StampedCamera
+from app.evaluation.command import paper_settings
+from app.live.protocol import Plan, Ready
+from app.live.session import LiveSession
+from app.process.command import process_files
 from app.weights import thresholds as listed
 from engine.api import process
 from engine.errors import WeightsError
@@ -30,9 +30,9 @@ from engine.network.thresholds import (
 )
 from engine.settings import PAPER_GROUPING, GroupingSettings, Settings, load_settings
 from engine.skeleton import skeleton_from_names
-from tests.clips import write_clip
-from tests.live_fakes import Bench
-from tests.walkers_estimator import Walkers
+from tests.support.clips import write_clip
+from tests.support.live_fakes import Bench
+from tests.support.walkers_estimator import Walkers
 
 FOUND = Thresholds(min_score=0.33, min_joints=2, source="somewhere")
 

@@ -5,12 +5,12 @@ import json
 import numpy as np
 import pytest
 
-from engine.camera_motion import CameraMotion
 from engine.settings import TrackingSettings
 from engine.skeleton import COCO
-from engine.tracking import Tracker
+from engine.tracking.camera_motion import CameraMotion
+from engine.tracking.tracker import Tracker
 from engine.types import Frame, JointState, Poses, untracked
-from tests.clips import numbered
+from tests.support.clips import numbered
 
 PIXELS = np.zeros((4, 4, 3), np.uint8)
 

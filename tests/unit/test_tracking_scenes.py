@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 
-from tests.tracking_measure import measure
-from tests.tracking_scenes import KINDS, crossings, observe
+from tests.measure.tracking import measure
+from tests.support.tracking_scenes import KINDS, crossings, observe
 
 pytest.importorskip("motmetrics", reason="the judge of identity comes with the dev extra")
 

@@ -8,14 +8,14 @@ from dataclasses import replace
 import pytest
 import torch
 from test_training_augment import NAMES, write_data
-from train_photos import write_photos
 
-from app import train_run
-from app.train import Job, run
+from app.train import run as train_run
+from app.train.command import Job, run
 from engine.errors import DataError, DeviceError, OutputError, SettingsError, WeightsError
 from engine.network import storage
 from engine.network.weights import load_checkpoint
 from engine.training.pack import Packing, pack
+from tests.support.train_photos import write_photos
 
 
 @pytest.fixture(autouse=True)

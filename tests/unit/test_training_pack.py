@@ -10,7 +10,6 @@ import cv2
 import numpy as np
 import pytest
 import torch
-from train_photos import write_photos
 from typer.testing import CliRunner
 
 import app.data
@@ -21,6 +20,7 @@ from engine.training.dataset import Batches, Phase
 from engine.training.pack import Packing, pack
 from engine.training.pack_scale import mask_of, run_lengths, scaled
 from engine.training.pack_shards import find_shards
+from tests.support.train_photos import write_photos
 
 ROOT = Path(__file__).parents[2]
 
@@ -206,6 +206,6 @@ def test_packs_are_read_without_the_libraries_a_gpu_machine_lacks():
     lacking = ["av", "PyQt6", "pycocotools", "pyarrow", "tensorboard"]
     code = (
         f"import sys; sys.modules.update(dict.fromkeys({lacking}));"
-        "import app.train, engine.training.annotations, engine.training.pack, app.data"
+        "import app.train.command, engine.training.annotations, engine.training.pack, app.data"
     )
     subprocess.run([sys.executable, "-c", code], check=True, cwd=ROOT)

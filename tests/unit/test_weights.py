@@ -6,7 +6,6 @@ from dataclasses import asdict
 
 import pytest
 import torch
-from golden_recipe import seeded_checkpoint
 from safetensors.torch import save_file
 
 import assets
@@ -18,6 +17,7 @@ from engine.network.hrnet import SIZES, Sizes
 from engine.network.registry import names, registry, standard_folders
 from engine.network.weights import load_checkpoint, load_network
 from engine.skeleton import COCO
+from tests.support.golden_recipe import seeded_checkpoint
 
 
 @pytest.fixture(scope="module")

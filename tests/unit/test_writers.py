@@ -17,18 +17,18 @@ import av
 import numpy as np
 import pytest
 
-from app.writers.background import ROOM, Background
-from app.writers.csv import CsvWriter
-from app.writers.lines import Lines
-from app.writers.ndjson import NdjsonWriter, header_of
-from app.writers.pictures import OverlayPictures
-from app.writers.video import OverlayVideo
-from app.writers.writer import Ending
+from app.overlay.background import ROOM, Background
+from app.overlay.pictures import OverlayPictures
+from app.overlay.video import OverlayVideo
+from app.tracks.csv import CsvWriter
+from app.tracks.lines import Lines
+from app.tracks.ndjson_writer import NdjsonWriter, header_of
+from app.tracks.writer import Ending
 from engine.errors import OutputError
 from engine.skeleton import COCO
 from engine.sources.source import SourceInfo
 from engine.types import Frame, JointState, Poses, Result, nobody
-from tests.clips import number_of, numbered, write_clip
+from tests.support.clips import number_of, numbered, write_clip
 
 ROOT = Path(__file__).parents[2]
 INFO = SourceInfo("video", (192, 96), rate=30.0, time_base=Fraction(1, 30))

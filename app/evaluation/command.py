@@ -1,0 +1,187 @@
+"""Mode: COCO images and annotations → accuracy, results and a diagnosis.
+
+The settings are the paper's (mirrored pass, one scale, everybody found is judged) whatever the
+user's settings file says; options and `--set` change them, and every report names them.
+What takes torch or pycocotools is imported when the command is called.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from app.signals import INTERRUPTED
+from engine.errors import SettingsError
+from engine.settings import PAPER_GROUPING, GroupingSettings, Settings, load_settings
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+    from app.evaluation.run import Evaluation, Job, Progress
+
+VAL2017 = ("annotations/person_keypoints_val2017.json", "val2017")  # below --data
+
+
+def command(
+    annotations: Annotated[
+        Path | None, typer.Option(help="COCO person_keypoints annotation file.")
+    ] = None,
+    images: Annotated[Path | None, typer.Option(help="Folder of the annotated images.")] = None,
+    data: Annotated[
+        Path | None, typer.Option(help="COCO's own layout: annotations/ and val2017/ in it.")
+    ] = None,
+    weights: Annotated[str, typer.Option(help="A name from `weights list`, or a file.")] = (
+        "compact"
+    ),
+    network: Annotated[str | None, typer.Option(help="w32, w48 or compact.")] = None,
+    input_size: Annotated[
+        int | None, typer.Option(help="Short side in pixels; default: the checkpoint's own.")
+    ] = None,
+    flip: Annotated[bool, typer.Option(help="Average a second pass, mirrored.")] = True,
+    scales: Annotated[str, typer.Option(help="Passes to average, such as 2,1,0.5.")] = "1",
+    device: Annotated[str, typer.Option(help="auto, cpu, cuda, cuda:1.")] = "auto",
+    precision: Annotated[str, typer.Option(help="auto, fp32, fp16, bf16.")] = "auto",
+    batch: Annotated[int | None, typer.Option(help="Images per network call.")] = None,
+    limit: Annotated[int | None, typer.Option(min=1, help="Only the first images.")] = None,
+    out: Annotated[
+        Path | None, typer.Option(help="Folder for results and reports; default: eval/NAME-SIZE.")
+    ] = None,
+    resume: Annotated[bool, typer.Option("--resume", help="Go on with a broken run.")] = False,
+    skip_missing: Annotated[
+        bool, typer.Option("--skip-missing", help="Go on without missing or damaged images.")
+    ] = False,
+    set_: Annotated[
+        list[str] | None,
+        typer.Option("--set", metavar="SECTION.KEY=VALUE", help="Change any other setting."),
+    ] = None,
+    compare: Annotated[
+        tuple[Path, Path] | None,
+        typer.Option(metavar="A.json B.json", help="Two results.json: is B better than A?"),
+    ] = None,
+    parity: Annotated[
+        tuple[str, str] | None,
+        typer.Option(metavar='"A" "B"', help='Two configurations, such as "engine.batch=8".'),
+    ] = None,
+) -> None:
+    """Measure accuracy on COCO, and say what the model gets wrong."""
+    from rich.console import Console
+
+    console = Console()
+    annotations, images = _paths(annotations, images, data)
+    if compare is not None:
+        from app.evaluation.compare import compare_results
+
+        compare_results(*compare, annotations, console, out)
+        return
+    chosen = {
+        "weights": json.dumps(weights),
+        "network": network,
+        "input_size": input_size,
+        "flip": str(flip).lower(),
+        "scales": f"[{scales}]",
+        "device": device,
+        "precision": precision,
+        "batch": batch,
+    }
+    changes = [f"engine.{name}={value}" for name, value in chosen.items() if value is not None]
+    changes += set_ or ()
+    if annotations is None or images is None:
+        raise SettingsError("eval needs --annotations FILE and --images DIR, or --data DIR")
+    job = _job(annotations, images, paper_settings(changes), out, limit, resume, skip_missing)
+    if parity is not None:
+        from app.evaluation.parity import check_parity
+
+        a, b = (paper_settings([*changes, *text.split()]) for text in parity)
+        if not check_parity(job, (a, b), parity, console).holds:
+            raise typer.Exit(1)
+        return
+    from app.evaluation.run import evaluate
+
+    try:
+        with _progress() as progress:
+            evaluation = evaluate(job, progress)
+    except KeyboardInterrupt:
+        typer.echo("stopped; what is finished is kept: add --resume to go on", err=True)
+        raise typer.Exit(INTERRUPTED) from None
+    _show(evaluation, console)
+
+
+def _job(
+    annotations: Path,
+    images: Path,
+    settings: Settings,
+    out: Path | None,
+    limit: int | None,
+    resume: bool,
+    skip_missing: bool,
+) -> Job:
+    from app.evaluation.run import Job
+
+    return Job(
+        annotations=annotations,
+        images=images,
+        settings=settings,
+        out=out,
+        limit=limit,
+        resume=resume,
+        skip_missing=skip_missing,
+    )
+
+
+def paper_settings(changes: Sequence[str] = ()) -> Settings:
+    """The paper's protocol, with `section.key=value` changes.
+
+    Raises:
+        SettingsError: a key is unknown or a value is out of range.
+    """
+    default = GroupingSettings()
+    paper = (
+        f"grouping.{name}={value}"
+        for name, value in PAPER_GROUPING.model_dump().items()
+        if value != getattr(default, name)
+    )
+    return load_settings(None, ("engine.flip=true", *paper, *changes))
+
+
+def _paths(
+    annotations: Path | None, images: Path | None, data: Path | None
+) -> tuple[Path | None, Path | None]:
+    if data is None:
+        return annotations, images
+    return annotations or data / VAL2017[0], images or data / VAL2017[1]
+
+
+@contextmanager
+def _progress() -> Iterator[Progress]:
+    from rich.console import Console
+    from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeRemainingColumn
+    from rich.progress import Progress as ProgressBar
+
+    from app.evaluation.run import Progress
+
+    columns = (
+        TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn()
+    )  # fmt: skip
+    console = Console(stderr=True)
+    silent = not console.is_terminal
+    with ProgressBar(*columns, console=console, transient=True, disable=silent) as bar:
+        images = bar.add_task("images", total=None)
+        yield Progress(
+            images=lambda done, total: bar.update(images, completed=done, total=total),
+            step=lambda name: bar.update(images, description=name),
+        )
+
+
+def _show(evaluation: Evaluation, console: Console) -> None:
+    from app.evaluation.report import table
+
+    report = evaluation.report
+    console.print(table.for_terminal(report))
+    for line in (*table.notes(report), table.time_line(report)):
+        console.print(line, highlight=False, soft_wrap=True)
+    console.print(f"Report: {evaluation.folder / 'report.html'}", highlight=False, soft_wrap=True)

@@ -1,0 +1,195 @@
+"""Mode: cameras and streams → a window, or lines of NDJSON without one.
+
+The window's modules are imported only when a window is wanted, so `--headless` needs no Qt.
+"""
+
+from __future__ import annotations
+
+import re
+import signal
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, NoReturn
+
+import typer
+
+from engine.cores import draw_on_one_core
+from engine.errors import SettingsError
+from engine.settings import Settings, load_settings
+
+if TYPE_CHECKING:
+    from app.live.protocol import Event, Plan
+    from engine.sources.camera import Wanted
+
+
+def command(
+    sources: Annotated[
+        list[str] | None,
+        typer.Argument(
+            metavar="[SOURCE]…",
+            help='Cameras ("0", "camera:NAME"), files, folders, rtsp:// http:// udp:// streams, '
+            '"screen", "-" for standard input. Several are shown side by side.',
+        ),
+    ] = None,
+    headless: Annotated[bool, typer.Option("--headless", help="No window, only --out.")] = False,
+    out: Annotated[
+        str, typer.Option(help="Headless: - (standard output), a file, udp://…, ws://host:port.")
+    ] = "-",
+    seconds: Annotated[float | None, typer.Option(min=0, help="Headless: stop after this.")] = None,
+    frames: Annotated[int | None, typer.Option(min=1, help="Headless: stop after this.")] = None,
+    fast: Annotated[
+        bool, typer.Option("--fast", help="Files as fast as possible, every frame.")
+    ] = False,
+    loop: Annotated[bool, typer.Option("--loop", help="Files begin again at their end.")] = False,
+    list_sources: Annotated[bool, typer.Option("--list", help="List the cameras found.")] = False,
+    camera_size: Annotated[str, typer.Option(help="Picture to ask cameras for.")] = "1280x720",
+    camera_rate: Annotated[float, typer.Option(min=1, help="Frames/s to ask cameras for.")] = 30,
+    weights: Annotated[
+        str | None, typer.Option(help="A name from `weights list`, or a file.")
+    ] = None,
+    device: Annotated[str | None, typer.Option(help="auto, cpu, cuda, cuda:1.")] = None,
+    precision: Annotated[str | None, typer.Option(help="auto, fp32, fp16, bf16.")] = None,
+    settings_file: Annotated[
+        Path | None, typer.Option("--settings", help="A settings file.")
+    ] = None,
+    changes: Annotated[
+        list[str] | None, typer.Option("--set", metavar="SECTION.KEY=VALUE", help="Any setting.")
+    ] = None,
+) -> None:
+    """Watch cameras, streams and videos with skeletons."""
+    draw_on_one_core()
+    if list_sources:
+        print_cameras()
+        return
+    chosen = {"weights": weights, "device": device, "precision": precision}
+    options = tuple(f"engine.{key}={value}" for key, value in chosen.items() if value)
+    settings = load_settings(settings_file, (*(changes or ()), *options))
+    wanted = _wanted(camera_size, camera_rate)
+    explicit = bool(settings_file or changes or options)
+    if not headless:
+        _open_window(tuple(sources or ()), settings, wanted, fast, loop, explicit)
+    if not sources:
+        raise SettingsError("--headless needs a source: a camera's number, a file or an address")
+    from app.live.protocol import Plan
+
+    run_headless(
+        Plan(tuple(sources), settings, fast=fast, loop=loop),
+        out,
+        seconds=seconds,
+        frames=frames,
+        wanted=wanted,
+    )
+
+
+def run_headless(
+    plan: Plan,
+    out: str,
+    *,
+    seconds: float | None = None,
+    frames: int | None = None,
+    wanted: Wanted | None = None,
+) -> int:
+    """Write results to a sink until the sources end, a limit is reached or a person interrupts.
+
+    Args:
+        out: what `app.live.sinks.open_sink` takes.
+        seconds: counted from the first result.
+        frames: of all sources together.
+
+    Returns:
+        how many frames were written.
+
+    Raises:
+        PoseError: the source, the engine or the sink cannot be used.
+    """
+    from app.live.publish import Publisher
+    from app.live.session import LiveSession
+    from app.live.sinks import open_sink
+
+    session = LiveSession(plan, _print_event, wanted=wanted)
+    sink = open_sink(out)
+    settings = plan.settings
+    several, raw = len(plan.sources) > 1, settings.smoothing.enabled and settings.tracking.enabled
+    publisher = Publisher(sink, session.header, several=several, raw=raw)
+    count, end, error = 0, None, None
+    try:
+        with _stopped_by_signals(session.stop), closing(session.results()) as results:
+            for result in results:
+                publisher.write(result)
+                count += 1
+                end = end or (time.monotonic() + seconds if seconds else float("inf"))
+                if count == frames or time.monotonic() >= end:
+                    session.stop()
+    except BaseException as failure:
+        error = str(failure) or type(failure).__name__
+        raise
+    finally:
+        publisher.close(error)
+    return count
+
+
+def print_cameras() -> None:
+    """One line per camera: its number, its name and its best modes."""
+    from engine.sources.camera import cameras
+
+    found = cameras()
+    for camera in found:
+        print(f"{camera.source}  {camera.name}  ({'; '.join(camera.modes[:3])})")
+    if not found:
+        print("no camera found")
+
+
+@contextmanager
+def _stopped_by_signals(stop: object) -> Iterator[None]:
+    """Ctrl-C and `kill` end the run in order: the last lines are written and files are closed."""
+
+    def end(number: int, frame: object) -> None:
+        if callable(stop):
+            stop()
+
+    numbers = (signal.SIGINT, signal.SIGTERM)
+    before = {number: signal.signal(number, end) for number in numbers}
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
+def _print_event(event: Event) -> None:
+    """Sentences go to standard error: standard output belongs to the results."""
+    text = getattr(event, "text", "")
+    if text and getattr(event, "status", "") != "opening":
+        print(f"posestream: {text}", file=sys.stderr)
+
+
+def _wanted(size: str, rate: float) -> Wanted:
+    found = re.fullmatch(r"(\d+)x(\d+)", size)
+    if not found:
+        raise SettingsError(f"--camera-size must look like 1280x720, got {size!r}")
+    from engine.sources.camera import Wanted
+
+    return Wanted(int(found[1]), int(found[2]), rate)
+
+
+def _open_window(
+    sources: tuple[str, ...],
+    settings: Settings,
+    wanted: Wanted,
+    fast: bool,
+    loop: bool,
+    explicit: bool,
+) -> NoReturn:
+    from app.gui.main import show
+    from app.live.offer import offer
+    from app.live.protocol import Plan, Session, Tell
+    from app.live.session import LiveSession  # torch is not loaded before a session runs
+
+    def start(plan: Plan, tell: Tell) -> Session:
+        return LiveSession(plan, tell, wanted=wanted)
+
+    plan = Plan(sources, settings, fast=fast, loop=loop)
+    show(plan, offer(), start, remembered=not explicit)

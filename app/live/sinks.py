@@ -1,0 +1,119 @@
+"""Where live results go without a window: standard output, a file, UDP, WebSocket clients."""
+
+from __future__ import annotations
+
+import logging
+import socket
+import sys
+import time
+from pathlib import Path
+from urllib.parse import urlsplit
+
+from app.tracks.lines import Lines, LineSink
+from engine.errors import OutputError
+
+LOOPBACK = "127.0.0.1"
+_HEADERS_AGAIN = 2.0  # s; who listens later learns what the lines mean
+_MOST_BYTES = 65_000  # of a datagram
+
+log = logging.getLogger(__name__)
+
+
+def open_sink(target: str) -> LineSink:
+    """Open a sink for lines.
+
+    Args:
+        target: "-" for standard output, a file, udp://host:port, or ws://host:port to serve
+            WebSocket clients; ws://:port serves this machine only.
+
+    Raises:
+        OutputError: the target is not understood or cannot be opened.
+    """
+    if target == "-":
+        return StandardOutput()
+    scheme = target.partition("://")[0].lower() if "://" in target else ""
+    if scheme == "udp":
+        return Datagrams(*_host_and_port(target))
+    if scheme == "ws":
+        from app.live.websocket import WebSocketServer
+
+        return WebSocketServer(*_host_and_port(target))
+    if scheme:
+        raise OutputError(f"cannot write to {target}: use -, a file, udp://… or ws://…")
+    return Lines(Path(target))
+
+
+def is_header(line: str) -> bool:
+    """Whether this line says what the following lines mean."""
+    return line.startswith('{"type":"header"')
+
+
+class StandardOutput:
+    """Each line is out when `add` returns, so that a pipe's reader sees it at once."""
+
+    def add(self, line: str) -> None:
+        """Write a line.
+
+        Raises:
+            OutputError: nobody reads any more.
+        """
+        try:
+            sys.stdout.write(line + "\n")
+            sys.stdout.flush()
+        except BrokenPipeError as error:
+            raise OutputError("nobody reads standard output any more") from error
+
+    def close(self) -> None:
+        """Standard output stays open: it is not ours."""
+
+
+class Datagrams:
+    """One line per UDP datagram; nobody is waited for, and who comes late gets the header again."""
+
+    def __init__(self, host: str, port: int) -> None:
+        try:
+            found = socket.getaddrinfo(host, port, type=socket.SOCK_DGRAM)[0]
+        except OSError as error:
+            raise OutputError(f"cannot send to udp://{host}:{port}: {error.strerror}") from error
+        self._to = found[4]
+        self._socket = socket.socket(found[0], socket.SOCK_DGRAM)
+        self._headers: list[str] = []
+        self._told = time.monotonic()
+        self._too_long = 0
+
+    def add(self, line: str) -> None:
+        """Send a line; a datagram that the network refuses is lost, as datagrams may be."""
+        if is_header(line):
+            self._headers.append(line)
+        elif time.monotonic() - self._told > _HEADERS_AGAIN:
+            self._told = time.monotonic()
+            for header in self._headers:
+                self._send(header)
+        self._send(line)
+
+    def close(self) -> None:
+        """Give the socket back."""
+        self._socket.close()
+
+    def _send(self, line: str) -> None:
+        packet = line.encode() + b"\n"
+        if len(packet) > _MOST_BYTES:
+            self._too_long += 1
+            if self._too_long == 1:
+                log.warning("a line of %d bytes does not fit into a datagram", len(packet))
+            return
+        try:
+            self._socket.sendto(packet, self._to)
+        except OSError as error:
+            log.debug("datagram lost: %s", error)
+
+
+def _host_and_port(target: str) -> tuple[str, int]:
+    try:
+        parts = urlsplit(target)
+        port = parts.port
+    except ValueError:
+        port = None
+    if port is None:
+        raise OutputError(f"{target} has no port: write it as in {target.split('/')[0]}//host:8765")
+    return parts.hostname or LOOPBACK, port

@@ -1,0 +1,1 @@
+"""Skeletons drawn on pictures, and the videos and pictures they are written to."""

@@ -1,0 +1,207 @@
+"""Mode: videos and images in; keypoint tracks and overlays out, written as they come."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import AbstractContextManager
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from engine.errors import SettingsError
+from engine.files import make_folder
+from engine.settings import Settings, load_settings
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+    from app.process.inputs import Job, Outputs
+    from app.process.outcome import Report, Summary
+    from app.process.progress import Bars
+    from app.signals import Stop
+    from engine.estimator import PoseEstimator
+
+Opener = Callable[[Settings], AbstractContextManager[Any]]
+
+
+def command(
+    inputs: Annotated[
+        list[str], typer.Argument(help="Videos, images, folders or patterns such as 'clips/*.mp4'.")
+    ],
+    out: Annotated[Path, typer.Option("--out", "-o", help="Folder for the results.")] = Path("out"),
+    weights: Annotated[
+        str | None, typer.Option(help="A name from `weights list`, or a file.")
+    ] = None,
+    network: Annotated[str | None, typer.Option(help="w32, w48 or compact.")] = None,
+    input_size: Annotated[
+        int | None, typer.Option(help="Short side in pixels; default: the checkpoint's own.")
+    ] = None,
+    device: Annotated[str | None, typer.Option(help="auto, cpu, cuda, cuda:1.")] = None,
+    precision: Annotated[str | None, typer.Option(help="auto, fp32, fp16, bf16.")] = None,
+    overlay: Annotated[bool, typer.Option(help="Write videos with the skeletons drawn.")] = True,
+    formats: Annotated[
+        str | None,
+        typer.Option("--format", help="ndjson, csv, parquet, coco, openpose, trc, mot."),
+    ] = None,
+    relink: Annotated[
+        bool, typer.Option("--relink", help="Rejoin pieces of tracks after the last frame.")
+    ] = False,
+    fill_gaps: Annotated[
+        float | None, typer.Option(help="Fill gaps of tracks up to so many seconds.")
+    ] = None,
+    zero_phase: Annotated[
+        bool, typer.Option("--zero-phase", help="Smooth both ways in time, without lag.")
+    ] = False,
+    report: Annotated[
+        bool, typer.Option("--report", help="Write an HTML page about each video's tracks.")
+    ] = False,
+    force: Annotated[
+        bool, typer.Option("--force", help="Do again what is finished; begin stopped work anew.")
+    ] = False,
+    workers: Annotated[
+        int, typer.Option(min=1, max=256, help="Inputs at once, each in a process, on the CPU.")
+    ] = 1,
+    settings_file: Annotated[
+        Path | None, typer.Option("--settings", help="A TOML file; see assets/settings.toml.")
+    ] = None,
+    set_: Annotated[
+        list[str] | None,
+        typer.Option("--set", metavar="SECTION.KEY=VALUE", help="Change any other setting."),
+    ] = None,
+) -> None:
+    """Turn videos and images into keypoint tracks and overlays."""
+    from rich.console import Console
+
+    chosen = {
+        "engine.weights": weights and json.dumps(weights),
+        "engine.network": network,
+        "engine.input_size": input_size,
+        "engine.device": device,
+        "engine.precision": precision,
+        "output.overlay": None if overlay else "false",
+        "output.formats": formats and json.dumps([f.strip() for f in formats.split(",")]),
+        "output.report": "true" if report else None,
+        "offline.relink": "true" if relink else None,
+        "offline.fill_gaps": None if fill_gaps is None else fill_gaps,
+        "offline.zero_phase": "true" if zero_phase else None,
+    }
+    changes = [f"{key}={value}" for key, value in chosen.items() if value is not None]
+    settings = load_settings(settings_file, (*changes, *(set_ or ())))
+    summary = process_files(
+        inputs, out, settings, force=force, workers=workers, console=Console(stderr=True)
+    )
+    raise typer.Exit(summary.exit_code)
+
+
+def _default_estimator(settings: Settings) -> AbstractContextManager[PoseEstimator]:
+    from engine.estimator import open_estimator
+
+    return open_estimator(settings)
+
+
+def process_files(
+    inputs: Sequence[str],
+    out: Path,
+    settings: Settings,
+    *,
+    force: bool = False,
+    workers: int = 1,
+    console: Console | None = None,
+    open_estimator: Opener = _default_estimator,
+) -> Summary:
+    """Process every input in turn; one that fails does not stop the others.
+
+    Args:
+        inputs: files, folders, patterns or URLs.
+        out: folder for the results, made if it does not exist.
+        force: do again what is finished, and begin anew what was stopped.
+        workers: inputs at once, each in a process with an engine of its own; only on the CPU.
+        console: where progress and results are told; None: nowhere.
+        open_estimator: opens the network once, for all inputs.
+
+    Raises:
+        PoseError: nothing at all can be done: no weights, no device, no folder to write to.
+    """
+    from app.process.inputs import plan
+    from app.process.outcome import Report, Summary
+    from app.process.progress import Bars
+    from app.signals import stop_on_signal
+    from engine.network.thresholds import suited
+
+    settings = suited(settings)
+    jobs, problems = plan(inputs)
+    summary = Summary([Report(text, error=str(error)) for text, error in problems.items()])
+    make_folder(out)
+    tasks = [(job, _outputs(job, jobs, out, settings)) for job in jobs]
+    with Bars(console) as bars, stop_on_signal(bars.say) as stop:
+        for report in summary.reports:
+            bars.done(report)
+        run = _in_turn if workers == 1 or len(tasks) < 2 else partial(_at_once, workers=workers)
+        for report in run(tasks, settings, open_estimator, force, bars, stop) if tasks else ():
+            summary.reports.append(report)
+            bars.done(report)
+        summary.interrupted = stop.asked
+        bars.end(summary)
+    return summary
+
+
+def _in_turn(
+    tasks: Sequence[tuple[Job, Outputs]],
+    settings: Settings,
+    open_estimator: Opener,
+    force: bool,
+    bars: Bars,
+    stop: Stop,
+) -> Iterator[Report]:
+    """One engine, one input after the other."""
+    from app.process.one_input import process_one
+
+    with open_estimator(settings) as estimator:
+        bars.say(_setting_out(estimator))
+        for job, files in tasks:
+            if stop.asked:
+                return
+            yield process_one(job, files, settings, estimator, bars, stop, force=force)
+
+
+def _at_once(
+    tasks: Sequence[tuple[Job, Outputs]],
+    settings: Settings,
+    open_estimator: Opener,
+    force: bool,
+    bars: Bars,
+    stop: Stop,
+    *,
+    workers: int,
+) -> Iterator[Report]:
+    """An engine per process, after one was opened here to see that it can be."""
+    from app.process.pool import Task, process_many
+
+    with open_estimator(settings) as estimator:
+        if estimator.device.name.startswith("cuda"):
+            raise SettingsError(
+                f"--workers {workers} is for the CPU; one engine keeps {estimator.device.name} "
+                "busy: leave it out, or add --device cpu"
+            )
+        bars.say(f"{_setting_out(estimator)}, {workers} inputs at once")
+    work = [Task(job, files, settings, force) for job, files in tasks]
+    yield from process_many(work, min(workers, len(work)), open_estimator, stop)
+
+
+def _outputs(job: Job, jobs: Sequence[Job], out: Path, settings: Settings) -> Outputs:
+    from app.process.inputs import outputs
+    from engine.sources.container import is_url
+
+    inputs = [Path(other.source) for other in jobs if not is_url(other.source)]
+    return outputs(job, out, inputs, settings.output)
+
+
+def _setting_out(estimator: PoseEstimator) -> str:
+    checkpoint = estimator.checkpoint
+    return (
+        f"{checkpoint.name} ({checkpoint.network_name}) at {estimator.input_size} px "
+        f"on {estimator.device.name}"
+    )

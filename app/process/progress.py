@@ -1,0 +1,106 @@
+"""What the terminal shows while files are processed: a bar, a line per file, a summary."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Self
+
+from rich.console import Console
+from rich.markup import escape
+from rich.progress import (
+    BarColumn,
+    MofNCompleteColumn,
+    Progress,
+    ProgressColumn,
+    Task,
+    TextColumn,
+    TimeRemainingColumn,
+)
+from rich.text import Text
+
+from engine.sources.source import Source
+
+if TYPE_CHECKING:
+    from app.process.outcome import Report, Summary
+
+
+class Bars:
+    """Progress on a console; silent without one, and without a bar where nobody watches."""
+
+    def __init__(self, console: Console | None) -> None:
+        self._console = console or Console(quiet=True)
+        self._progress = Progress(
+            TextColumn("{task.description}"),
+            BarColumn(),
+            MofNCompleteColumn(),
+            _FramesPerSecond(),
+            TimeRemainingColumn(),
+            console=self._console,
+            transient=True,
+            disable=not self._console.is_terminal,
+        )
+        self._task = self._progress.add_task("", visible=False)
+
+    def __enter__(self) -> Self:
+        self._progress.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._progress.stop()
+
+    def say(self, text: str) -> None:
+        """Print a line above the bar."""
+        self._console.print(escape(text), highlight=False, soft_wrap=True)
+
+    def start(self, source: Source) -> None:
+        """Begin the bar of a source."""
+        info = source.info
+        total = info.frames
+        if total is None and info.duration and info.rate:
+            total = round(info.duration * info.rate)
+        self._progress.remove_task(self._task)
+        self._task = self._progress.add_task(escape(source.name), total=total)
+
+    def advance(self, frames: int) -> None:
+        """Show how many frames are done."""
+        self._progress.update(self._task, completed=frames)
+
+    def done(self, report: Report) -> None:
+        """Print what became of an input."""
+        if report.skipped:
+            self.say(f"{report.source}: done before, nothing has changed (--force does it again)")
+        elif report.frames and report.outputs:
+            self.say(_line(report))
+        for note in report.notes:
+            self.say(f"  note: {note}")
+        if report.error is not None:
+            name = "" if report.source in report.error else f"{report.source}: "
+            text = f"[red]error:[/red] {escape(name + report.error)}"
+            self._console.print(text, highlight=False, soft_wrap=True)
+
+    def end(self, summary: Summary) -> None:
+        """Print the summary, where there was more than one input or something is missing."""
+        count, failed = len(summary.reports), summary.failed
+        if count > 1 or failed:
+            self.say(f"{count - len(failed)} of {count} inputs are complete")
+        for report in failed if count > 1 else []:
+            self.say(f"  not complete: {report.source}")
+
+
+class _FramesPerSecond(ProgressColumn):
+    """How fast frames have been coming lately."""
+
+    def render(self, task: Task) -> Text:
+        speed = task.finished_speed or task.speed
+        return Text(f"{speed:.1f} frames/s" if speed else "")
+
+
+def _line(report: Report) -> str:
+    people = report.people / report.frames
+    speed = report.frames / report.seconds
+    first = report.outputs[0]
+    others = ", ".join(path.name[len(first.stem) :] for path in report.outputs[1:])
+    ids = f" with {len(report.ids)} ids" if report.ids else ""
+    return (
+        f"{report.source}: {report.frames} frames, {people:.1f} people per frame{ids}, "
+        f"{speed:.1f} frames/s -> {first}" + (f", {others}" if others else "")
+    )

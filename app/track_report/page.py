@@ -1,0 +1,211 @@
+"""The quality of one video's tracks as a page: who was seen when, and which moments to look at."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from html import escape
+from pathlib import Path
+
+import numpy as np
+
+import assets
+from app.process.journal import write_whole
+from app.track_report.pictures import Wanted, figures
+from app.track_report.timeline import timeline
+from app.tracks.table import read_recording
+from engine.offline.id_switches import Suspect, suspects
+from engine.offline.quality import Gap, OddLimb, Person, gaps, odd_limbs, people
+from engine.offline.recording import Recording
+from engine.types import Frame
+
+MOST_SUSPECTS, MOST_LIMBS, MOST_GAPS = 24, 12, 40
+_KINDS = {
+    "exchange": "may have been exchanged",
+    "jump": "jumps",
+    "same": "may be one person",
+}
+_ABOUT_TIME = (
+    "A bar is a stretch in which a person was seen; a marker is a moment of suspicion. "
+    "Click one to see it."
+)
+_ABOUT_SUSPECTS = (
+    "Moments in which ids may be wrong, the most suspicious first, before and at the moment. The "
+    "command beside each mends it; `edit undo` takes it back."
+)
+_ABOUT_LIMBS = (
+    "A limb that is suddenly much longer than just before and after: mostly a joint that was found "
+    "on somebody else."
+)
+_ABOUT_PEOPLE = (
+    "Coverage: frames in which the person was seen, of those between the first and the last. "
+    "Joints: of those frames' joints that were found. Jitter: standard deviation of the measured "
+    "positions' noise, before smoothing, in percent of the body size."
+)
+
+
+def write_report(tracks: Path, page: Path, frames: Callable[[], Iterable[Frame]] | None) -> None:
+    """Write the HTML report of a tracks file.
+
+    Args:
+        tracks: NDJSON as `process` writes it.
+        page: where the report goes.
+        frames: opens the video for the pictures; None: skeletons on black.
+
+    Raises:
+        DataError: the tracks cannot be read. OutputError: the page cannot be written.
+    """
+    recording = read_recording(tracks)
+    write_whole(page, document(recording, tracks, frames).encode())
+
+
+def document(
+    recording: Recording, tracks: Path, frames: Callable[[], Iterable[Frame]] | None
+) -> str:
+    """The whole page."""
+    doubts = suspects(recording)
+    limbs = odd_limbs(recording)
+    persons, holes = people(recording), gaps(recording)
+    moments = [_moment(recording, tracks, n, s) for n, s in enumerate(doubts[:MOST_SUSPECTS])]
+    odd = [_odd(recording, limb) for limb in _apart(limbs)[:MOST_LIMBS]]
+    shown = figures(recording, [*moments, *odd], frames() if frames is not None else None)
+    first, second = shown[: len(moments)], shown[len(moments) :]
+    name = Path(str(recording.header.get("source", tracks.stem))).name
+    sections = (
+        f"<h1>{escape(name)}</h1>{_facts(recording)}",
+        _tiles(recording, persons, doubts, holes),
+        _section("Who was seen when", _ABOUT_TIME, timeline(recording, persons, doubts)),
+        _section("Suspected ids", _ABOUT_SUSPECTS, _grid(first), len(doubts), MOST_SUSPECTS),
+        _section("Odd limbs", _ABOUT_LIMBS, _grid(second), len(limbs), len(second)),
+        _section("People", _ABOUT_PEOPLE, _people(persons)),
+        _section("Gaps", "", _gaps(holes[:MOST_GAPS]), len(holes), MOST_GAPS),
+    )
+    style = assets.path("report.css").read_text(encoding="utf-8")
+    style += assets.path("tracks.css").read_text(encoding="utf-8")
+    return (
+        '<!doctype html><html lang="en"><meta charset="utf-8">'
+        '<meta name="viewport" content="width=device-width, initial-scale=1">'
+        f"<title>{escape(name)}: tracks</title><style>{style}</style>"
+        f"<main>{''.join(sections)}</main></html>\n"
+    )
+
+
+def _grid(pictures: Sequence[str]) -> str:
+    return f'<div class="pictures">{"".join(pictures)}</div>' if pictures else ""
+
+
+def _facts(recording: Recording) -> str:
+    header = recording.header
+    weights = header.get("weights", {})
+    duration = float(np.ptp(recording.time)) if len(recording.time) else 0.0
+    facts = [
+        f"{recording.size[0]} × {recording.size[1]} pixels",
+        f"{len(recording.index)} frames",
+        f"{duration:.1f} s",
+        f"{weights.get('name')} on {weights.get('device')}" if weights else "",
+    ]
+    return f'<p class="quiet">{escape(" · ".join(f for f in facts if f))}</p>'
+
+
+def _tiles(
+    recording: Recording, persons: list[Person], doubts: list[Suspect], holes: list[Gap]
+) -> str:
+    frames = max(len(recording.index), 1)
+    shaky = np.median([p.jitter for p in persons]) if persons else 0.0
+    covered = (
+        np.average([p.coverage for p in persons], weights=[p.frames for p in persons])
+        if (persons)
+        else 0.0
+    )
+    tiles = (
+        (str(len(persons)), "ids"),
+        (f"{len(recording.people) / frames:.1f}", "people per frame"),
+        (f"{100 * covered:.0f} %", "coverage"),
+        (f"{100 * shaky:.1f} %", "jitter of body size"),
+        (str(len(doubts)), "suspected ids"),
+        (str(len(holes)), "gaps"),
+    )
+    body = (f'<div class="tile"><b>{v}</b><span>{escape(k)}</span></div>' for v, k in tiles)
+    return f'<div class="tiles">{"".join(body)}</div>'
+
+
+def _section(title: str, about: str, body: str, count: int = 0, most: int = 0) -> str:
+    text = f'<p class="quiet">{escape(about)}</p>' if about else ""
+    more = f'<p class="quiet">{count - most} more are not shown.</p>' if count > most > 0 else ""
+    return f"<section><h2>{escape(title)}</h2>{text}{body or '<p>None.</p>'}{more}</section>"
+
+
+def _moment(recording: Recording, tracks: Path, number: int, doubt: Suspect) -> Wanted:
+    frame = int(recording.frame[doubt.row])
+    before = int(np.searchsorted(recording.time, recording.time[frame] - 0.5))
+    who = " and ".join(map(str, doubt.ids))
+    caption = f"{_clock(doubt.time)} · {who} {_KINDS[doubt.kind]} · suspicion {doubt.suspicion:.2f}"
+    command = f"posestream edit {_remedy(tracks.name, doubt)}"
+    return Wanted(
+        (min(before, frame - 1) if frame else 0, frame), doubt.ids, caption, command, number
+    )
+
+
+def _remedy(name: str, doubt: Suspect) -> str:
+    if doubt.kind == "exchange":
+        return f"swap {name} {doubt.ids[0]} {doubt.ids[1]} --from {doubt.time:.3f}"
+    if doubt.kind == "same":
+        return f"merge {name} {doubt.ids[0]} {doubt.ids[1]}"
+    return f"split {name} {doubt.ids[0]} --at {doubt.time:.3f}"
+
+
+def _apart(limbs: Sequence[OddLimb]) -> list[OddLimb]:
+    """The oddest limb of each person and moment; the others would be the same picture again."""
+    kept: list[OddLimb] = []
+    for limb in limbs:
+        if not any(k.id == limb.id and abs(k.start - limb.start) < 1.0 for k in kept):
+            kept.append(limb)
+    return kept
+
+
+def _odd(recording: Recording, odd: OddLimb) -> Wanted:
+    names = " – ".join(recording.skeleton.names[k].replace("_", " ") for k in odd.limb)
+    caption = (
+        f"{_clock(odd.start)} · {odd.id} · {names} · longer by {100 * odd.gained:.0f} % of the body"
+    )
+    return Wanted((int(recording.frame[odd.row]),), (odd.id,), caption, "", None)
+
+
+def _people(persons: list[Person]) -> str:
+    header = ("id", "first", "last", "frames", "coverage", "joints", "score", "jitter")
+    rows = [
+        (
+            str(p.id),
+            _clock(p.first),
+            _clock(p.last),
+            str(p.frames),
+            f"{100 * p.coverage:.0f} %",
+            f"{100 * p.joints:.0f} %",
+            f"{p.score:.2f}",
+            f"{100 * p.jitter:.1f} %",
+        )
+        for p in persons
+    ]
+    return _table(header, rows)
+
+
+def _gaps(holes: list[Gap]) -> str:
+    rows = [
+        (str(g.id), _clock(g.start), _clock(g.end), f"{g.end - g.start:.2f} s", str(g.frames))
+        for g in holes
+    ]
+    return _table(("id", "from", "to", "length", "frames"), rows)
+
+
+def _table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
+    if not rows:
+        return ""
+    head = "".join(f"<th>{escape(cell)}</th>" for cell in header)
+    body = "".join(f"<tr>{''.join(f'<td>{escape(c)}</td>' for c in row)}</tr>" for row in rows)
+    table = f"<table><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>"
+    return f'<div class="wide">{table}</div>'
+
+
+def _clock(seconds: float) -> str:
+    """1:02.500"""
+    minutes, rest = divmod(seconds, 60)
+    return f"{int(minutes)}:{rest:06.3f}"

@@ -1,0 +1,202 @@
+"""Changes of ids in tracks that are finished, as a log that can be replayed and taken back.
+
+The tracks as they were made are kept. An edited file is always those with the whole log applied, so
+taking back the last edit means applying one less, and without any the original bytes are there
+again. `NAME.edits.jsonl` lies beside the tracks, a JSON line per edit.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+from app.process.inputs import HIDDEN
+from app.process.journal import write_whole
+from app.tracks.convert import convert
+from app.tracks.ndjson import read
+from app.tracks.table import FORMATS
+from engine.errors import DataError
+
+Kind = Literal["merge", "split", "swap", "drop", "rename"]
+_SPACELESS = (",", ":")
+
+
+@dataclass(frozen=True, slots=True)
+class Edit:
+    """One change.
+
+    merge: the later ids become the first. split, rename: the first becomes the second, from a time
+    on or altogether. swap: the two are exchanged. drop: the id's people are taken out.
+    """
+
+    edit: Kind
+    ids: tuple[int, ...]
+    start: float | None = None  # s, from here on; None: from the beginning
+    end: float | None = None  # s, before here; None: to the end
+
+
+class EditedTracks:
+    """A tracks file with its log of edits."""
+
+    def __init__(self, tracks: Path) -> None:
+        """Look at the file and its log.
+
+        Raises:
+            DataError: it is no NDJSON tracks file, or its log is damaged.
+        """
+        if not tracks.is_file():
+            raise DataError(f"no tracks at {tracks}")
+        read(tracks)
+        self.tracks = tracks
+        self.log = tracks.with_name(tracks.stem + ".edits.jsonl")
+        self.original = tracks.parent / HIDDEN / (tracks.stem + ".original.ndjson")
+        self.edits = read_log(self.log) if self.log.exists() else []
+
+    def ids(self) -> set[int]:
+        """Every id there is now."""
+        frames = (line for line in _lines(self.tracks) if line["type"] == "frame")
+        return {p["id"] for line in frames for p in line["people"] if p["id"] is not None}
+
+    def add(self, edit: Edit) -> None:
+        """Apply one more edit and write it to the log.
+
+        Raises:
+            DataError: it names an id there is not, or one that must be free.
+            OutputError: a file cannot be written.
+        """
+        self._check(edit)
+        if not self.edits:
+            write_whole(self.original, self.tracks.read_bytes())
+        self._save([*self.edits, edit])
+
+    def undo(self, count: int = 1) -> list[Edit]:
+        """Take back the last edits; those taken back, the last first."""
+        taken = self.edits[len(self.edits) - min(count, len(self.edits)) :]
+        if taken:
+            self._save(self.edits[: -len(taken)])
+        return taken[::-1]
+
+    def _save(self, edits: list[Edit]) -> None:
+        """Write tracks and log so that they agree at every moment a program could be killed."""
+        source = self.original.read_bytes()
+        edited = b"".join(apply(source.splitlines(keepends=True), edits)) if edits else source
+        if edits:
+            log = "".join(json.dumps(_plain(e), separators=_SPACELESS) + "\n" for e in edits)
+            write_whole(self.log, log.encode())
+        write_whole(self.tracks, edited)
+        if not edits:
+            self.log.unlink(missing_ok=True)
+            self.original.unlink(missing_ok=True)
+        self.edits = edits
+        others = [f for f in FORMATS.values() if f.name != "ndjson"]
+        also = [f.name for f in others if f.exists(f.path(self.tracks.parent, self.tracks.stem))]
+        if also:
+            convert(self.tracks, ",".join(also))
+
+    def _check(self, edit: Edit) -> None:
+        known = self.ids()
+        wanted = edit.ids if edit.edit in ("merge", "swap", "drop") else edit.ids[:1]
+        for person in wanted:
+            if person not in known:
+                there = ", ".join(map(str, sorted(known)[:12])) or "none"
+                raise DataError(f"{self.tracks} has no id {person}; its ids are {there}")
+        if edit.edit == "rename" and edit.ids[1] in known:
+            raise DataError(
+                f"id {edit.ids[1]} is somebody already; to make them one: merge {edit.ids[1]} "
+                f"{edit.ids[0]}"
+            )
+        if edit.edit in ("merge", "swap") and len(set(edit.ids)) < 2:
+            raise DataError(f"{edit.edit} takes two different ids, got {edit.ids}")
+
+
+def apply(lines: Sequence[bytes], edits: Sequence[Edit]) -> Iterator[bytes]:
+    """The lines of a tracks file after these edits; lines that nothing touches stay as they are."""
+    removed = 0
+    for text in lines:
+        line = json.loads(text)
+        if line["type"] == "frame":
+            before = len(line["people"])
+            line["people"] = _edited(line["people"], line["time"], edits)
+            removed += before - len(line["people"])
+        elif line["type"] == "end":
+            line["people"] -= removed
+        yield (json.dumps(line, separators=_SPACELESS, ensure_ascii=False) + "\n").encode()
+
+
+def read_log(path: Path) -> list[Edit]:
+    """The edits of a log.
+
+    Raises:
+        DataError: it is missing or damaged.
+    """
+    try:
+        values = [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()]
+        return [
+            Edit(v["edit"], tuple(map(int, v["ids"])), v.get("start"), v.get("end")) for v in values
+        ]
+    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
+        raise DataError(f"{path} is not a log of edits: {error!r}") from error
+
+
+def replay(tracks: Path, log: Path) -> None:
+    """Apply the edits of another log to tracks that have none, for example after a new run.
+
+    Raises:
+        DataError: the tracks are edited already, or an id is not there.
+    """
+    edited = EditedTracks(tracks)
+    if edited.edits:
+        raise DataError(f"{tracks} has edits of its own; take them back first: edit undo --all")
+    for edit in read_log(log):
+        edited.add(edit)
+
+
+def new_id(ids: set[int]) -> int:
+    """An id that nobody has."""
+    return max(ids, default=-1) + 1
+
+
+def _edited(people: list[dict[str, Any]], time: float, edits: Sequence[Edit]) -> list[Any]:
+    for edit in edits:
+        if (edit.start is None or time >= edit.start) and (edit.end is None or time < edit.end):
+            people = _apply(people, edit)
+    return people
+
+
+def _apply(people: list[dict[str, Any]], edit: Edit) -> list[dict[str, Any]]:
+    if edit.edit == "drop":
+        return [person for person in people if person["id"] not in edit.ids]
+    if edit.edit == "merge":
+        become = dict.fromkeys(edit.ids[1:], edit.ids[0])
+    elif edit.edit == "swap":
+        become = {edit.ids[0]: edit.ids[1], edit.ids[1]: edit.ids[0]}
+    else:
+        become = {edit.ids[0]: edit.ids[1]}
+    changed = [{**person, "id": become.get(person["id"], person["id"])} for person in people]
+    return _once_each(changed)
+
+
+def _once_each(people: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Nobody is in a frame twice: of people with one id the one of the higher score stays."""
+    best: dict[int, dict[str, Any]] = {}
+    for person in people:
+        number = person["id"]
+        if number is not None and person["score"] > best.get(number, {"score": -1})["score"]:
+            best[number] = person
+    return [person for person in people if person["id"] is None or best[person["id"]] is person]
+
+
+def _plain(edit: Edit) -> dict[str, Any]:
+    return {key: value for key, value in asdict(edit).items() if value is not None}
+
+
+def _lines(path: Path) -> Iterator[dict[str, Any]]:
+    with path.open("rb") as file:
+        for text in file:
+            try:
+                yield json.loads(text)
+            except ValueError as error:
+                raise DataError(f"{path} is damaged: {error}") from error

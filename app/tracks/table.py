@@ -1,0 +1,133 @@
+"""The formats by name: where each is written, and how it is opened to write or to read."""
+
+from __future__ import annotations
+
+import glob
+import importlib
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from app.tracks.writer import Writer
+from engine.errors import DataError, SettingsError
+from engine.offline.recording import Recording, collect, skeleton_of
+from engine.types import Result
+
+
+@dataclass(frozen=True, slots=True)
+class Format:
+    """One way to write tracks down."""
+
+    name: str
+    ending: str  # after the input's name; a folder where it ends with "/"
+    module: str  # has `open_writer(path, header)` and `read(path)`
+    what: str
+
+    def path(self, folder: Path, name: str) -> Path:
+        """Where the tracks of an input go; of TRC, which has a file per person, the stem."""
+        return folder / (name + self.ending.rstrip("/"))
+
+    def exists(self, path: Path) -> bool:
+        """Whether there is anything where `path` points to."""
+        if self.name == "trc":
+            return any(path.parent.glob(f"{glob.escape(path.name)}_person*.trc"))
+        return path.exists()
+
+
+FORMATS = {
+    f.name: f
+    for f in (
+        Format("ndjson", ".ndjson", "app.tracks.ndjson", "everything, a JSON line per frame"),
+        Format("csv", ".csv", "app.tracks.csv", "a row per person and frame"),
+        Format("parquet", ".parquet", "app.tracks.parquet", "everything, in columns"),
+        Format("coco", ".coco.json", "app.tracks.coco", "COCO annotations with track ids"),
+        Format("openpose", "_json/", "app.tracks.openpose", "OpenPose JSON, a file per frame"),
+        Format("trc", "_px", "app.tracks.trc", "TRC markers in pixels, a file per person"),
+        Format("mot", ".mot.txt", "app.tracks.mot", "boxes as in the MOT challenge"),
+    )
+}
+
+
+def formats_named(text: str) -> list[Format]:
+    """The formats of a list such as "ndjson,csv".
+
+    Raises:
+        SettingsError: there is no such format.
+    """
+    names = [name.strip().lower() for name in text.split(",") if name.strip()]
+    for name in names:
+        if name not in FORMATS:
+            raise SettingsError(f"no format {name!r}; there are {', '.join(FORMATS)}")
+    return [FORMATS[name] for name in dict.fromkeys(names)]
+
+
+def format_of(path: Path) -> Format:
+    """The format that a file or folder of tracks is in, by its name.
+
+    Raises:
+        DataError: the name does not tell.
+    """
+    name = path.name.lower()
+    if name.endswith(".trc"):
+        return FORMATS["trc"]
+    if path.is_dir():
+        return FORMATS["openpose"]
+    endings = {f.ending: f for f in FORMATS.values() if not f.ending.startswith("_")}
+    more = {".json": FORMATS["coco"], ".txt": FORMATS["mot"], ".jsonl": FORMATS["ndjson"]}
+    for ending, found in {**endings, **more}.items():
+        if name.endswith(ending):
+            return found
+    raise DataError(
+        f"cannot tell the format of {path} by its name; say it with --from: {', '.join(FORMATS)}"
+    )
+
+
+def open_writer(kind: Format, path: Path, header: Mapping[str, Any]) -> Writer:
+    """A writer of this format, for the source that the header describes.
+
+    Raises:
+        OutputError: the file cannot be written.
+    """
+    writer: Writer = importlib.import_module(kind.module).open_writer(path, header)
+    return writer
+
+
+def read(path: Path, kind: Format | None = None) -> tuple[dict[str, Any], Iterator[Result]]:
+    """The header and, frame by frame, the results of a file of tracks; pictures are black.
+
+    Raises:
+        DataError: the file is missing or not what it should be, also while iterating.
+    """
+    kind = kind or format_of(path)
+    if not path.exists():
+        raise DataError(f"no tracks at {path}")
+    header, results = importlib.import_module(kind.module).read(path)
+    return header, results
+
+
+def read_recording(path: Path, kind: Format | None = None) -> Recording:
+    """All of a file of tracks as arrays."""
+    header, results = read(path, kind)
+    return collect(results, skeleton_of(header), header)
+
+
+def write_all(writers: Sequence[Writer], results: Iterator[Result]) -> None:
+    """Write all results to all writers and close them, with what was counted on the way."""
+    from app.tracks.writer import Ending
+
+    frames = people = 0
+    error: str | None = "interrupted"
+    try:
+        for result in results:
+            for writer in writers:
+                writer.write(result)
+            frames += 1
+            people += len(result.poses)
+        error = None
+    except Exception as failure:
+        error = str(failure)
+        raise
+    finally:
+        for writer in writers:
+            writer.close(Ending(frames, people, 0, error))

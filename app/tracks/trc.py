@@ -1,0 +1,202 @@
+"""TRC, the marker format of OpenSim, in pixels as Sports2D writes it: a file per person.
+
+Markers have the names Pose2Sim and OpenSim models use (RShoulder); x right, y down, z 0. Cells of
+absent keypoints are empty; frames between two sights of a person are there, so that rows follow
+each other as those programs expect. Frame# counts from 1.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from app.tracks.writer import Ending, Writer, cannot_write
+from engine.errors import DataError
+from engine.offline.recording import unseen_frame
+from engine.skeleton import COCO
+from engine.types import UNTRACKED, JointState, Poses, Result, nobody
+
+_KEYS = (
+    "DataRate CameraRate NumFrames NumMarkers Units OrigDataRate OrigDataStartFrame OrigNumFrames"
+)
+_BATCH = 256  # rows of a person gathered before they are written
+
+
+def open_writer(path: Path, header: Mapping[str, Any]) -> Writer:
+    """A writer of files beginning with this path, after removing those of an earlier run."""
+    return TrcWriter(path, header)
+
+
+class TrcWriter:
+    """Rows are gathered in a part file per person, because the first lines hold their number."""
+
+    def __init__(self, path: Path, header: Mapping[str, Any]) -> None:
+        """Nothing is created before the first person."""
+        self._stem, self._keypoints = path, tuple(header["keypoints"])
+        self._rate = header.get("rate")
+        self._frames: list[tuple[int, float]] = []
+        self._rows: dict[int, list[str]] = {}
+        self._known: set[int] = set()
+        self._closed = False
+        pattern = re.compile(re.escape(path.name) + r"_person\d+\.trc(\.part)?")
+        if path.parent.is_dir():
+            for old in path.parent.iterdir():
+                if pattern.fullmatch(old.name):
+                    old.unlink()
+
+    def write(self, result: Result) -> None:
+        """Take one frame."""
+        poses, index = result.poses, result.frame.index
+        self._frames.append((index, result.frame.time))
+        there = poses.state != JointState.ABSENT
+        xy = poses.xy.astype(np.float64)
+        for row, person in enumerate(poses.ids.tolist()):
+            if person != UNTRACKED:
+                cells = (
+                    f"{x:.2f}\t{y:.2f}\t0.00" if seen else "\t\t"
+                    for seen, (x, y) in zip(there[row], xy[row], strict=True)
+                )
+                rows = self._rows.setdefault(person, [])
+                rows.append(f"{index}\t" + "\t".join(cells))
+                if len(rows) >= _BATCH:
+                    self._flush(person)
+
+    def close(self, ending: Ending) -> None:
+        """Write the files of all persons."""
+        if self._closed:
+            return
+        self._closed = True
+        for person in list(self._rows):
+            self._flush(person)
+        for person in sorted(self._known):
+            self._finish(person)
+
+    def _flush(self, person: int) -> None:
+        rows = self._rows.pop(person)
+        part = self._part(person)
+        self._known.add(person)
+        try:
+            with part.open("a", encoding="utf-8") as file:
+                file.writelines(row + "\n" for row in rows)
+        except OSError as error:
+            raise cannot_write(part, error) from error
+
+    def _finish(self, person: int) -> None:
+        part = self._part(person)
+        path = part.with_suffix("")
+        try:
+            with part.open(encoding="utf-8") as rows:
+                indices = [int(row.partition("\t")[0]) for row in rows]
+            frames = [f for f in self._frames if indices[0] <= f[0] <= indices[-1]]
+            with part.open(encoding="utf-8") as rows, path.open("w", encoding="utf-8") as file:
+                file.write(self._top(path.name, frames))
+                file.writelines(_filled(frames, rows, len(self._keypoints)))
+            part.unlink()
+        except OSError as error:
+            raise cannot_write(path, error) from error
+
+    def _top(self, name: str, frames: list[tuple[int, float]]) -> str:
+        span = frames[-1][1] - frames[0][1]
+        rate = self._rate or ((len(frames) - 1) / span if span > 0 else 1.0)
+        number, count = f"{rate:.6g}", len(frames)
+        values = (
+            number,
+            number,
+            count,
+            len(self._keypoints),
+            "px",
+            number,
+            frames[0][0] + 1,
+            count,
+        )
+        markers = "\t\t\t".join(marker(name) for name in self._keypoints)
+        axes = "\t".join(f"X{k}\tY{k}\tZ{k}" for k in range(1, len(self._keypoints) + 1))
+        return (
+            f"PathFileType\t4\t(X/Y/Z)\t{name}\n"
+            + "\t".join(_KEYS.split())
+            + "\n"
+            + "\t".join(map(str, values))
+            + f"\nFrame#\tTime\t{markers}\t\t\n\t\t{axes}\n"
+        )
+
+    def _part(self, person: int) -> Path:
+        return self._stem.with_name(f"{self._stem.name}_person{person:02d}.trc.part")
+
+
+def read(path: Path) -> tuple[dict[str, Any], Iterator[Result]]:
+    """The header and the results of one person's file, also one that Sports2D wrote.
+
+    Raises:
+        DataError: this is not a TRC file.
+    """
+    try:
+        with path.open(encoding="utf-8") as file:
+            top = [next(file).rstrip("\n").split("\t") for _ in range(5)]
+        values = dict(zip(top[1], top[2], strict=False))
+        names = [name for name in top[3][2:] if name]
+        rate = float(values["DataRate"])
+        if len(names) != int(values["NumMarkers"]):
+            raise ValueError(f"{len(names)} marker names, {values['NumMarkers']} announced")
+    except (StopIteration, ValueError, KeyError, UnicodeDecodeError) as error:
+        raise DataError(f"{path} is not a TRC file: {error}") from error
+    ours = {marker(name): name for name in COCO.names}
+    keypoints = [ours.get(name, name) for name in names]
+    header = {"source": path.stem, "size": [0, 0], "rate": rate, "keypoints": keypoints}
+    return header, _results(path, len(names))
+
+
+def marker(keypoint: str) -> str:
+    """left_shoulder as the models of OpenSim call it: LShoulder."""
+    side, _, part = keypoint.partition("_")
+    if part and side in ("left", "right"):
+        return side[0].upper() + part.title().replace("_", "")
+    return keypoint.title().replace("_", "")
+
+
+def _filled(frames: list[tuple[int, float]], rows: Iterator[str], keypoints: int) -> Iterator[str]:
+    """A line per frame; empty cells where the person was not seen."""
+    here, _, cells = next(rows, "-1\t").rstrip("\n").partition("\t")
+    empty = "\t".join(["\t\t"] * keypoints)
+    for index, time in frames:
+        line = empty
+        if index == int(here):
+            line = cells
+            here, _, cells = next(rows, "-1\t").rstrip("\n").partition("\t")
+        yield f"{index + 1}\t{time:.6f}\t{line}\n"
+
+
+def _results(path: Path, keypoints: int) -> Iterator[Result]:
+    match = re.search(r"person(\d+)", path.stem)
+    person = int(match.group(1)) if match else 0
+    with path.open(encoding="utf-8") as file:
+        for number, text in enumerate(file, 1):
+            cells = text.rstrip("\n").split("\t")
+            if number <= 5 or not cells[0].strip():
+                continue
+            try:
+                values = [float(cell) if cell.strip() else np.nan for cell in cells[2:]]
+                values += [np.nan] * (3 * keypoints - len(values))
+                xy = np.array(values[: 3 * keypoints], np.float32).reshape(1, keypoints, 3)[..., :2]
+                frame = unseen_frame((0, 0), int(cells[0]) - 1, float(cells[1]))
+            except ValueError as error:
+                raise DataError(f"{path}, line {number}: {error}") from error
+            yield Result(frame, _person(person, xy))
+
+
+def _person(person: int, xy: np.ndarray[Any, np.dtype[np.float32]]) -> Poses:
+    there = ~np.isnan(xy).any(axis=2)
+    if not there.any():
+        return nobody(xy.shape[1])
+    xy = np.where(there[..., None], xy, np.float32(np.nan))
+    return Poses(
+        xy,
+        there.astype(np.float32),
+        np.ones(1, np.float32),
+        np.array([person], np.int32),
+        np.where(there, JointState.DETECTED, JointState.ABSENT).astype(np.uint8),
+        xy,
+    )

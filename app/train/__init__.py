@@ -1,0 +1,1 @@
+"""The mode `train`: keypoints in COCO format to a checkpoint."""

@@ -1,0 +1,1 @@
+"""COCO files, ground truth, AP and what a model gets wrong."""

@@ -1,0 +1,1 @@
+"""Network maps to people, as the reference computes them."""

@@ -1,0 +1,145 @@
+"""Aggregated heat and tag maps to people: the stable function the golden numbers test.
+
+The streaming path runs the same steps through a device lane (`engine.estimator`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from itertools import pairwise
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from engine.decoding.grouping import group, mean_tag
+from engine.settings import PAPER_GROUPING, GroupingSettings
+from engine.skeleton import COCO
+from gpu_ops import open_device
+from gpu_ops.device import Groups, Lane, Maps, Peaks
+
+NMS_RADIUS = 2  # cells: a 5 x 5 window
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class People:
+    """Decoded people of one image, in heatmap cells."""
+
+    xy: NDArray[np.float32]  # (P, K, 2)
+    joint_score: NDArray[np.float32]  # (P, K); 0 where there is no joint
+    score: NDArray[np.float32]  # (P,) mean over all K joint scores before refinement
+    detected: NDArray[np.bool_]  # (P, K) the joint is a grouped peak, not a refined cell
+
+
+def decode(
+    heat: NDArray[np.float32],
+    tag: NDArray[np.float32],
+    *,
+    device: str = "cpu",
+    refine: bool = True,
+    settings: GroupingSettings | None = None,
+) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+    """Find the people in one image's aggregated maps.
+
+    Args:
+        heat: (K, H, W) float32 heatmaps.
+        tag: (K, H, W, L) float32 tags, L = 2 with the mirrored pass, else 1.
+        device: where the maps are searched.
+        refine: look for missing joints in the whole heatmap.
+        settings: thresholds; by default those of the published results.
+
+    Returns:
+        joints (P, K, 3) float32: x, y in heatmap cells after adjust and refine, and the heatmap
+        response there, all 0 where a joint is missing; scores (P,) float32: the mean response of
+        all K joints before refine. People are in the order in which grouping found them.
+    """
+    settings = settings or PAPER_GROUPING
+    with open_device(device) as opened, opened.lane() as lane:
+        maps = Maps(
+            torch.from_numpy(heat)[None].to(opened.torch_device),
+            torch.from_numpy(tag).permute(3, 0, 1, 2)[None].to(opened.torch_device),
+        )
+        settings = settings.model_copy(update={"refine": refine})
+        order = COCO.order if len(heat) == len(COCO) else range(len(heat))
+        find_people(lane, maps, order, settings)
+        people = collect_people(lane, maps, order, settings, images=1)[0]
+    joints = np.concatenate((people.xy, people.joint_score[..., None]), axis=2)
+    return joints, people.score
+
+
+def find_people(lane: Lane, maps: Maps, order: Sequence[int], settings: GroupingSettings) -> None:
+    """The first half of decoding: start what the device does without the host."""
+    lane.find_peaks(
+        maps,
+        radius=NMS_RADIUS,
+        threshold=settings.peak_threshold,
+        most=settings.most_people,
+    )
+    lane.group_peaks(
+        order,
+        tag_distance=settings.tag_distance,
+        first_30_groups_only=settings.first_30_groups_only,
+    )
+
+
+def collect_people(
+    lane: Lane, maps: Maps, order: Sequence[int], settings: GroupingSettings, *, images: int
+) -> list[People]:
+    """The second half: wait, group unless the device did, refine. One entry per image."""
+    groups = lane.groups()
+    if groups is None:
+        return finish(lane, maps, lane.peaks(), order, settings)
+    return _place(lane, maps, groups, settings, images)
+
+
+def finish(
+    lane: Lane, maps: Maps, peaks: Peaks, order: Sequence[int], settings: GroupingSettings
+) -> list[People]:
+    """Group on the host and refine on the device. One entry per image."""
+    chosen = [
+        _worth_refining(group(score, tag, order, settings), score, settings)
+        for score, tag in zip(peaks.score, peaks.tag, strict=True)
+    ]
+    return _place(lane, maps, as_groups(peaks, chosen), settings, len(chosen))
+
+
+def _worth_refining(
+    people: NDArray[np.intp], score: NDArray[np.float32], settings: GroupingSettings
+) -> NDArray[np.intp]:
+    """Without those that `engine.decoding.selection` leaves out: score and count are known here."""
+    found = people >= 0
+    before = np.where(found, np.take_along_axis(score, people.T, axis=1).T, 0)
+    strong = before.mean(axis=1, dtype=np.float32) >= settings.min_score
+    return np.asarray(people[strong & (found.sum(axis=1) >= settings.min_joints)])
+
+
+def _place(
+    lane: Lane, maps: Maps, groups: Groups, settings: GroupingSettings, images: int
+) -> list[People]:
+    joints = lane.refine(maps, groups, adjust=settings.adjust, refine=settings.refine)
+    detected = groups.cell >= 0
+    before = np.where(detected, joints.score, 0).mean(axis=1, dtype=np.float32)
+    starts = np.searchsorted(groups.image, np.arange(images + 1))
+    return [
+        People(joints.xy[a:b], joints.score[a:b], before[a:b], detected[a:b])
+        for a, b in pairwise(starts)
+    ]
+
+
+def as_groups(peaks: Peaks, chosen: Sequence[NDArray[np.intp]]) -> Groups:
+    """All images' people one after another, as the device wants them.
+
+    Args:
+        peaks: of B images.
+        chosen: B arrays (P, K), the peak of each person's joint or -1.
+    """
+    image = np.repeat(np.arange(len(chosen), dtype=np.int32), [len(rows) for rows in chosen])
+    joints, tags = peaks.score.shape[1], peaks.tag.shape[3]
+    cell = np.full((len(image), joints), -1, np.int32)
+    tag = np.zeros((len(image), tags), np.float32)
+    for person, (of, row) in enumerate(zip(image, np.concatenate(chosen), strict=True)):
+        found = np.flatnonzero(row >= 0)
+        cell[person, found] = peaks.cell[of, found, row[found]]
+        tag[person] = mean_tag(peaks.tag[of, found, row[found]])
+    return Groups(image, cell, tag)

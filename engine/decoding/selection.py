@@ -1,0 +1,42 @@
+"""Which of the decoded people are shown: no duplicates, no fragments, no ghosts.
+
+For streaming only. The published accuracy is measured with everybody the decoder finds.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from engine.settings import GroupingSettings
+from engine.skeleton import Skeleton
+from engine.tracking.oks import similarity
+from engine.types import JointState, Poses
+
+
+def select(poses: Poses, skeleton: Skeleton, settings: GroupingSettings) -> Poses:
+    """The people to show, in their order.
+
+    Refinement gives a fragment the joints of the person it belongs to, which makes the two alike;
+    of people more alike than `duplicate_oks` only the one with the highest score stays. Where a
+    network takes left for right, a person's second peaks make a double with sides exchanged: that
+    is alike, too.
+    """
+    detected = (poses.state == JointState.DETECTED).sum(axis=1)
+    poses = poses.take((poses.score >= settings.min_score) & (detected >= settings.min_joints))
+    if settings.duplicate_oks >= 1 or len(poses) < 2:
+        return poses
+    return poses.take(_distinct(poses, skeleton, settings.duplicate_oks))
+
+
+def _distinct(poses: Poses, skeleton: Skeleton, limit: float) -> NDArray[np.bool_]:
+    """(P,) mask of those who are not like somebody of a higher score."""
+    turned = poses.xy[:, list(skeleton.mirror)]
+    alike = np.maximum(
+        similarity(poses.xy, poses.xy, skeleton.sigmas),
+        similarity(poses.xy, turned, skeleton.sigmas),
+    )
+    kept = np.zeros(len(poses), bool)
+    for person in np.argsort(-poses.score, kind="stable"):
+        kept[person] = not (alike[person, kept] > limit).any()
+    return kept

@@ -1,0 +1,1 @@
+"""Files over HTTP and out of archives, each complete and checked or not there."""

@@ -1,0 +1,1 @@
+"""A whole video as arrays, and what only that allows."""

@@ -1,0 +1,174 @@
+"""Where ids of a recording may be wrong: two who met and may have been exchanged, a person who
+jumps, an id that ends where another begins. Each with a suspicion from 0 to 1, to be looked at.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from itertools import combinations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from engine.offline.recording import Recording
+from engine.offline.stitching import ends, fit
+from engine.tracking.oks import body_size
+
+Floats = NDArray[np.float64]
+
+LEAST = 0.3  # suspicion below this is not reported
+_CONTACT = 1.5  # body sizes between two middles: closer is a meeting
+_CLOSE = 0.3  # body sizes more than the closest: the heart of the meeting
+_BESIDE = 0.6  # s before and after a contact from which paths are taken
+_SOON = 1.5  # s between the end of an id and the beginning of another
+_BLINK = 0.5  # s within which a person should not have jumped
+_SHARED = 4  # joints seen before and after, from which a step can be told
+_LEAP = 0.6  # body sizes from where it was heading
+
+
+@dataclass(frozen=True, slots=True)
+class Suspect:
+    """A moment to look at."""
+
+    time: float  # s
+    kind: str  # "exchange", "jump" or "same"
+    ids: tuple[int, ...]
+    suspicion: float  # 0..1
+    row: int  # of the recording, to show
+
+
+@dataclass(frozen=True, slots=True)
+class _Track:
+    """One id as the middle of its body over time."""
+
+    id: int
+    rows: NDArray[np.intp]
+    frame: NDArray[np.int64]
+    time: Floats
+    place: Floats  # (n, 2) px
+    size: Floats  # (n,) px
+    step: Floats  # (n - 1, 2) px to the next sight, of the joints seen in both; NaN: too few
+
+
+def suspects(recording: Recording) -> list[Suspect]:
+    """All moments of suspicion, the strongest first."""
+    tracks = [_track(recording, person) for person in recording.ids]
+    found = [s for a, b in combinations(tracks, 2) for s in _exchanges(a, b)]
+    found += [s for track in tracks for s in _jumps(track)]
+    found += _same(recording)
+    return sorted((s for s in found if s.suspicion >= LEAST), key=lambda s: (-s.suspicion, s.time))
+
+
+def _track(recording: Recording, person: int) -> _Track:
+    rows = recording.rows_of(person)
+    xy = recording.people.xy[rows].astype(np.float64)
+    frame = recording.frame[rows]
+    size = body_size(xy)
+    step = _middles(np.diff(xy, axis=0), least=_SHARED)
+    return _Track(person, rows, frame, recording.time[frame], _middles(xy), size, step)
+
+
+def _middles(xy: Floats, least: int = 1) -> Floats:
+    """(n, 2) the median joint of each pose; NaN where fewer than `least` are there."""
+    there = (~np.isnan(xy[..., 0])).sum(axis=1) >= least
+    middle = np.full((len(xy), 2), np.nan)
+    middle[there] = np.nanmedian(xy[there], axis=1)
+    return middle
+
+
+def _exchanges(a: _Track, b: _Track) -> Iterator[Suspect]:
+    """Contacts of two, after which each goes on as the other had come."""
+    frames = np.arange(max(a.frame[0], b.frame[0]), min(a.frame[-1], b.frame[-1]) + 1)
+    if len(frames) < 4:
+        return
+    # Who is hidden by the other is on the way between the two sights.
+    (here, one), (there, other) = (_between(track, frames) for track in (a, b))
+    apart = np.hypot(*(here - there).T) / np.maximum((one + other) / 2, 1)
+    near = np.flatnonzero(apart < _CONTACT)
+    for meeting in np.split(near, np.flatnonzero(np.diff(near) > 3) + 1):
+        if not len(meeting):
+            continue
+        closest = apart[meeting].min()
+        meeting = meeting[apart[meeting] < closest + _CLOSE]
+        # The paths before and after are those of people seen, on either side of the meeting.
+        start = a.time[np.searchsorted(a.frame, frames[meeting[0]], side="right") - 1]
+        end = a.time[np.searchsorted(a.frame, frames[meeting[-1]])]
+        margin = _margin(a, b, float(start), float(end))
+        if margin is not None:
+            row = int(a.rows[np.searchsorted(a.frame, frames[meeting[-1]])])
+            yield Suspect(float(end), "exchange", (a.id, b.id), _sigmoid(4 * margin), row)
+
+
+def _between(track: _Track, frames: NDArray[np.int64]) -> tuple[Floats, Floats]:
+    """Place (n, 2) and size (n,) at these frames, straight lines across gaps."""
+    known = ~np.isnan(track.place[:, 0])
+    columns = (*track.place.T, track.size)
+    x, y, size = (np.interp(frames, track.frame[known], c[known]) for c in columns)
+    return np.stack([x, y], axis=1), size
+
+
+def _sigmoid(value: float) -> float:
+    return float(1 / (1 + np.exp(-value)))
+
+
+def _margin(a: _Track, b: _Track, start: float, end: float) -> float | None:
+    """How much better the paths fit if the two were exchanged, body sizes; None: cannot tell."""
+    middle = (start + end) / 2
+    scale = max(float(np.nanmedian(np.concatenate([a.size, b.size]))), 1.0)
+    before = [_path(t, start - _BESIDE, start, middle, scale) for t in (a, b)]
+    after = [_path(t, end, end + _BESIDE, middle, scale) for t in (a, b)]
+    if any(p is None for p in (*before, *after)):
+        return None
+    kept = _apart(before[0], after[0]) + _apart(before[1], after[1])
+    swapped = _apart(before[0], after[1]) + _apart(before[1], after[0])
+    return kept - swapped
+
+
+def _path(track: _Track, start: float, end: float, at: float, scale: float) -> Floats | None:
+    """Place, step of half a second and log size as a line through a stretch tells for `at`."""
+    inside = (track.time >= start) & (track.time <= end) & ~np.isnan(track.place[:, 0])
+    if inside.sum() < 3 or np.ptp(track.time[inside]) <= 0:
+        return None
+    size = max(float(np.median(track.size[inside])), 1.0)
+    slope, place = np.polyfit(track.time[inside] - at, track.place[inside] / scale, 1)
+    return np.array([*place, *(0.5 * slope), 2 * np.log(size)])
+
+
+def _apart(before: Floats | None, after: Floats | None) -> float:
+    assert before is not None
+    assert after is not None
+    return float(np.linalg.norm(before - after))
+
+
+def _jumps(track: _Track) -> Iterator[Suspect]:
+    """Places a body cannot have got to in the time."""
+    dt, step = np.diff(track.time), track.step
+    with np.errstate(invalid="ignore", divide="ignore"):
+        speed = step / dt[:, None]
+    for n in range(1, len(dt)):
+        if dt[n] <= 0 or dt[n] > _BLINK:
+            continue
+        recent = speed[max(0, n - 5) : n]
+        recent = recent[np.isfinite(recent).all(axis=1)]
+        heading = np.median(recent, axis=0) if len(recent) else np.zeros(2)
+        off = np.hypot(*(step[n] - heading * dt[n])) / max(track.size[n], 1.0)
+        leap = off / (_LEAP + dt[n])
+        if np.isfinite(leap) and leap > 1:
+            suspicion = float(1 - 0.7 / leap)
+            yield Suspect(
+                float(track.time[n + 1]), "jump", (track.id,), suspicion, int(track.rows[n + 1])
+            )
+
+
+def _same(recording: Recording) -> Iterator[Suspect]:
+    """Ids that end where another begins soon after."""
+    ids = recording.ids
+    both = {person: ends(recording, person) for person in ids}
+    for earlier in ids:
+        for later in ids:
+            gap = both[later][0].time - both[earlier][1].time
+            if earlier != later and 0 < gap <= _SOON:
+                suspicion = fit(both[earlier][1], both[later][0])
+                row = int(recording.rows_of(later)[0])
+                yield Suspect(both[later][0].time, "same", (earlier, later), suspicion, row)

@@ -1,0 +1,1 @@
+"""Synthetic people with exact keypoints, rendered for training and for the demo clip."""

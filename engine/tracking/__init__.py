@@ -1,0 +1,1 @@
+"""Stages, (frame, poses) to poses: ids that last, and steady joints."""

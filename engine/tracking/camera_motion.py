@@ -1,0 +1,182 @@
+"""What the camera did since the frame before: a pan, shake, or a cut to another scene.
+
+Phase correlation of small grey pictures proposes a shift; it counts only if it lines up what is
+not people, so somebody who fills the picture is not taken for the camera. A cut is a picture that
+has nothing to do with the one before, wherever it is put. Pure numpy.
+Method: Kuglin and Hines 1975.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple, TypeVar
+
+import numpy as np
+from numpy.typing import NDArray
+
+from engine.tracking.json_arrays import Packed, pack, unpack
+
+_T = TypeVar("_T", bound=np.generic)
+
+_SIDE = 96  # cells of the longer side of the small picture, about
+_SAMPLES = 4  # pixels looked at in each row and column of a cell, at most
+_STILL = 0.5  # cells: smaller shifts are within the error of the method
+_BETTER = 0.7  # a shift must bring the difference between the pictures down to this part
+_ENOUGH = 0.15  # of the cells must be free of people to judge by
+_GREY = 6  # levels that a cell's brightness must differ by to have changed
+_OTHER = 12  # levels that it differs by in most cells after a cut
+_UNLIKE = 0.4  # correlation of pictures below which they show different scenes; within one: 0.8
+_TILES = 4  # each way: a moving camera changes the picture in at least half of them
+
+
+class Step(NamedTuple):
+    """What happened between two frames."""
+
+    shift: NDArray[np.float64]  # (2,) pixels (x, y) that the background moved; zeros if unclear
+    cut: bool  # another scene began
+
+
+class CameraMotion:
+    """Feed it the frames of one source in order."""
+
+    def __init__(self) -> None:
+        self._small: NDArray[np.uint8] | None = None  # (h, w) the frame before
+        self._free: NDArray[np.bool_] | None = None  # (h, w) where it showed nobody
+
+    def __call__(self, pixels: NDArray[np.uint8], xy: NDArray[np.floating]) -> Step:
+        """What the camera did since the last call.
+
+        Args:
+            pixels: (H, W, 3) RGB.
+            xy: (P, K, 2) the people in this frame, image pixels, NaN where absent.
+        """
+        small, cell = _shrink(pixels)
+        free = _free_of_people(small.shape, xy / cell)
+        last, last_free, self._small, self._free = self._small, self._free, small, free
+        if last is None or last_free is None or min(last.shape) < 16:
+            return Step(np.zeros(2), cut=False)
+        if last.shape != small.shape:
+            return Step(np.zeros(2), cut=True)
+        difference = np.abs(small.astype(np.int16) - last)
+        seen = free & last_free
+        moving = _everywhere((difference > _GREY) & seen, seen)
+        other = bool((difference > _OTHER).mean() >= 0.5)
+        if not moving and not other:  # nearly always: the search for a shift is spared
+            return Step(np.zeros(2), cut=False)
+        shift = _propose(last, small)
+        enough = moving and bool(np.abs(shift).max() >= _STILL)
+        if enough and _agrees(last, last_free, small, free, shift):
+            return Step(shift * cell, cut=False)
+        return Step(np.zeros(2), other and _is_unlike(last, small, shift))
+
+    def state(self) -> Packed | None:
+        """What is remembered of the last frame, for `restore`."""
+        if self._small is None or self._free is None:
+            return None
+        return {"small": pack(self._small), "free": pack(self._free)}
+
+    def restore(self, state: Packed | None) -> None:
+        """Go on where the one stood that gave this `state`."""
+        self._small = unpack(state["small"]) if state else None
+        self._free = unpack(state["free"]) if state else None
+
+
+def _shrink(pixels: NDArray[np.uint8]) -> tuple[NDArray[np.uint8], int]:
+    """The picture as (h, w) cells of green, and the side of a cell in pixels."""
+    cell = max(1, round(max(pixels.shape[:2]) / _SIDE))
+    h, w, n = pixels.shape[0] // cell, pixels.shape[1] // cell, min(cell, _SAMPLES)
+    at = [(2 * i + 1) * cell // (2 * n) for i in range(n)]  # spread over the cell
+    sums = np.zeros((h, w), np.uint16)
+    for y in at:
+        row = pixels[y : h * cell : cell, :, 1]
+        for x in at:
+            sums += row[:, x : w * cell : cell]
+    return (sums // n**2).astype(np.uint8), cell
+
+
+def _free_of_people(shape: tuple[int, ...], xy: NDArray[np.floating]) -> NDArray[np.bool_]:
+    """(h, w) False within the box of any person; `xy` (P, K, 2) in cells."""
+    free = np.ones(shape, np.bool_)
+    for person in xy:
+        there = person[~np.isnan(person[:, 0])]
+        if len(there):
+            margin = 1 + 0.15 * np.ptp(there, axis=0)
+            left, top = np.maximum(there.min(axis=0) - margin, 0).astype(int)
+            right, bottom = np.maximum(there.max(axis=0) + margin + 1, 0).astype(int)
+            free[top:bottom, left:right] = False
+    return free
+
+
+def _propose(before: NDArray[np.uint8], after: NDArray[np.uint8]) -> NDArray[np.float64]:
+    """The shift (x, y) in cells that most of the picture agrees on."""
+    h, w = before.shape
+    window = np.outer(np.hanning(h + 2)[1:-1], np.hanning(w + 2)[1:-1])
+    a, b = (np.fft.rfft2((p - p.mean(dtype=np.float64)) * window) for p in (before, after))
+    cross = b * np.conj(a)
+    surface = np.fft.irfft2(cross / np.maximum(np.abs(cross), 1e-9), (h, w))
+    y, x = np.unravel_index(int(np.argmax(surface)), surface.shape)
+    near = surface[np.ix_(np.arange(y - 1, y + 2) % h, np.arange(x - 1, x + 2) % w)].clip(0)
+    steps = np.array((-1.0, 0.0, 1.0))
+    part = np.array([near.sum(axis=0) @ steps, near.sum(axis=1) @ steps]) / max(near.sum(), 1e-9)
+    whole = np.array([_signed(int(x), w), _signed(int(y), h)])
+    shift: NDArray[np.float64] = whole + part
+    return shift
+
+
+def _signed(cell: int, size: int) -> int:
+    """The far half of the correlation surface stands for movements to the left or up."""
+    return cell - size if cell > size // 2 else cell
+
+
+def _agrees(
+    before: NDArray[np.uint8],
+    before_free: NDArray[np.bool_],
+    after: NDArray[np.uint8],
+    after_free: NDArray[np.bool_],
+    shift: NDArray[np.float64],
+) -> bool:
+    """Whether the shift explains the part of both pictures that shows nobody."""
+    dx, dy = np.round(shift).astype(int)
+    if dx == dy == 0:  # half a cell: look at the side it leans to
+        dx, dy = (np.abs(shift) >= _STILL) * np.sign(shift).astype(int)
+    means = []
+    for x, y in ((dx, dy), (0, 0)):
+        old, new = _overlap(before, -x, -y), _overlap(after, x, y)
+        free = _overlap(before_free, -x, -y) & _overlap(after_free, x, y)
+        if free.sum() < _ENOUGH * free.size:
+            return False
+        difference = np.abs(new.astype(np.int16) - old)
+        means.append(float(difference[free].mean()))
+    return means[0] < _BETTER * means[1]
+
+
+def _everywhere(changed: NDArray[np.bool_], free: NDArray[np.bool_]) -> bool:
+    """Whether most parts of the picture changed, and not only one thing in it."""
+    rows, columns = (np.linspace(0, side, _TILES + 1).astype(int) for side in free.shape)
+    counts = [
+        np.add.reduceat(np.add.reduceat(mask.astype(int), rows[:-1], axis=0), columns[:-1], axis=1)
+        for mask in (changed, free)
+    ]
+    seen = counts[1] > 0
+    return bool(seen.any() and (counts[0][seen] > 0.1 * counts[1][seen]).mean() >= 0.5)
+
+
+def _is_unlike(
+    before: NDArray[np.uint8], after: NDArray[np.uint8], shift: NDArray[np.float64]
+) -> bool:
+    """Whether two pictures are not alike at any shift."""
+    x, y = np.round(shift).astype(int)
+    moved = _overlap(before, -x, -y), _overlap(after, x, y)
+    small = moved[0].size < 0.3 * before.size  # by chance, little is easily alike
+    return _alike(before, after) < _UNLIKE and (small or _alike(*moved) < _UNLIKE)
+
+
+def _alike(a: NDArray[np.uint8], b: NDArray[np.uint8]) -> float:
+    """Correlation of two pictures, -1 to 1, whatever their brightness and contrast."""
+    p, q = (picture - picture.mean(dtype=np.float64) for picture in (a, b))
+    return float((p * q).sum() / max(np.sqrt((p**2).sum() * (q**2).sum()), 1e-9))
+
+
+def _overlap(picture: NDArray[_T], x: int, y: int) -> NDArray[_T]:
+    """What of the picture is left when it loses x columns and y rows at its near (far) side."""
+    rows = slice(max(y, 0), picture.shape[0] + min(y, 0))
+    return picture[rows, max(x, 0) : picture.shape[1] + min(x, 0)]

@@ -1,0 +1,221 @@
+"""Who is who: gives every person of a frame the id it had in the frames before.
+
+A track is a body with a pose and a motion. For a new frame all tracks are moved to where they
+should be by now – the camera's own movement included –, and the people found are matched to them,
+best total first: those the network is sure of before the rest. Somebody new gets an id once seen
+well enough; somebody out of sight keeps it for some seconds; no id is used twice.
+Two passes by score after ByteTrack (Zhang et al. 2022).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, fields, replace
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.optimize import linear_sum_assignment
+
+from engine.settings import TrackingSettings
+from engine.skeleton import Skeleton
+from engine.tracking.camera_motion import CameraMotion
+from engine.tracking.json_arrays import Packed, pack, unpack
+from engine.tracking.kalman import NOISE, Motion, at_rest, correct, predict
+from engine.tracking.oks import body_size, similarity
+from engine.types import UNTRACKED, Frame, Poses
+
+Floats = NDArray[np.float64]
+Rows = NDArray[np.intp]
+
+_NEWCOMER_MEMORY = 0.25  # s: a person not yet numbered may be missed for this long
+_MIRRORED = 0.85  # a pose with left and right swapped counts as this much of a match
+_SAME = 0.5  # OKS with somebody already matched: not a newcomer but the same person again
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Tracks:
+    """N people that are or were in sight, as parallel arrays."""
+
+    ids: NDArray[np.int32]  # (N,) UNTRACKED while a newcomer
+    xy: Floats  # (N, K, 2) image pixels; NaN for a joint never seen
+    velocity: Floats  # (N, 2) px/s
+    cov: Floats  # (N, 3) see kalman.Motion
+    seen: Floats  # (N,) s, frame time of the last sight
+    evidence: Floats  # (N,) scores of all sights added up
+
+    def columns(self) -> dict[str, NDArray[Any]]:
+        """The arrays by name."""
+        return {column.name: getattr(self, column.name) for column in fields(self)}
+
+    def take(self, rows: Rows | NDArray[np.bool_]) -> Tracks:
+        """The tracks of these rows."""
+        return Tracks(**{name: column[rows] for name, column in self.columns().items()})
+
+    def join(self, more: Tracks) -> Tracks:
+        """These tracks and then those."""
+        other = more.columns()
+        both = {name: np.concatenate([c, other[name]]) for name, c in self.columns().items()}
+        return Tracks(**both)
+
+
+class Tracker:
+    """Stage: poses without ids in, the same poses with ids out. One per source."""
+
+    def __init__(self, settings: TrackingSettings, skeleton: Skeleton) -> None:
+        self.settings = settings
+        self._sigmas = skeleton.sigmas
+        self._mirror = list(skeleton.mirror)
+        self._camera = CameraMotion()
+        self._tracks = _new_tracks(np.zeros((0, len(skeleton), 2)), np.zeros(0), 0.0)
+        self._next_id = 0
+        self._time: float | None = None  # of the last frame
+        self._part = 0  # of the source, counted by its interruptions
+
+    def __call__(self, frame: Frame, poses: Poses) -> Poses:
+        """Give each person an id; a seek, a cut or an interruption of the source forgets everyone.
+
+        Newcomers the tracker does not trust yet keep UNTRACKED.
+        """
+        shift, cut = self._camera(frame.pixels, poses.xy)
+        broken = cut or frame.part != self._part
+        first = self._time is None or frame.time < self._time or broken
+        if self._time is None or first:
+            self._tracks, self._time = self._tracks.take(np.zeros(0, np.intp)), frame.time
+        self._advance(frame.time - self._time, shift)
+        self._time, self._part = frame.time, frame.part
+        rows, tracks = self._match(poses)
+        self._update(rows, tracks, poses)
+        born = self._born(rows, poses, first)
+        ids = np.full(len(poses), UNTRACKED, np.int32)
+        self._number()
+        ids[rows] = self._tracks.ids[tracks]
+        ids[born] = self._tracks.ids[len(self._tracks.ids) - len(born) :]
+        return replace(poses, ids=ids)
+
+    def state(self) -> Packed:
+        """Everything this tracker knows, for `restore` on another one with the same settings."""
+        tracks = {name: pack(column) for name, column in self._tracks.columns().items()}
+        return {
+            "tracks": tracks,
+            "next_id": self._next_id,
+            "time": self._time,
+            "part": self._part,
+            "camera": self._camera.state(),
+        }
+
+    def restore(self, state: Packed) -> None:
+        """Go on exactly where the tracker stood that gave this `state`."""
+        self._tracks = Tracks(**{name: unpack(column) for name, column in state["tracks"].items()})
+        self._next_id, self._time, self._part = state["next_id"], state["time"], state["part"]
+        self._camera.restore(state["camera"])
+
+    def _advance(self, dt: float, shift: Floats) -> None:
+        """Move everyone to where they should be after `dt` s; forget those unseen for too long."""
+        now = (self._time or 0.0) + dt
+        known = self._tracks.ids != UNTRACKED
+        memory = np.where(known, self.settings.memory, min(_NEWCOMER_MEMORY, self.settings.memory))
+        # The last frame's newcomers get their second chance however late the next frame is.
+        kept = (now - self._tracks.seen <= memory) | (~known & (self._tracks.seen == self._time))
+        tracks = self._tracks.take(kept)
+        motion = Motion(tracks.velocity, tracks.cov)
+        moved, motion = predict(motion, dt, body_size(tracks.xy))
+        xy = tracks.xy + (moved + shift)[:, None]
+        self._tracks = replace(tracks, xy=xy, velocity=motion.velocity, cov=motion.cov)
+
+    def _match(self, poses: Poses) -> tuple[Rows, Rows]:
+        """Rows of `poses` and the tracks they belong to, in pairs."""
+        alike, likely = self._compare(poses.xy)
+        sure = poses.score >= self.settings.sure_score
+        known = self._tracks.ids != UNTRACKED
+        alone, free = np.ones(len(poses), np.bool_), np.ones(len(known), np.bool_)
+        rows = tracks = np.zeros(0, np.intp)
+        for people, candidates in ((sure, known), (alone, known), (alone, ~known)):
+            free_rows = np.flatnonzero(people & alone)
+            free_tracks = np.flatnonzero(candidates & free)
+            if not len(free_rows) or not len(free_tracks):
+                continue
+            block = np.ix_(free_rows, free_tracks)
+            gain = np.where(alike[block] >= self.settings.min_similarity, likely[block], 0.0)
+            r, t = linear_sum_assignment(gain, maximize=True)
+            r, t = r[gain[r, t] > 0], t[gain[r, t] > 0]
+            alone[free_rows[r]] = free[free_tracks[t]] = False
+            rows, tracks = np.append(rows, free_rows[r]), np.append(tracks, free_tracks[t])
+        return rows, tracks
+
+    def _compare(self, xy: NDArray[np.float32]) -> tuple[Floats, Floats]:
+        """How alike (P, N) people and tracks are, 0..1, and how likely they are the same.
+
+        A track may be off as a whole by as much as its motion is uncertain, and is compared at the
+        best place within that. The likelihood prefers, of two tracks as alike, the one whose
+        place is better known.
+        """
+        tracks = self._tracks
+        size = np.maximum(body_size(xy)[:, None], body_size(tracks.xy)[None])
+        where = tracks.cov[None, :, 0]  # variance of the place, px²
+        noise = np.maximum((NOISE * size) ** 2, 1.0)
+        away = _middle(xy[:, None] - tracks.xy[None])  # (P, N, 2)
+        moved = away * (where / (where + noise))[..., None]
+        plausible = np.exp(-(moved**2).sum(axis=2) / (2 * where))
+        best = [
+            similarity(xy[:, order], tracks.xy, self._sigmas, size, moved) * worth
+            for order, worth in ((slice(None), 1.0), (self._mirror, _MIRRORED))
+        ]
+        alike = plausible * np.maximum(*best)
+        return alike, alike * (noise / (noise + where)) ** self.settings.caution
+
+    def _update(self, rows: Rows, tracks: Rows, poses: Poses) -> None:
+        """Take in where the matched people are now."""
+        old = self._tracks
+        xy, known = poses.xy[rows].astype(np.float64), old.xy[tracks]
+        away = _middle(xy - known)
+        noise = np.maximum((NOISE * body_size(known)) ** 2, 1.0)
+        motion = Motion(old.velocity[tracks], old.cov[tracks])
+        moved, motion = correct(motion, away, noise)
+        new = {name: column.copy() for name, column in old.columns().items()}
+        new["xy"][tracks] = np.where(np.isnan(xy), known + moved[:, None], xy)
+        new["velocity"][tracks], new["cov"][tracks] = motion
+        new["seen"][tracks] = self._time
+        new["evidence"][tracks] += poses.score[rows]
+        self._tracks = Tracks(**new)
+
+    def _born(self, matched: Rows, poses: Poses, first: bool) -> Rows:
+        """Begin a track for everybody who is not one of the `matched` again; their rows."""
+        rest = np.setdiff1d(np.arange(len(poses), dtype=np.intp), matched)
+        if not len(rest):
+            return rest
+        again = similarity(poses.xy[rest], poses.xy[matched], self._sigmas)
+        new: Rows = rest[again.max(axis=1, initial=0.0) < _SAME]
+        # In the first frame nobody could have been seen before: one good look is enough.
+        evidence = poses.score[new] * (2.0 if first else 1.0)
+        fresh = _new_tracks(poses.xy[new], evidence, self._time or 0.0)
+        self._tracks = self._tracks.join(fresh)
+        return new
+
+    def _number(self) -> None:
+        """Give an id to the newcomers who have been seen well enough."""
+        ids = self._tracks.ids.copy()
+        ready = np.flatnonzero(
+            (ids == UNTRACKED) & (self._tracks.evidence >= self.settings.birth_evidence)
+        )
+        ids[ready] = np.arange(self._next_id, self._next_id + len(ready))
+        self._next_id += len(ready)
+        self._tracks = replace(self._tracks, ids=ids)
+
+
+def _new_tracks(xy: NDArray[np.floating], evidence: NDArray[np.floating], time: float) -> Tracks:
+    ids = np.full(len(xy), UNTRACKED, np.int32)
+    motion = at_rest(body_size(xy))
+    seen = np.full(len(xy), time)
+    return Tracks(ids, xy.astype(np.float64), *motion, seen, evidence.astype(np.float64))
+
+
+def _middle(away: NDArray[np.floating]) -> Floats:
+    """The median of (…, K, 2) over the joints, NaN left out; 0 where all are."""
+    count = (~np.isnan(away[..., 0])).sum(axis=-1)
+    ordered = np.sort(away.astype(np.float64), axis=-2)  # NaN goes last
+    low, high = np.maximum(count - 1, 0) // 2, count // 2
+    pick = [
+        np.take_along_axis(ordered, i[..., None, None], axis=-2)[..., 0, :]
+        for i in (low, np.minimum(high, away.shape[-2] - 1))
+    ]
+    return np.where(count[..., None] > 0, (pick[0] + pick[1]) / 2, 0.0)
