@@ -22,10 +22,10 @@ from rich.progress import (
 )
 
 from engine.errors import DataError
+from engine.fetching.archive import Progress as Files
+from engine.fetching.archive import extract
 from engine.fetching.download import Progress as Bytes
 from engine.fetching.download import download
-from engine.fetching.unpack import Progress as Files
-from engine.fetching.unpack import unpack
 
 app = typer.Typer(help="Fetch and pack data sets.", no_args_is_help=True)
 
@@ -44,7 +44,7 @@ class Archive:
         """Whether a name in the archive is needed."""
         return name == self.wanted or (self.wanted.endswith("/") and name.startswith(self.wanted))
 
-    def is_unpacked(self, folder: Path) -> bool:
+    def is_extracted(self, folder: Path) -> bool:
         """Whether everything is there."""
         target = folder / self.wanted
         if not self.wanted.endswith("/"):
@@ -117,7 +117,7 @@ def fetch(wanted: DataSet, folder: Path, url: str, *, keep_archives: bool = Fals
         OutputError: the disk does not take it.
     """
     for archive in wanted.archives:
-        if archive.is_unpacked(folder):
+        if archive.is_extracted(folder):
             continue
         file = folder / Path(archive.path).name
         with _byte_bar(file.name) as progress:
@@ -129,7 +129,7 @@ def fetch(wanted: DataSet, folder: Path, url: str, *, keep_archives: bool = Fals
                 progress=progress,
             )
         with _file_bar(f"unpacking {archive.wanted}") as done:
-            count = unpack(file, folder, archive.is_wanted, done)
+            count = extract(file, folder, archive.is_wanted, done)
         if count != archive.files:
             raise DataError(
                 f"{file} has {count} files named {archive.wanted}, expected {archive.files}"

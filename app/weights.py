@@ -21,7 +21,7 @@ from rich.table import Table
 
 import assets
 from engine.errors import WeightsError
-from engine.fetching.download import Progress as Report
+from engine.fetching.download import Progress as DownloadProgress
 from engine.network.registry import Accuracy, cache_folder, find, names, registry, standard_folders
 from engine.network.thresholds import thresholds_of
 
@@ -105,7 +105,7 @@ def fetch_command(which: Annotated[list[str], typer.Argument(help="Names, or `al
 
 
 @contextmanager
-def bar(title: str) -> Iterator[Report]:
+def bar(title: str) -> Iterator[DownloadProgress]:
     """A progress bar on the terminal, fed with bytes here and bytes in all."""
     columns = (
         "{task.description}",
@@ -161,13 +161,13 @@ def calibrate_command(
     """Choose the thresholds that suit a checkpoint, and keep them in its file."""
     from engine.network.storage import add_notes
     from engine.network.weights import load_checkpoint
-    from engine.training.calibrate import ask, choose_thresholds
-    from engine.training.measure import open_exam
+    from engine.training.calibrate import choose_thresholds, predict
+    from engine.training.measure import open_validation_set
 
     loaded = load_checkpoint(weights)
-    exam = open_exam(annotations, images, input_size or loaded.input_size)
-    choice = choose_thresholds(ask(exam, loaded), loaded.skeleton)
-    found = choice.thresholds(exam.truth.name)
+    validation = open_validation_set(annotations, images, input_size or loaded.input_size)
+    choice = choose_thresholds(predict(validation, loaded), loaded.skeleton)
+    found = choice.thresholds(validation.truth.name)
     typer.echo(f"{found}; precision {choice.precision:.3f}, recall {choice.recall:.3f}")
     if weights in registry():
         values = found.model_dump(exclude_none=True)

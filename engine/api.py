@@ -73,13 +73,13 @@ def record(
 
     The pictures are not kept. Arguments and errors as of `process`.
     """
-    from engine.offline.postprocess import look_back
+    from engine.offline.postprocess import postprocess
 
     settings = _suited(settings)
     with open_estimator(settings) as estimator:
         results = _results(source, settings, estimator)
         whole = collect(results, estimator.skeleton, {"source": str(source)})
-    return look_back(whole, settings.offline)
+    return postprocess(whole, settings.offline)
 
 
 def _suited(settings: Settings | None) -> Settings:

@@ -6,13 +6,24 @@ frozen: a change makes a new section, which is handed over whole. Unknown keys a
 
 from __future__ import annotations
 
+import logging
 import tomllib
+from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, ClassVar, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Field,
+    ValidationError,
+    field_validator,
+    model_validator,
+)
 
 from engine.errors import SettingsError
+
+log = logging.getLogger(__name__)
 
 Fraction = Annotated[float, Field(ge=0, le=1)]
 Positive = Annotated[float, Field(gt=0)]
@@ -22,6 +33,25 @@ class Section(BaseModel):
     """A group of settings: frozen, and an unknown name is an error."""
 
     model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
+
+    renamed: ClassVar[Mapping[str, str]] = {}  # old name → new name; accepted for one version
+
+    @model_validator(mode="before")
+    @classmethod
+    def _accept_old_names(cls, values: Any) -> Any:
+        if not isinstance(values, Mapping):
+            return values
+        return {cls._current_name(name, values): value for name, value in values.items()}
+
+    @classmethod
+    def _current_name(cls, name: str, values: Mapping[str, Any]) -> str:
+        new = cls.renamed.get(name)
+        if new is None:
+            return name
+        if new in values:
+            raise ValueError(f"{name} is now called {new}; both are given, leave out {name}")
+        log.warning("setting %s is now called %s; the old name will be removed", name, new)
+        return new
 
 
 class EngineSettings(Section):
@@ -51,25 +81,33 @@ class EngineSettings(Section):
 class GroupingSettings(Section):
     """From heatmaps to people."""
 
+    renamed = {"first_30_groups_only": "ignore_too_much"}
+
     peak_threshold: Fraction = 0.1  # heatmap response a joint must exceed
     tag_distance: Positive = 1.0  # tags closer than this belong to one person
     most_people: Annotated[int, Field(ge=1, le=100)] = 30  # peaks kept per joint
     refine: bool = True  # look for a person's missing joints in the whole heatmap
     adjust: bool = True  # shift a quarter cell towards the higher neighbour
-    first_30_groups_only: bool = False  # match candidates as mmpose 0.6 did
+    ignore_too_much: bool = False  # match candidates as mmpose 0.6 did
     duplicate_oks: Fraction = 0.4  # people more alike than this are one; 1: keep all
     min_score: Fraction = 0.2  # people below this are not shown; 0: keep all
     min_joints: Annotated[int, Field(ge=0, le=100)] = 4  # detected, not refined; 0: keep all
 
 
 class TrackingSettings(Section):
-    """Who is who from frame to frame."""
+    """Multi-person tracking."""
+
+    renamed = {
+        "memory": "max_lost",
+        "sure_score": "high_score_threshold",
+        "birth_evidence": "track_init_score",
+    }
 
     enabled: bool = True
     min_similarity: Fraction = 0.2  # OKS below this is somebody else
-    memory: Annotated[float, Field(ge=0, le=60)] = 1.0  # s a person may be out of sight
-    sure_score: Fraction = 0.3  # people above this choose their tracks first
-    birth_evidence: Annotated[float, Field(ge=0, le=10)] = 1.0  # sum of scores that earns an id
+    max_lost: Annotated[float, Field(ge=0, le=60)] = 1.0  # s a person may be out of sight
+    high_score_threshold: Fraction = 0.3  # people above this choose their tracks first
+    track_init_score: Annotated[float, Field(ge=0, le=10)] = 1.0  # sum of scores that earns an id
     caution: Fraction = 0.5  # 0..1, how much a track of uncertain place stands back for others
 
 

@@ -35,7 +35,7 @@ class Frame:
     time: float  # seconds in the source: the container's time stamp, or since the camera opened
     arrived: float  # time.perf_counter() when it was captured
     source: str  # which source it is from
-    part: int = 0  # counts interruptions: people are not followed from one part to the next
+    segment: int = 0  # counts interruptions; tracks do not continue across segments
 
     def __post_init__(self) -> None:
         if self.pixels.ndim != 3 or self.pixels.shape[2] != 3 or self.pixels.dtype != np.uint8:

@@ -144,7 +144,7 @@ class CpuLane:
         return self._peaks
 
     def group_peaks(
-        self, order: Sequence[int], *, tag_distance: float, first_30_groups_only: bool
+        self, order: Sequence[int], *, tag_distance: float, ignore_too_much: bool
     ) -> None:
         """See `device.Lane.group_peaks`; the host groups."""
 

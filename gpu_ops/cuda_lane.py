@@ -182,14 +182,14 @@ class CudaLane:
             self._done.record()
 
     def group_peaks(
-        self, order: Sequence[int], *, tag_distance: float, first_30_groups_only: bool
+        self, order: Sequence[int], *, tag_distance: float, ignore_too_much: bool
     ) -> None:
         """See `device.Lane.group_peaks`."""
         with self._step("grouping peaks"):
             self._decoder.group_peaks(
                 self._integers(tuple(order)),
                 reach=tag_distance,
-                most_known=30 if first_30_groups_only else None,
+                most_known=30 if ignore_too_much else None,
             )
             self._done.record()
 

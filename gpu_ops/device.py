@@ -145,14 +145,14 @@ class Lane(Protocol):
         """Wait for the peaks."""
 
     def group_peaks(
-        self, order: Sequence[int], *, tag_distance: float, first_30_groups_only: bool
+        self, order: Sequence[int], *, tag_distance: float, ignore_too_much: bool
     ) -> None:
         """Start grouping the peaks into people, if the device does that; see `groups`.
 
         Args:
             order: the K keypoint types in the order of matching.
             tag_distance: tags closer than this belong together.
-            first_30_groups_only: match candidates as mmpose 0.6 did.
+            ignore_too_much: match candidates as mmpose 0.6 did.
         """
 
     def groups(self) -> Groups | None:

@@ -10,7 +10,7 @@ from rich.console import Console
 from rich.table import Table
 
 from app.bench.cuda_baseline import baselines
-from app.bench.cuda_cases import COLUMNS, Plan, network_times, rows
+from app.bench.cuda_cases import COLUMNS, CudaCases, network_times, rows
 from engine.settings import Settings
 
 if TYPE_CHECKING:
@@ -23,7 +23,7 @@ HEADINGS = (
 
 
 def measure_cuda(
-    settings: Settings, plan: Plan | None = None, device: CudaDevice | None = None
+    settings: Settings, plan: CudaCases | None = None, device: CudaDevice | None = None
 ) -> dict[str, Any]:
     """Print the table and return it with the ceilings and the baselines.
 
@@ -34,7 +34,7 @@ def measure_cuda(
 
     from gpu_ops.cuda_timing import copy_rate, matrix_rate
 
-    plan = plan or Plan()
+    plan = plan or CudaCases()
     with device or _open(settings) as card:
         ceilings = {
             "copy_bytes_per_second": copy_rate(card.driver, plan.copy),

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from app.bench.cuda_cases import Plan, network_maps, random_frames, random_network
+from app.bench.cuda_cases import CudaCases, network_maps, random_frames, random_network
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from gpu_ops.cuda import CudaDevice
 
 
-def baselines(device: CudaDevice, plan: Plan) -> dict[str, dict[int, float]]:
+def baselines(device: CudaDevice, plan: CudaCases) -> dict[str, dict[int, float]]:
     """Ms per frame of the two plain ways, by number of people."""
     import torch
 

@@ -40,7 +40,7 @@ COLUMNS = ("upload", "warp", "network", "peaks", "group", "refine", "download")
 
 
 @dataclass(frozen=True, slots=True)
-class Plan:
+class CudaCases:
     """What is measured."""
 
     networks: Sequence[str] = ("w32", "w48")
@@ -98,7 +98,9 @@ class _WithPeople:
         return run
 
 
-def rows(device: CudaDevice, name: str, plan: Plan, ceilings: dict[str, float]) -> Iterator[Row]:
+def rows(
+    device: CudaDevice, name: str, plan: CudaCases, ceilings: dict[str, float]
+) -> Iterator[Row]:
     """Measure one network with every batch and number of people."""
     run = device.prepare(random_network(name))
     for batch in plan.batches:
@@ -107,7 +109,7 @@ def rows(device: CudaDevice, name: str, plan: Plan, ceilings: dict[str, float]) 
 
 
 def _row(
-    device: CudaDevice, run: Network, case: Row, plan: Plan, ceilings: dict[str, float]
+    device: CudaDevice, run: Network, case: Row, plan: CudaCases, ceilings: dict[str, float]
 ) -> Row:
     frames = random_frames(case.batch, plan.size)
     low, high = (m.to(device.torch_device) for m in network_maps(case.people, plan, case.batch))
@@ -134,7 +136,7 @@ def _row(
     )
 
 
-def network_times(device: CudaDevice, name: str, plan: Plan) -> Iterator[dict[str, Any]]:
+def network_times(device: CudaDevice, name: str, plan: CudaCases) -> Iterator[dict[str, Any]]:
     """The network alone, ms per batch: started kernel by kernel, and as a graph, three ways."""
     import torch
 
@@ -182,7 +184,7 @@ def random_frames(batch: int, size: int) -> list[Frame]:
     ]
 
 
-def network_maps(people: int, plan: Plan, batch: int) -> tuple[Tensor, Tensor]:
+def network_maps(people: int, plan: CudaCases, batch: int) -> tuple[Tensor, Tensor]:
     """low (batch, 34, h, w) and high (batch, 17, 2h, 2w) float32 of made-up people."""
     import torch
 

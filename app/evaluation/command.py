@@ -22,7 +22,7 @@ from engine.settings import PAPER_GROUPING, GroupingSettings, Settings, load_set
 if TYPE_CHECKING:
     from rich.console import Console
 
-    from app.evaluation.run import Evaluation, Job, Progress
+    from app.evaluation.run import Evaluation, EvaluationJob, Progress
 
 VAL2017 = ("annotations/person_keypoints_val2017.json", "val2017")  # below --data
 
@@ -119,10 +119,10 @@ def _job(
     limit: int | None,
     resume: bool,
     skip_missing: bool,
-) -> Job:
-    from app.evaluation.run import Job
+) -> EvaluationJob:
+    from app.evaluation.run import EvaluationJob
 
-    return Job(
+    return EvaluationJob(
         annotations=annotations,
         images=images,
         settings=settings,

@@ -21,7 +21,7 @@ SYNC_EVERY = 2.0  # s; a power cut costs at most this much work, a killed progra
 NAME = "journal.jsonl"
 
 
-class Journal:
+class EvaluationJournal:
     """Results by image id; every `add` is in the operating system's hands when it returns."""
 
     def __init__(

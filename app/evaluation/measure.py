@@ -12,7 +12,7 @@ from collections import defaultdict
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
-from app.evaluation.journal import Journal
+from app.evaluation.journal import EvaluationJournal
 from engine.coco.metrics import ResultRow, result_rows
 from engine.estimator import PoseEstimator, Ticket
 from engine.inbox import Inbox
@@ -71,7 +71,7 @@ def measure(
     images: Sequence[CocoImage],
     category: int,
     estimator: PoseEstimator,
-    journal: Journal,
+    journal: EvaluationJournal,
     *,
     skip_unreadable: bool = False,
     progress: Callable[[int], None] = lambda done: None,
@@ -109,7 +109,7 @@ def measure(
     return Speed(len(positions) - len(source.skipped), seconds, steps)
 
 
-def _unfinished(images: Sequence[CocoImage], journal: Journal, batch: int) -> list[int]:
+def _unfinished(images: Sequence[CocoImage], journal: EvaluationJournal, batch: int) -> list[int]:
     """Positions of the images in every batch that was not finished whole."""
     return [
         position
@@ -120,6 +120,6 @@ def _unfinished(images: Sequence[CocoImage], journal: Journal, batch: int) -> li
     ]
 
 
-def collected(journal: Journal) -> list[ResultRow]:
+def collected(journal: EvaluationJournal) -> list[ResultRow]:
     """All results so far, by image id."""
     return [row for image in sorted(journal.rows) for row in journal.rows[image]]

@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from rich.console import Console
 
 from app.evaluation.files import write
-from app.evaluation.run import Job, need_same_keypoints, select_images
+from app.evaluation.run import EvaluationJob, need_same_keypoints, select_images
 from engine.coco.ground_truth import GroundTruth
 from engine.coco.metrics import ResultRow, overall_ap, result_rows
 from engine.estimator import PoseEstimator, Ticket
@@ -72,7 +72,10 @@ class _Tally:
 
 
 def check_parity(
-    job: Job, settings: tuple[Settings, Settings], names: tuple[str, str], console: Console
+    job: EvaluationJob,
+    settings: tuple[Settings, Settings],
+    names: tuple[str, str],
+    console: Console,
 ) -> Parity:
     """Run both configurations side by side and print how they differ.
 

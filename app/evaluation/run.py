@@ -12,9 +12,9 @@ from pathlib import Path
 from typing import Any
 
 from app.evaluation.files import write
-from app.evaluation.journal import Journal
+from app.evaluation.journal import EvaluationJournal
 from app.evaluation.measure import Speed, collected, measure
-from app.evaluation.report.facts import Model, Report, as_json, published_for, versions
+from app.evaluation.report.facts import EvaluatedModel, Report, as_json, published_for, versions
 from app.evaluation.report.page import page
 from app.evaluation.report.text import text
 from engine.coco.diagnosis.diagnose import diagnose
@@ -28,7 +28,7 @@ from engine.sources.coco_images import CocoImage, by_input_shape, find_images, n
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Job:
+class EvaluationJob:
     """What is to be measured, and how."""
 
     annotations: Path
@@ -58,7 +58,7 @@ class Evaluation:
     folder: Path
 
 
-def evaluate(job: Job, progress: Progress | None = None) -> Evaluation:
+def evaluate(job: EvaluationJob, progress: Progress | None = None) -> Evaluation:
     """Measure a checkpoint on annotated images and write results.json and the reports.
 
     Raises:
@@ -72,7 +72,9 @@ def evaluate(job: Job, progress: Progress | None = None) -> Evaluation:
         setup = _setup(job, estimator)
         depends_on = _depends_on(job, setup, truth)
         planned = by_input_shape(images, estimator.fit)
-        with Journal(setup.folder, depends_on, len(planned), resume=job.resume) as journal:
+        with EvaluationJournal(
+            setup.folder, depends_on, len(planned), resume=job.resume
+        ) as journal:
             speed = measure(
                 planned,
                 truth.category,
@@ -104,7 +106,7 @@ def evaluate(job: Job, progress: Progress | None = None) -> Evaluation:
     return Evaluation(report, judgement, setup.folder)
 
 
-def select_images(job: Job) -> tuple[GroundTruth, list[CocoImage]]:
+def select_images(job: EvaluationJob) -> tuple[GroundTruth, list[CocoImage]]:
     """The ground truth as far as it is asked for, and the images that are there.
 
     Raises:
@@ -150,9 +152,9 @@ def used_settings(engine: EngineSettings, estimator: PoseEstimator) -> EngineSet
     )
 
 
-def _model(estimator: PoseEstimator) -> Model:
+def _model(estimator: PoseEstimator) -> EvaluatedModel:
     checkpoint, device = estimator.checkpoint, estimator.device
-    return Model(
+    return EvaluatedModel(
         name=checkpoint.name,
         network=checkpoint.network_name,
         input_size=estimator.input_size,
@@ -168,14 +170,14 @@ def _model(estimator: PoseEstimator) -> Model:
 class _Setup:
     """What is measured, once everything that was left open is decided."""
 
-    model: Model
+    model: EvaluatedModel
     engine: EngineSettings
     published: Mapping[str, float] | None
     published_by: str
     folder: Path
 
 
-def _setup(job: Job, estimator: PoseEstimator) -> _Setup:
+def _setup(job: EvaluationJob, estimator: PoseEstimator) -> _Setup:
     model, engine = _model(estimator), used_settings(job.settings.engine, estimator)
     entry = estimator.checkpoint.published
     return _Setup(
@@ -187,7 +189,7 @@ def _setup(job: Job, estimator: PoseEstimator) -> _Setup:
     )
 
 
-def _depends_on(job: Job, setup: _Setup, truth: GroundTruth) -> Mapping[str, Any]:
+def _depends_on(job: EvaluationJob, setup: _Setup, truth: GroundTruth) -> Mapping[str, Any]:
     """Everything that could change results.json; a run that differs in one must not be resumed."""
     grouping = job.settings.grouping.model_dump()
     sections = {"engine": setup.engine.model_dump(), "grouping": grouping}

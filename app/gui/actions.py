@@ -105,7 +105,7 @@ class Actions(QObject):
         if window.recording:
             window.runner.bridge.record(None)
         else:
-            folder = window.memory.folder / f"{datetime.now():%Y-%m-%d %H.%M.%S}"
+            folder = window.preferences.folder / f"{datetime.now():%Y-%m-%d %H.%M.%S}"
             raw, overlay, tracks = window.controls.recording.wanted
             window.runner.bridge.record(RecordPlan(folder, raw, overlay, tracks))
 
@@ -114,7 +114,7 @@ class Actions(QObject):
         window = self._window
         if not window.canvas.results:
             return
-        folder = window.memory.folder
+        folder = window.preferences.folder
         file = folder / f"screenshot {datetime.now():%Y-%m-%d %H.%M.%S.%f}"[:-3]
         file = file.with_name(f"{file.name}.png")
         try:
@@ -129,20 +129,20 @@ class Actions(QObject):
 
     def open_folder(self) -> None:
         """Show recordings and screenshots in the system's file browser."""
-        folder = self._window.memory.folder
+        folder = self._window.preferences.folder
         if not (folder.is_dir() and QDesktopServices.openUrl(QUrl.fromLocalFile(str(folder)))):
             self._window.say(Told(f"Recordings and screenshots go to {folder}"))
 
     def change_folder(self) -> None:
         """Choose where recordings and screenshots go."""
-        before = str(self._window.memory.folder)
+        before = str(self._window.preferences.folder)
         folder = QFileDialog.getExistingDirectory(self._window, "Keep recordings in", before)
         if folder:
-            self._window.memory.folder = Path(folder)
+            self._window.preferences.folder = Path(folder)
 
-    def fit(self) -> None:
+    def zoom_to_fit(self) -> None:
         """Show the whole picture."""
-        self._window.canvas.fit()
+        self._window.canvas.zoom_to_fit()
 
     def zoom_in(self) -> None:
         """Zoom in."""
@@ -162,7 +162,7 @@ class Actions(QObject):
 
     def toggle_theme(self) -> None:
         """Light or dark."""
-        self._window.set_theme("dark" if self._window.memory.theme == "light" else "light")
+        self._window.set_theme("dark" if self._window.preferences.theme == "light" else "light")
 
     def toggle_limbs(self) -> None:
         """Show or hide limbs."""

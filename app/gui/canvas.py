@@ -85,7 +85,7 @@ class Canvas(QWidget):
     def set_sources(self, sources: Sequence[str], titles: Sequence[str]) -> None:
         """Begin anew with one empty tile per source."""
         self._tiles = {s: _Tile(s, t) for s, t in zip(sources, titles, strict=True)}
-        self.fit()
+        self.zoom_to_fit()
         self._tell_size()
 
     def set_state(self, state: SourceState) -> None:
@@ -119,7 +119,7 @@ class Canvas(QWidget):
         self._tell_size()
         self.update()
 
-    def fit(self) -> None:
+    def zoom_to_fit(self) -> None:
         """Show whole pictures."""
         self._zoom, self._middle = 1.0, QPointF(0.5, 0.5)
         self._tell_size()
@@ -179,7 +179,7 @@ class Canvas(QWidget):
 
     def mouseDoubleClickEvent(self, event: QMouseEvent | None) -> None:  # noqa: N802
         """Show whole pictures again."""
-        self.fit()
+        self.zoom_to_fit()
 
     def screenshot(self) -> QImage:
         """Everything on the canvas; a single source in its own resolution, not the window's."""

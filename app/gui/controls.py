@@ -19,9 +19,9 @@ from PyQt6.QtWidgets import (
     QWidget,
 )
 
-from app.gui.hud import Hud
 from app.gui.model_section import Cost, ModelSection
 from app.gui.people import Look
+from app.gui.performance_panel import PerformancePanel
 from app.gui.recording_section import RecordingSection
 from app.gui.section import Section, form, tick
 from app.gui.sliders import DISPLAY, PEOPLE, SMOOTHING, TRACKING, Knob, SliderRow
@@ -42,7 +42,7 @@ class Controls(QScrollArea):
         self,
         settings: Settings,
         offer: Offer,
-        hud: Hud,
+        performance: PerformancePanel,
         cost: Cost = lambda weights, device, precision: None,
         parent: QWidget | None = None,
     ) -> None:
@@ -51,7 +51,7 @@ class Controls(QScrollArea):
         self.settings = settings
         self.look = Look()
         self._suiting: Mapping[str, float] = {}
-        self.hud = hud
+        self.performance = performance
         self._sliders: list[SliderRow] = []
         self._ticks: list[tuple[QCheckBox, str, str]] = []  # box, section, field
         self.heatmap = QComboBox()
@@ -130,7 +130,7 @@ class Controls(QScrollArea):
 
     def _performance(self) -> Section:
         section = Section("Performance")
-        section.add(self.hud)
+        section.add(self.performance)
         return section
 
     def _people(self) -> Section:

@@ -13,7 +13,7 @@ from PyQt6.QtCore import QTimer
 from PyQt6.QtWidgets import QApplication
 
 from app.gui.display import check_display
-from app.gui.memory import Memory
+from app.gui.preferences import Preferences
 from app.gui.window import Window
 from app.live.protocol import Offer, Plan, Start
 
@@ -37,10 +37,10 @@ def show(plan: Plan, offer: Offer, start: Start, *, remembered: bool) -> NoRetur
     paint_on_this_thread()
     app = QApplication.instance() or QApplication(sys.argv[:1])
     app.setApplicationName("posestream")
-    memory = Memory()
+    preferences = Preferences()
     if remembered:
-        plan = replace(plan, settings=memory.settings(plan.settings))
-    window = Window(plan, offer, start, memory)
+        plan = replace(plan, settings=preferences.settings(plan.settings))
+    window = Window(plan, offer, start, preferences)
     window.show()
     sys.setswitchinterval(_TURN)
     signal.signal(signal.SIGINT, lambda number, frame: window.close())
@@ -49,7 +49,7 @@ def show(plan: Plan, offer: Offer, start: Start, *, remembered: bool) -> NoRetur
     awake.start(500)
     code = app.exec()
     window.runner.bridge.wait(_LAST_WAIT)
-    memory.write()
+    preferences.write()
     _leave(code)
 
 

@@ -32,7 +32,7 @@ ACTIONS: Final = (
     Action("remove_source", ("Ctrl+W",), "Remove the last source", "Source"),
     Action("record", ("R",), "Record, or finish recording", "Keep"),
     Action("screenshot", ("S",), "Save a screenshot", "Keep"),
-    Action("fit", ("0",), "Show the whole picture", "View"),
+    Action("zoom_to_fit", ("0",), "Show the whole picture", "View"),
     Action("zoom_in", ("+", "="), "Zoom in", "View"),
     Action("zoom_out", ("-",), "Zoom out", "View"),
     Action("full_screen", ("F11", "F"), "Full screen", "View"),

@@ -97,7 +97,7 @@ SMOOTHING = (
 TRACKING = (
     Knob(
         "tracking",
-        "memory",
+        "max_lost",
         "Remember for",
         0.0,
         10.0,

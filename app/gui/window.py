@@ -18,9 +18,9 @@ from app.gui.actions import Actions
 from app.gui.ages import Ages
 from app.gui.canvas import Canvas
 from app.gui.controls import Controls
-from app.gui.hud import Hud
-from app.gui.memory import Memory
 from app.gui.notices import Notices
+from app.gui.performance_panel import PerformancePanel
+from app.gui.preferences import Preferences
 from app.gui.runner import Runner
 from app.gui.sources import SourcePage
 from app.gui.topbar import TopBar, title
@@ -36,16 +36,18 @@ _SIDEBAR = 326  # pixels
 class Window(QMainWindow):
     """Shows what the runner runs. Every widget is owned here, every decision elsewhere."""
 
-    def __init__(self, plan: Plan, offer: Offer, start: Start, memory: Memory) -> None:
+    def __init__(self, plan: Plan, offer: Offer, start: Start, preferences: Preferences) -> None:
         super().__init__()
-        self.offer, self.memory, self._given = offer, memory, plan.settings
-        self.theme = style.THEMES[memory.theme]
+        self.offer, self.preferences, self._given = offer, preferences, plan.settings
+        self.theme = style.THEMES[preferences.theme]
         self.ages = Ages()
         self._modes: dict[str, str] = {}
         self.runner = Runner(plan, start, self)
         self.canvas, self.transport = Canvas(), Transport()
         self.top, self.page = TopBar(), SourcePage(offer)
-        self.controls = Controls(plan.settings, offer, Hud(self.ages), memory.cost)
+        self.controls = Controls(
+            plan.settings, offer, PerformancePanel(self.ages), preferences.cost
+        )
         self.stack, self.splitter = QStackedWidget(), QSplitter()
         self.notices = Notices(self.stack, self.transport)
         self.recording = False
@@ -71,7 +73,7 @@ class Window(QMainWindow):
 
     def set_theme(self, name: str) -> None:
         """Look `dark` or `light`, now and the next time."""
-        self.memory.theme = name
+        self.preferences.theme = name
         app = QApplication.instance()
         if isinstance(app, QApplication):
             self.theme = style.dress(app, name)
@@ -81,19 +83,19 @@ class Window(QMainWindow):
             self.top,
             self.page,
             self.notices,
-            self.controls.hud,
+            self.controls.performance,
         ):
             part.set_theme(self.theme)
 
     def set_panel(self, shown: bool) -> None:
         """Show or hide the controls, now and the next time."""
-        self.memory.panel = shown
+        self.preferences.panel = shown
         self.controls.setVisible(shown)
 
     def set_full_screen(self, on: bool) -> None:
         """Leave only the picture on the screen."""
         self.top.setVisible(not on)
-        self.controls.setVisible(not on and self.memory.panel)
+        self.controls.setVisible(not on and self.preferences.panel)
         if on:
             self.showFullScreen()
         else:
@@ -101,9 +103,9 @@ class Window(QMainWindow):
 
     def closeEvent(self, event: QCloseEvent | None) -> None:  # noqa: N802  Qt's name
         """Let go of the engine and remember everything."""
-        self.memory.keep_layout(self.saveGeometry(), self.splitter.saveState())
+        self.preferences.keep_layout(self.saveGeometry(), self.splitter.saveState())
         if self.runner.plan.settings != self._given:  # an option of the command line is for once
-            self.memory.keep_settings(self.runner.plan.settings)
+            self.preferences.keep_settings(self.runner.plan.settings)
         self.runner.stop()
         super().closeEvent(event)
 
@@ -185,12 +187,12 @@ class Window(QMainWindow):
             (self.controls.recording.change_folder, "change_folder"),
         ):
             button.clicked.connect(getattr(self.actions_by_key, action))
-        geometry, splitter = self.memory.layout
+        geometry, splitter = self.preferences.layout
         if isinstance(geometry, QByteArray) and isinstance(splitter, QByteArray):
             self.restoreGeometry(geometry)
             self.splitter.restoreState(splitter)
-        self.controls.setVisible(self.memory.panel)
-        self.set_theme(self.memory.theme)
+        self.controls.setVisible(self.preferences.panel)
+        self.set_theme(self.preferences.theme)
         self._show_sources()
         self._show_state("idle")
 
@@ -216,7 +218,7 @@ class Window(QMainWindow):
             self._refresh_timer.stop()
             self.top.show_age("")
             self._show_recorded(None)
-            self.controls.hud.set_engine(None)
+            self.controls.performance.set_engine(None)
             self.canvas.rest()
             self.transport.setVisible(self.transport.isVisible() and bool(self.canvas.results))
             if not self.runner.plan.sources:
@@ -226,7 +228,7 @@ class Window(QMainWindow):
         """What the engine was measured to take is shown beside the model the next time."""
         spent, engine = sum(self.ages.stages.values()), self.runner.plan.settings.engine
         if self.ages.count >= _ENOUGH and spent:
-            self.memory.keep_cost(engine.weights, engine.device, engine.precision, spent * 1e3)
+            self.preferences.keep_cost(engine.weights, engine.device, engine.precision, spent * 1e3)
             self.controls.model.describe()
 
     def _show_sources(self) -> None:
@@ -240,7 +242,7 @@ class Window(QMainWindow):
         for event in self.runner.bridge.events():
             match event:
                 case Ready():
-                    self.controls.hud.set_engine(event)
+                    self.controls.performance.set_engine(event)
                     self.controls.set_skeleton(event.skeleton)
                     self.controls.suit(event.suiting)
                     self.runner.bridge.watch(self.controls.heatmap.currentData())
@@ -255,7 +257,7 @@ class Window(QMainWindow):
         self.canvas.set_state(state)
         if state.mode:
             self._modes[title(state.source)] = state.mode
-            self.controls.hud.set_modes(self._modes)
+            self.controls.performance.set_modes(self._modes)
         self.transport.setVisible(self.runner.player is not None)
         if state.duration:
             self.transport.set_duration(state.duration)
@@ -285,7 +287,7 @@ class Window(QMainWindow):
             ask(player)
 
     def _refresh(self) -> None:
-        self.controls.hud.refresh()
+        self.controls.performance.refresh()
         for result in self.canvas.results[:1]:
             self.transport.show_time(result.frame.time)
         spread = self.ages.spread()

@@ -22,7 +22,7 @@ from engine.settings import Settings, load_settings
 
 if TYPE_CHECKING:
     from app.live.protocol import Event, Plan
-    from engine.sources.camera import Wanted
+    from engine.sources.camera import CameraRequest
 
 
 def command(
@@ -90,7 +90,7 @@ def run_headless(
     *,
     seconds: float | None = None,
     frames: int | None = None,
-    wanted: Wanted | None = None,
+    wanted: CameraRequest | None = None,
 ) -> int:
     """Write results to a sink until the sources end, a limit is reached or a person interrupts.
 
@@ -166,19 +166,19 @@ def _print_event(event: Event) -> None:
         print(f"posestream: {text}", file=sys.stderr)
 
 
-def _wanted(size: str, rate: float) -> Wanted:
+def _wanted(size: str, rate: float) -> CameraRequest:
     found = re.fullmatch(r"(\d+)x(\d+)", size)
     if not found:
         raise SettingsError(f"--camera-size must look like 1280x720, got {size!r}")
-    from engine.sources.camera import Wanted
+    from engine.sources.camera import CameraRequest
 
-    return Wanted(int(found[1]), int(found[2]), rate)
+    return CameraRequest(int(found[1]), int(found[2]), rate)
 
 
 def _open_window(
     sources: tuple[str, ...],
     settings: Settings,
-    wanted: Wanted,
+    wanted: CameraRequest,
     fast: bool,
     loop: bool,
     explicit: bool,

@@ -29,7 +29,7 @@ _WAITING = 16  # frames; at 1080p about 100 MB
 _SAY = 0.5  # s between reports
 
 
-class Recording:
+class Recorder:
     """Files of one recording, in a folder of their own."""
 
     def __init__(

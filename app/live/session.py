@@ -28,7 +28,7 @@ from engine.network.thresholds import Thresholds, thresholds_of, with_thresholds
 from engine.pipeline import run
 from engine.settings import Settings
 from engine.skeleton import Skeleton
-from engine.sources.camera import Wanted
+from engine.sources.camera import CameraRequest
 from engine.sources.live import open_live
 from engine.sources.paced import Paced, Players
 from engine.sources.reconnect import Change
@@ -37,7 +37,7 @@ from engine.sources.source import Source
 from engine.types import Frame, Result
 
 if TYPE_CHECKING:
-    from app.live.recording import Recording
+    from app.live.recording import Recorder
     from engine.estimator import PoseEstimator
 
 OpenEstimator = Callable[[Settings], AbstractContextManager["PoseEstimator"]]
@@ -53,7 +53,7 @@ class LiveSession:
         plan: Plan,
         tell: Tell,
         *,
-        wanted: Wanted | None = None,
+        wanted: CameraRequest | None = None,
         open_estimator: OpenEstimator | None = None,
         open_source: OpenSource = open_live,
     ) -> None:
@@ -77,8 +77,8 @@ class LiveSession:
         self._sources: list[Source] = []
         self._inbox: Inbox | None = None
         self._follow: dict[str, Follow] = {}
-        self._recorder: Recording | None = None
-        self._finishing: Recording | None = None  # the last one that was told to end
+        self._recorder: Recorder | None = None
+        self._finishing: Recorder | None = None  # the last one that was told to end
         self._estimator: PoseEstimator | None = None
 
     @property
@@ -170,11 +170,11 @@ class LiveSession:
             before.finish()
             self._finishing = before
         if plan and self._follow:
-            from app.live.recording import Recording
+            from app.live.recording import Recorder
 
             skeleton = next(iter(self._follow.values())).skeleton
             display = self._settings.display
-            self._recorder = Recording(plan, self.header, skeleton, display, self._tell)
+            self._recorder = Recorder(plan, self.header, skeleton, display, self._tell)
 
     def header(self, result: Result) -> dict[str, Any]:
         """What a file or a listener is told of the source of a result, and how it is made."""

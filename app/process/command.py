@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from rich.console import Console
 
     from app.process.inputs import Job, Outputs
-    from app.process.outcome import Report, Summary
+    from app.process.outcome import Outcome, Summary
     from app.process.progress import Bars
     from app.signals import Stop
     from engine.estimator import PoseEstimator
@@ -126,14 +126,14 @@ def process_files(
         PoseError: nothing at all can be done: no weights, no device, no folder to write to.
     """
     from app.process.inputs import plan
-    from app.process.outcome import Report, Summary
+    from app.process.outcome import Outcome, Summary
     from app.process.progress import Bars
     from app.signals import stop_on_signal
     from engine.network.thresholds import suited
 
     settings = suited(settings)
     jobs, problems = plan(inputs)
-    summary = Summary([Report(text, error=str(error)) for text, error in problems.items()])
+    summary = Summary([Outcome(text, error=str(error)) for text, error in problems.items()])
     make_folder(out)
     tasks = [(job, _outputs(job, jobs, out, settings)) for job in jobs]
     with Bars(console) as bars, stop_on_signal(bars.say) as stop:
@@ -155,7 +155,7 @@ def _in_turn(
     force: bool,
     bars: Bars,
     stop: Stop,
-) -> Iterator[Report]:
+) -> Iterator[Outcome]:
     """One engine, one input after the other."""
     from app.process.one_input import process_one
 
@@ -176,7 +176,7 @@ def _at_once(
     stop: Stop,
     *,
     workers: int,
-) -> Iterator[Report]:
+) -> Iterator[Outcome]:
     """An engine per process, after one was opened here to see that it can be."""
     from app.process.pool import Task, process_many
 

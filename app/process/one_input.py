@@ -18,7 +18,7 @@ from typing import Any
 from app.process import sinks
 from app.process.inputs import Job, Outputs
 from app.process.journal import Journal, Rest, choice, content_hash
-from app.process.outcome import Report
+from app.process.outcome import Outcome
 from app.process.progress import Bars
 from app.signals import Stop
 from app.tracks.ndjson import read as read_tracks
@@ -27,7 +27,7 @@ from app.tracks.writer import Writer
 from engine.errors import OutputError, PoseError, SettingsError, SourceError
 from engine.estimator import PoseEstimator
 from engine.inbox import Inbox
-from engine.offline.postprocess import look_back
+from engine.offline.postprocess import postprocess
 from engine.offline.recording import collect
 from engine.pipeline import run
 from engine.settings import Settings
@@ -51,13 +51,13 @@ def process_one(
     stop: Stop,
     *,
     force: bool = False,
-) -> Report:
+) -> Outcome:
     """Run one source through the engine into its files; failures are in the report.
 
     Args:
         force: do it anew, whatever is there.
     """
-    report = Report(job.source)
+    report = Outcome(job.source)
     began = time.perf_counter()
     try:
         source = open_source(job.source)
@@ -84,7 +84,7 @@ class _Work:
     files: Outputs
     settings: Settings
     estimator: PoseEstimator
-    report: Report
+    report: Outcome
     bars: Bars
     stop: Stop
     force: bool
@@ -140,7 +140,7 @@ class _Work:
         self._set_edits_aside()
         header, results = read_tracks(self._tracks)
         recording = collect(results, self.estimator.skeleton, header)
-        whole = look_back(recording, self.settings.offline)
+        whole = postprocess(recording, self.settings.offline)
         self.report.frames = self.report.people = 0
         self.report.ids.clear()
         again = open_source(text)

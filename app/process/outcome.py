@@ -11,7 +11,7 @@ from engine.types import Result
 
 
 @dataclass(slots=True)
-class Report:
+class Outcome:
     """What became of one input."""
 
     source: str
@@ -42,11 +42,11 @@ class Report:
 class Summary:
     """What became of all inputs."""
 
-    reports: list[Report] = field(default_factory=list)
+    reports: list[Outcome] = field(default_factory=list)
     interrupted: bool = False
 
     @property
-    def failed(self) -> list[Report]:
+    def failed(self) -> list[Outcome]:
         """The inputs of which something is missing."""
         return [report for report in self.reports if report.error is not None]
 

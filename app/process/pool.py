@@ -17,7 +17,7 @@ from typing import Any, NamedTuple
 
 from app.process.inputs import Job, Outputs
 from app.process.one_input import process_one
-from app.process.outcome import Report
+from app.process.outcome import Outcome
 from app.process.progress import Bars
 from app.signals import Stop, stop_on_signal
 from engine.settings import Settings
@@ -36,7 +36,7 @@ class Task(NamedTuple):
 
 def process_many(
     tasks: Sequence[Task], workers: int, open_estimator: Opener, stop: Stop
-) -> Iterator[Report]:
+) -> Iterator[Outcome]:
     """Yield each input's report as it is done.
 
     Args:
@@ -61,20 +61,20 @@ def process_many(
             yield _alone(task, open_estimator)
 
 
-def _alone(task: Task, open_estimator: Opener) -> Report:
+def _alone(task: Task, open_estimator: Opener) -> Outcome:
     """An input in a worker of its own."""
     with _pool(1, open_estimator, task.settings) as pool:
         try:
             return pool.submit(_work, task).result()
         except BrokenProcessPool:
-            return Report(
+            return Outcome(
                 task.job.source,
                 error=f"{task.job.source}: the worker died twice, perhaps out of memory; "
                 "run it again with fewer --workers to go on where it stopped",
             )
 
 
-def _cancel(waiting: dict[Future[Report], Task]) -> None:
+def _cancel(waiting: dict[Future[Outcome], Task]) -> None:
     for future in waiting:
         future.cancel()
 
@@ -99,7 +99,7 @@ def _begin(open_estimator: Opener, settings: Settings, threads: int) -> None:
     _Worker.estimator = _Worker.stack.enter_context(open_estimator(settings))
 
 
-def _work(task: Task) -> Report:
+def _work(task: Task) -> Outcome:
     with Bars(None) as bars, stop_on_signal() as stop:
         return process_one(
             task.job, task.files, task.settings, _Worker.estimator, bars, stop, force=task.force

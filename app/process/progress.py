@@ -20,7 +20,7 @@ from rich.text import Text
 from engine.sources.source import Source
 
 if TYPE_CHECKING:
-    from app.process.outcome import Report, Summary
+    from app.process.outcome import Outcome, Summary
 
 
 class Bars:
@@ -64,7 +64,7 @@ class Bars:
         """Show how many frames are done."""
         self._progress.update(self._task, completed=frames)
 
-    def done(self, report: Report) -> None:
+    def done(self, report: Outcome) -> None:
         """Print what became of an input."""
         if report.skipped:
             self.say(f"{report.source}: done before, nothing has changed (--force does it again)")
@@ -94,7 +94,7 @@ class _FramesPerSecond(ProgressColumn):
         return Text(f"{speed:.1f} frames/s" if speed else "")
 
 
-def _line(report: Report) -> str:
+def _line(report: Outcome) -> str:
     people = report.people / report.frames
     speed = report.frames / report.seconds
     first = report.outputs[0]

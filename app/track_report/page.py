@@ -10,15 +10,15 @@ import numpy as np
 
 import assets
 from app.process.journal import write_whole
-from app.track_report.pictures import Wanted, figures
+from app.track_report.pictures import Snapshot, figures
 from app.track_report.timeline import timeline
 from app.tracks.table import read_recording
-from engine.offline.id_switches import Suspect, suspects
+from engine.offline.id_switches import IdSwitchCandidate, id_switch_candidates
 from engine.offline.quality import Gap, OddLimb, Person, gaps, odd_limbs, people
 from engine.offline.recording import Recording
 from engine.types import Frame
 
-MOST_SUSPECTS, MOST_LIMBS, MOST_GAPS = 24, 12, 40
+MOST_CANDIDATES, MOST_LIMBS, MOST_GAPS = 24, 12, 40
 _KINDS = {
     "exchange": "may have been exchanged",
     "jump": "jumps",
@@ -28,7 +28,7 @@ _ABOUT_TIME = (
     "A bar is a stretch in which a person was seen; a marker is a moment of suspicion. "
     "Click one to see it."
 )
-_ABOUT_SUSPECTS = (
+_ABOUT_CANDIDATES = (
     "Moments in which ids may be wrong, the most suspicious first, before and at the moment. The "
     "command beside each mends it; `edit undo` takes it back."
 )
@@ -62,10 +62,10 @@ def document(
     recording: Recording, tracks: Path, frames: Callable[[], Iterable[Frame]] | None
 ) -> str:
     """The whole page."""
-    doubts = suspects(recording)
+    doubts = id_switch_candidates(recording)
     limbs = odd_limbs(recording)
     persons, holes = people(recording), gaps(recording)
-    moments = [_moment(recording, tracks, n, s) for n, s in enumerate(doubts[:MOST_SUSPECTS])]
+    moments = [_moment(recording, tracks, n, s) for n, s in enumerate(doubts[:MOST_CANDIDATES])]
     odd = [_odd(recording, limb) for limb in _apart(limbs)[:MOST_LIMBS]]
     shown = figures(recording, [*moments, *odd], frames() if frames is not None else None)
     first, second = shown[: len(moments)], shown[len(moments) :]
@@ -74,7 +74,9 @@ def document(
         f"<h1>{escape(name)}</h1>{_facts(recording)}",
         _tiles(recording, persons, doubts, holes),
         _section("Who was seen when", _ABOUT_TIME, timeline(recording, persons, doubts)),
-        _section("Suspected ids", _ABOUT_SUSPECTS, _grid(first), len(doubts), MOST_SUSPECTS),
+        _section(
+            "ID-switch candidates", _ABOUT_CANDIDATES, _grid(first), len(doubts), MOST_CANDIDATES
+        ),
         _section("Odd limbs", _ABOUT_LIMBS, _grid(second), len(limbs), len(second)),
         _section("People", _ABOUT_PEOPLE, _people(persons)),
         _section("Gaps", "", _gaps(holes[:MOST_GAPS]), len(holes), MOST_GAPS),
@@ -107,7 +109,7 @@ def _facts(recording: Recording) -> str:
 
 
 def _tiles(
-    recording: Recording, persons: list[Person], doubts: list[Suspect], holes: list[Gap]
+    recording: Recording, persons: list[Person], doubts: list[IdSwitchCandidate], holes: list[Gap]
 ) -> str:
     frames = max(len(recording.index), 1)
     shaky = np.median([p.jitter for p in persons]) if persons else 0.0
@@ -121,7 +123,7 @@ def _tiles(
         (f"{len(recording.people) / frames:.1f}", "people per frame"),
         (f"{100 * covered:.0f} %", "coverage"),
         (f"{100 * shaky:.1f} %", "jitter of body size"),
-        (str(len(doubts)), "suspected ids"),
+        (str(len(doubts)), "ID-switch candidates"),
         (str(len(holes)), "gaps"),
     )
     body = (f'<div class="tile"><b>{v}</b><span>{escape(k)}</span></div>' for v, k in tiles)
@@ -134,18 +136,18 @@ def _section(title: str, about: str, body: str, count: int = 0, most: int = 0) -
     return f"<section><h2>{escape(title)}</h2>{text}{body or '<p>None.</p>'}{more}</section>"
 
 
-def _moment(recording: Recording, tracks: Path, number: int, doubt: Suspect) -> Wanted:
+def _moment(recording: Recording, tracks: Path, number: int, doubt: IdSwitchCandidate) -> Snapshot:
     frame = int(recording.frame[doubt.row])
     before = int(np.searchsorted(recording.time, recording.time[frame] - 0.5))
     who = " and ".join(map(str, doubt.ids))
     caption = f"{_clock(doubt.time)} · {who} {_KINDS[doubt.kind]} · suspicion {doubt.suspicion:.2f}"
     command = f"posestream edit {_remedy(tracks.name, doubt)}"
-    return Wanted(
+    return Snapshot(
         (min(before, frame - 1) if frame else 0, frame), doubt.ids, caption, command, number
     )
 
 
-def _remedy(name: str, doubt: Suspect) -> str:
+def _remedy(name: str, doubt: IdSwitchCandidate) -> str:
     if doubt.kind == "exchange":
         return f"swap {name} {doubt.ids[0]} {doubt.ids[1]} --from {doubt.time:.3f}"
     if doubt.kind == "same":
@@ -162,12 +164,12 @@ def _apart(limbs: Sequence[OddLimb]) -> list[OddLimb]:
     return kept
 
 
-def _odd(recording: Recording, odd: OddLimb) -> Wanted:
+def _odd(recording: Recording, odd: OddLimb) -> Snapshot:
     names = " – ".join(recording.skeleton.names[k].replace("_", " ") for k in odd.limb)
     caption = (
         f"{_clock(odd.start)} · {odd.id} · {names} · longer by {100 * odd.gained:.0f} % of the body"
     )
-    return Wanted((int(recording.frame[odd.row]),), (odd.id,), caption, "", None)
+    return Snapshot((int(recording.frame[odd.row]),), (odd.id,), caption, "", None)
 
 
 def _people(persons: list[Person]) -> str:

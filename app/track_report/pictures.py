@@ -21,7 +21,7 @@ _MARGIN = 0.6  # of the people's extent, kept around them
 
 
 @dataclass(frozen=True, slots=True)
-class Wanted:
+class Snapshot:
     """One figure to be made."""
 
     frames: tuple[int, ...]  # rows of the recording's frame table
@@ -32,22 +32,22 @@ class Wanted:
 
 
 def figures(
-    recording: Recording, wanted: Sequence[Wanted], frames: Iterable[Frame] | None
+    recording: Recording, snapshots: Sequence[Snapshot], frames: Iterable[Frame] | None
 ) -> list[str]:
     """The HTML of each figure; the video is read once. Without `frames` the people are on black."""
-    needed = {row for one in wanted for row in one.frames}
+    needed = {row for one in snapshots for row in one.frames}
     row_of = {int(recording.index[row]): row for row in needed}
     black = (result.frame for result in recording.results())
     jpegs: dict[tuple[int, int], bytes] = {}
     for frame in frames if frames is not None else black:
         row = row_of.get(frame.index)
         if row is not None:
-            for number, one in enumerate(wanted):
+            for number, one in enumerate(snapshots):
                 if row in one.frames:
                     jpegs[number, row] = _jpeg(recording, frame, row, one.ids)
             if row == max(needed):
                 break
-    return [_figure(number, one, jpegs) for number, one in enumerate(wanted)]
+    return [_figure(number, one, jpegs) for number, one in enumerate(snapshots)]
 
 
 def _jpeg(recording: Recording, frame: Frame, row: int, ids: tuple[int, ...]) -> bytes:
@@ -71,7 +71,7 @@ def _around(people: Poses, size: tuple[int, int]) -> tuple[int, int, int, int]:
     return left, top, right, bottom
 
 
-def _figure(number: int, one: Wanted, jpegs: dict[tuple[int, int], bytes]) -> str:
+def _figure(number: int, one: Snapshot, jpegs: dict[tuple[int, int], bytes]) -> str:
     images = "".join(
         f'<img alt="" src="data:image/jpeg;base64,{base64.b64encode(jpegs[number, row]).decode()}">'
         for row in one.frames

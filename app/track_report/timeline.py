@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 
 from app.overlay.palette import colour_of
-from engine.offline.id_switches import Suspect
+from engine.offline.id_switches import IdSwitchCandidate
 from engine.offline.quality import Person
 from engine.offline.recording import Recording
 
@@ -13,7 +13,9 @@ _WIDTH, _LEFT, _ROW, _BAR, _AXIS = 1000, 60, 18, 12, 26
 _STEPS = (0.1, 0.2, 0.5, 1, 2, 5, 10, 20, 30, 60, 120, 300, 600, 1800, 3600)
 
 
-def timeline(recording: Recording, persons: Sequence[Person], doubts: Sequence[Suspect]) -> str:
+def timeline(
+    recording: Recording, persons: Sequence[Person], doubts: Sequence[IdSwitchCandidate]
+) -> str:
     """An inline SVG; empty where nobody was seen."""
     if not persons or not len(recording.time):
         return ""

@@ -74,16 +74,16 @@ def people_from(people: list[dict[str, Any]], keypoints: int) -> Poses:
 def _results(
     path: Path, header: dict[str, Any], lines: Iterator[tuple[int, dict[str, Any]]]
 ) -> Iterator[Result]:
-    part, size, keypoints = 0, tuple(header["size"]), len(header["keypoints"])
+    segment, size, keypoints = 0, tuple(header["size"]), len(header["keypoints"])
     source = str(header.get("source", ""))
     for number, line in lines:
         try:
             if line["type"] == "gap":
-                part += 1
+                segment += 1
             elif line["type"] == "frame":
                 width, height = line.get("size", size)
                 index, time = line["index"], line["time"]
-                frame = unseen_frame((width, height), index, time, part=part, source=source)
+                frame = unseen_frame((width, height), index, time, segment=segment, source=source)
                 yield Result(frame, people_from(line["people"], keypoints))
         except (KeyError, TypeError, ValueError) as error:
             raise DataError(f"{path}, line {number}: not as it should be ({error!r})") from error

@@ -49,21 +49,21 @@ class NdjsonWriter:
         self._raw = raw
         self._size = tuple(header["size"])
         self._mark, self._stamp = mark or {}, stamp
-        self._part, self._time = 0, 0.0  # of the last frame
+        self._segment, self._time = 0, 0.0  # of the last frame
         self._lines: LineSink = Lines(to) if isinstance(to, Path) else to
         self._closed = False
         if last is None:
             self._add({"type": "header", "version": VERSION, **header})
         else:
-            self._part, self._time = last.part, last.time
+            self._segment, self._time = last.segment, last.time
 
     def write(self, result: Result) -> None:
         """Append one frame, and before it the gap, if its source was interrupted."""
         frame = result.frame
-        if frame.part != self._part:
+        if frame.segment != self._segment:
             gap = [round(self._time, 6), round(frame.time, 6)]
             self._add({"type": "gap", **self._mark, "time": gap})
-        self._part, self._time = frame.part, frame.time
+        self._segment, self._time = frame.segment, frame.time
         line: dict[str, Any] = {
             "type": "frame",
             **self._mark,

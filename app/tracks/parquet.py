@@ -17,7 +17,7 @@ import pyarrow.parquet as pq
 from app.tracks.writer import Ending, Writer, cannot_write
 from engine.errors import DataError
 from engine.offline.recording import concatenate, unseen_frame
-from engine.tracking.json_arrays import pack, unpack
+from engine.tracking.json_arrays import decode_array, encode_array
 from engine.types import UNTRACKED, JointState, Poses, Result
 
 _HEADER, _FRAMES = b"posestream.header", b"posestream.frames"
@@ -43,7 +43,7 @@ class ParquetWriter:
             OutputError: it cannot be written.
         """
         self._path, self._keypoints = path, tuple(header["keypoints"])
-        self._frames: list[tuple[int, float, int]] = []  # index, time, part: 24 bytes each
+        self._frames: list[tuple[int, float, int]] = []  # index, time, segment: 24 bytes each
         self._waiting: list[tuple[Result, int]] = []
         self._closed = False
         schema = _schema(self._keypoints).with_metadata({_HEADER: json.dumps(dict(header))})
@@ -55,7 +55,7 @@ class ParquetWriter:
     def write(self, result: Result) -> None:
         """Take one frame."""
         frame = result.frame
-        self._frames.append((frame.index, frame.time, frame.part))
+        self._frames.append((frame.index, frame.time, frame.segment))
         if len(result.poses):
             self._waiting.append((result, len(result.poses)))
         if sum(count for _, count in self._waiting) >= _GROUP:
@@ -69,7 +69,8 @@ class ParquetWriter:
         self._flush()
         table = [np.array(c) for c in zip(*self._frames, strict=True)] or [np.zeros(0)] * 3
         packed = [
-            pack(c.astype(t)) for c, t in zip(table, (np.int64, float, np.int32), strict=True)
+            encode_array(c.astype(t))
+            for c, t in zip(table, (np.int64, float, np.int32), strict=True)
         ]
         try:
             self._file.add_key_value_metadata({_FRAMES: json.dumps(packed)})
@@ -107,7 +108,7 @@ def read(path: Path) -> tuple[dict[str, Any], Iterator[Result]]:
     if _HEADER not in metadata or frames is None:
         raise DataError(f"{path} was not written by posestream, or not to its end")
     header = json.loads(metadata[_HEADER])
-    return header, _results(file, header, [unpack(column) for column in json.loads(frames)])
+    return header, _results(file, header, [decode_array(column) for column in json.loads(frames)])
 
 
 def _results(
@@ -117,13 +118,13 @@ def _results(
     keypoints = header["keypoints"]
     rows = _rows(file, keypoints)
     index, person = next(rows, (None, None))
-    for at, time, part in zip(*(column.tolist() for column in frames), strict=True):
+    for at, time, segment in zip(*(column.tolist() for column in frames), strict=True):
         here: list[Poses] = []
         while index == at and person is not None:
             here.append(person)
             index, person = next(rows, (None, None))
         frame = unseen_frame(
-            (width, height), at, time, part=part, source=str(header.get("source", ""))
+            (width, height), at, time, segment=segment, source=str(header.get("source", ""))
         )
         yield Result(frame, concatenate(here, len(keypoints)))
 

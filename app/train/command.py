@@ -8,10 +8,10 @@ from typing import Annotated
 import typer
 
 from app.signals import INTERRUPTED
-from app.train.run import Job, run
+from app.train.run import TrainingJob, run
 from engine.errors import SettingsError
 
-__all__ = ["Job", "command", "run"]
+__all__ = ["TrainingJob", "command", "run"]
 
 
 def command(
@@ -58,7 +58,7 @@ def command(
     ] = None,
 ) -> None:
     """Train on keypoints in COCO format; `torchrun` shares the work among processes or GPUs."""
-    job = Job(
+    job = TrainingJob(
         annotations=tuple(annotations or ()),
         images=tuple(images or ()),
         data=tuple(data or ()),
@@ -70,8 +70,8 @@ def command(
         batch=batch,
         input_size=input_size,
         learning_rate=learning_rate,
-        exam_annotations=dev_annotations,
-        exam_images=dev_images,
+        validation_annotations=dev_annotations,
+        validation_images=dev_images,
         resume=resume,
         device=device,
         workers=workers,

@@ -29,7 +29,7 @@ from engine.training.loop import (
     resume,
     train,
 )
-from engine.training.measure import Exam, open_exam
+from engine.training.measure import ValidationSet, open_validation_set
 from engine.training.ranks import agreed, leave_ranks, rank
 from engine.training.start import adopt, initialise
 
@@ -41,7 +41,7 @@ Say = Callable[[str], None]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Job:
+class TrainingJob:
     """What is to be trained, on what, and for how long."""
 
     annotations: tuple[Path, ...] = ()  # COCO keypoint files, of the same keypoints
@@ -55,8 +55,8 @@ class Job:
     batch: int = 16
     input_size: int | None = None  # short side, pixels; None: what the checkpoint is for
     learning_rate: float | None = None  # None: 1e-2 from random weights, a tenth of it otherwise
-    exam_annotations: Path | None = None  # images kept out of training, to measure AP on
-    exam_images: Path | None = None
+    validation_annotations: Path | None = None  # images kept out of training, to measure AP on
+    validation_images: Path | None = None
     resume: bool = False  # continue the run in `out`
     device: str = "auto"
     workers: int = 0  # processes that prepare batches
@@ -75,10 +75,10 @@ class _Begin:
 
 
 class _Stopped(KeyboardInterrupt):
-    """A wish to stop, granted between two steps."""
+    """Raised between steps when a stop was requested."""
 
 
-def run(job: Job, say: Say = print) -> Path | None:
+def run(job: TrainingJob, say: Say = print) -> Path | None:
     """Train.
 
     Returns:
@@ -109,9 +109,9 @@ def run(job: Job, say: Say = print) -> Path | None:
         leave_ranks()
 
 
-def _train(trainer: Trainer, job: Job, begin: _Begin, say: Say) -> Path | None:
+def _train(trainer: Trainer, job: TrainingJob, begin: _Begin, say: Say) -> Path | None:
     here, ranks = rank()
-    exam = _exam(job, begin.input_size, trainer.batches.skeleton)
+    validation = _validation_set(job, begin.input_size, trainer.batches.skeleton)
     if here:
         with stop_on_signal(patient=True) as stop:
             train(trainer, job.out, workers=job.workers, each_step=_stopping(trainer, stop))
@@ -125,10 +125,10 @@ def _train(trainer: Trainer, job: Job, begin: _Begin, say: Say) -> Path | None:
 
     def saved(trainer: Trainer) -> None:
         _deliver(trainer, job, begin)
-        if exam is not None:
-            ap = exam.ap(trainer.averaged, trainer.batches.skeleton)
-            say(f"step {trainer.step}: AP {ap:.3f} on {exam.truth.name}")
-            log.accuracy(trainer.step, ap, exam.truth.name)
+        if validation is not None:
+            ap = validation.ap(trainer.averaged, trainer.batches.skeleton)
+            say(f"step {trainer.step}: AP {ap:.3f} on {validation.truth.name}")
+            log.accuracy(trainer.step, ap, validation.truth.name)
 
     try:
         with stop_on_signal(say, after="a few steps", patient=ranks > 1) as stop:
@@ -153,7 +153,7 @@ def _stopping(trainer: Trainer, stop: Stop) -> Callable[[], None]:
     return each_step
 
 
-def _check(job: Job) -> None:
+def _check(job: TrainingJob) -> None:
     if len(job.annotations) != len(job.images) or not (job.annotations or job.data):
         raise SettingsError(
             f"{len(job.annotations)} annotation files but {len(job.images)} image folders: "
@@ -166,9 +166,9 @@ def _check(job: Job) -> None:
         raise SettingsError(
             f"shares {job.shares}: give a number from 0 up for each of the {sources} data sets"
         )
-    if (job.exam_annotations is None) != (job.exam_images is None):
+    if (job.validation_annotations is None) != (job.validation_images is None):
         raise SettingsError("to measure AP give both --dev-annotations and --dev-images")
-    if job.exam_annotations and find_spec("pycocotools") is None:
+    if job.validation_annotations and find_spec("pycocotools") is None:
         raise SettingsError(
             "measuring AP needs pycocotools: pip install it, or leave out --dev-annotations"
         )
@@ -181,7 +181,7 @@ def _check(job: Job) -> None:
         raise OutputError(f"{job.out} holds a run already: add --resume, or choose another folder")
 
 
-def _sources(job: Job) -> list[Annotations]:
+def _sources(job: TrainingJob) -> list[Annotations]:
     pairs = zip(job.annotations, job.images, strict=True)
     return [*(load_annotations(*pair) for pair in pairs), *(load_pack(path) for path in job.data)]
 
@@ -215,16 +215,16 @@ def _about(sources: list[Annotations]) -> list[str]:
     return lines
 
 
-def _exam(job: Job, input_size: int, skeleton: Skeleton) -> Exam | None:
-    if job.exam_annotations is None or job.exam_images is None:
+def _validation_set(job: TrainingJob, input_size: int, skeleton: Skeleton) -> ValidationSet | None:
+    if job.validation_annotations is None or job.validation_images is None:
         return None
-    exam = open_exam(job.exam_annotations, job.exam_images, input_size)
-    if exam.truth.skeleton.names != skeleton.names:
-        raise DataError(f"{exam.truth.file} has other keypoints than the training data")
-    return exam
+    validation = open_validation_set(job.validation_annotations, job.validation_images, input_size)
+    if validation.truth.skeleton.names != skeleton.names:
+        raise DataError(f"{validation.truth.file} has other keypoints than the training data")
+    return validation
 
 
-def _begin(job: Job, skeleton: Skeleton, say: Say) -> _Begin:
+def _begin(job: TrainingJob, skeleton: Skeleton, say: Say) -> _Begin:
     own = job.out / WEIGHTS
     if job.resume and own.is_file():
         # On another machine the checkpoint it began with may not be there, and is not needed.
@@ -238,7 +238,7 @@ def _begin(job: Job, skeleton: Skeleton, say: Say) -> _Begin:
     return _Begin(job.network, network, job.input_size or DEFAULT_INPUT_SIZE["compact"])
 
 
-def _from_checkpoint(start: Checkpoint, job: Job, skeleton: Skeleton, say: Say) -> _Begin:
+def _from_checkpoint(start: Checkpoint, job: TrainingJob, skeleton: Skeleton, say: Say) -> _Begin:
     sizes = replace(start.sizes, keypoints=len(skeleton))
     network = initialise(HigherHRNet(sizes), seed=job.seed)
     new = adopt(network, skeleton.names, start.network.state_dict(), start.skeleton.names)
@@ -256,7 +256,7 @@ def _resume(trainer: Trainer, out: Path) -> None:
         ) from error
 
 
-def _recipe(job: Job) -> Recipe:
+def _recipe(job: TrainingJob) -> Recipe:
     default = 1e-2 if job.weights == RANDOM else 1e-3  # measured with Muon, see docs/training.md
     return Recipe(
         learning_rate=job.learning_rate or default,
@@ -266,7 +266,7 @@ def _recipe(job: Job) -> Recipe:
     )
 
 
-def _deliver(trainer: Trainer, job: Job, begin: _Begin) -> None:
+def _deliver(trainer: Trainer, job: TrainingJob, begin: _Begin) -> None:
     data = ", ".join(path.name for path in (*job.annotations, *job.data))
     suiting = few_joints(len(trainer.batches.skeleton))
     export(

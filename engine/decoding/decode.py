@@ -79,7 +79,7 @@ def find_people(lane: Lane, maps: Maps, order: Sequence[int], settings: Grouping
     lane.group_peaks(
         order,
         tag_distance=settings.tag_distance,
-        first_30_groups_only=settings.first_30_groups_only,
+        ignore_too_much=settings.ignore_too_much,
     )
 
 

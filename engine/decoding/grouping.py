@@ -75,7 +75,7 @@ def _match(
     tag: NDArray[np.float32],
     settings: GroupingSettings,
 ) -> None:
-    known = groups[:30] if settings.first_30_groups_only else list(groups)
+    known = groups[:30] if settings.ignore_too_much else list(groups)
     if not known:
         for candidate in range(len(score)):
             _group_of(groups, tag[candidate]).found(joint, candidate, tag[candidate])

@@ -31,7 +31,7 @@ class _BrokenError(Exception):
 
 
 @dataclass(frozen=True, slots=True)
-class _Wanted:
+class _Expected:
     url: str
     size: int | None
     sha256: str | None
@@ -77,18 +77,18 @@ def download(
         DownloadError: it cannot be fetched or written, or is not the file expected. Bytes that
             arrived are kept for the next call, except after a failed check.
     """
-    wanted = _Wanted(url, size, sha256.lower() if sha256 else None, timeout)
+    expected = _Expected(url, size, sha256.lower() if sha256 else None, timeout)
     if not url.startswith(("http://", "https://")):
         raise DownloadError(f"can only fetch http and https, not {url!r}")
-    if target.is_file() and wanted.fault(target) is None:
+    if target.is_file() and expected.fault(target) is None:
         return target
     part = _Part(target)
     left = attempts
     while True:
         before = part.length()
         try:
-            _receive(wanted, part, progress or (lambda _here, _all: None))
-            _check(wanted, part, resumed=before > 0)
+            _receive(expected, part, progress or (lambda _here, _all: None))
+            _check(expected, part, resumed=before > 0)
             return part.become_target()
         except _BrokenError as broken:
             left = attempts if part.length() > before else left - 1
@@ -150,32 +150,32 @@ class _Part:
         return DownloadError(f"cannot write {self.target}: {error.strerror or error}")
 
 
-def _check(wanted: _Wanted, part: _Part, *, resumed: bool) -> None:
-    fault = wanted.fault(part.file)
+def _check(expected: _Expected, part: _Part, *, resumed: bool) -> None:
+    fault = expected.fault(part.file)
     if fault is None:
         return
     part.drop()
     if resumed:  # the older bytes may be to blame: once more from the start
         raise _BrokenError(fault)
-    raise DownloadError(f"{wanted.url} is not the file expected: {fault}")
+    raise DownloadError(f"{expected.url} is not the file expected: {fault}")
 
 
-def _usable(wanted: _Wanted, part: _Part) -> int:
+def _usable(expected: _Expected, part: _Part) -> int:
     """Bytes of an earlier attempt that can be trusted: of a known version, or checked later."""
     here = part.length()
-    too_long = wanted.size is not None and here > wanted.size
-    return 0 if too_long or not (part.version() or wanted.sha256) else here
+    too_long = expected.size is not None and here > expected.size
+    return 0 if too_long or not (part.version() or expected.sha256) else here
 
 
-def _receive(wanted: _Wanted, part: _Part, progress: Progress) -> None:
-    here = _usable(wanted, part)
-    if here and here == wanted.size:
+def _receive(expected: _Expected, part: _Part, progress: Progress) -> None:
+    here = _usable(expected, part)
+    if here and here == expected.size:
         return
     try:
-        with _ask(wanted, part, here) as response:
+        with _request(expected, part, here) as response:
             start = _start(response, part, here)
             total = _total(response, start)
-            _refuse(wanted, part, start, total)
+            _refuse(expected, part, start, total)
             if start == 0:
                 part.begin(_version(response))
             progress(start, total)
@@ -189,9 +189,9 @@ def _receive(wanted: _Wanted, part: _Part, progress: Progress) -> None:
         text = f"the server answers {error.code} {error.reason}"
         if error.code in _WORTH_ANOTHER_TRY:
             raise _BrokenError(text) from error
-        raise DownloadError(f"cannot fetch {wanted.url}: {text}") from error
+        raise DownloadError(f"cannot fetch {expected.url}: {text}") from error
     except TimeoutError as error:
-        raise _BrokenError(f"nothing arrived for {wanted.timeout:g} s") from error
+        raise _BrokenError(f"nothing arrived for {expected.timeout:g} s") from error
     except (OSError, http.client.HTTPException) as error:
         raise _BrokenError(_reason(error)) from error
 
@@ -205,14 +205,14 @@ def _reason(error: Exception) -> str:
     return (isinstance(inner, OSError) and inner.strerror) or str(inner)
 
 
-def _ask(wanted: _Wanted, part: _Part, here: int) -> http.client.HTTPResponse:
+def _request(expected: _Expected, part: _Part, here: int) -> http.client.HTTPResponse:
     headers = {"User-Agent": "posestream", "Accept-Encoding": "identity"}
     if here:
         headers["Range"] = f"bytes={here}-"
         if version := part.version():  # the rest of another version would be useless
             headers["If-Range"] = version
-    request = urllib.request.Request(wanted.url, headers=headers)
-    response: http.client.HTTPResponse = urllib.request.urlopen(request, timeout=wanted.timeout)
+    request = urllib.request.Request(expected.url, headers=headers)
+    response: http.client.HTTPResponse = urllib.request.urlopen(request, timeout=expected.timeout)
     return response
 
 
@@ -236,16 +236,16 @@ def _total(response: http.client.HTTPResponse, start: int) -> int | None:
     return start + int(length) if length.isdecimal() else None
 
 
-def _refuse(wanted: _Wanted, part: _Part, start: int, total: int | None) -> None:
+def _refuse(expected: _Expected, part: _Part, start: int, total: int | None) -> None:
     if total is None:
         return
-    if wanted.size is not None and total != wanted.size:
+    if expected.size is not None and total != expected.size:
         part.drop()
-        raise DownloadError(f"{wanted.url} has {total} bytes, not {wanted.size} as expected")
+        raise DownloadError(f"{expected.url} has {total} bytes, not {expected.size} as expected")
     free = shutil.disk_usage(part.file.parent).free
     if free < total - start:
         raise DownloadError(
-            f"{part.file.parent} has {free / 1e6:.0f} MB left, {wanted.url} needs "
+            f"{part.file.parent} has {free / 1e6:.0f} MB left, {expected.url} needs "
             f"{(total - start) / 1e6:.0f} MB more"
         )
 

@@ -140,7 +140,7 @@ def sizes_for(network: str, state: Mapping[str, Tensor]) -> Sizes:
     return replace(SIZES[network], keypoints=last.shape[0])
 
 
-def fit(state: Mapping[str, Tensor], sizes: Sizes, network: str) -> dict[str, Tensor]:
+def check_and_fill(state: Mapping[str, Tensor], sizes: Sizes, network: str) -> dict[str, Tensor]:
     """Return the state as the network stores it, in single precision.
 
     Raises:

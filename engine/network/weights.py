@@ -97,7 +97,7 @@ def _assemble(
         raise WeightsError(
             f"it predicts {sizes.keypoints} keypoints, but {len(skeleton)} names are known"
         )
-    state = convert.fit(state, sizes, name)
+    state = convert.check_and_fill(state, sizes, name)
     sha256 = text.get("source_sha256") if native else file_sha256(path)
     entry = _published(path, text, sha256, name)
     return Checkpoint(

@@ -1,5 +1,5 @@
-"""Where ids of a recording may be wrong: two who met and may have been exchanged, a person who
-jumps, an id that ends where another begins. Each with a suspicion from 0 to 1, to be looked at.
+"""ID-switch candidates of a recording: two people who met and may have exchanged ids, a person who
+jumps, an id that ends where another begins. Each has a suspicion from 0 to 1.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from engine.offline.recording import Recording
-from engine.offline.stitching import ends, fit
+from engine.offline.stitching import affinity, ends
 from engine.tracking.oks import body_size
 
 Floats = NDArray[np.float64]
@@ -28,7 +28,7 @@ _LEAP = 0.6  # body sizes from where it was heading
 
 
 @dataclass(frozen=True, slots=True)
-class Suspect:
+class IdSwitchCandidate:
     """A moment to look at."""
 
     time: float  # s
@@ -51,8 +51,8 @@ class _Track:
     step: Floats  # (n - 1, 2) px to the next sight, of the joints seen in both; NaN: too few
 
 
-def suspects(recording: Recording) -> list[Suspect]:
-    """All moments of suspicion, the strongest first."""
+def id_switch_candidates(recording: Recording) -> list[IdSwitchCandidate]:
+    """All candidates, strongest suspicion first."""
     tracks = [_track(recording, person) for person in recording.ids]
     found = [s for a, b in combinations(tracks, 2) for s in _exchanges(a, b)]
     found += [s for track in tracks for s in _jumps(track)]
@@ -77,7 +77,7 @@ def _middles(xy: Floats, least: int = 1) -> Floats:
     return middle
 
 
-def _exchanges(a: _Track, b: _Track) -> Iterator[Suspect]:
+def _exchanges(a: _Track, b: _Track) -> Iterator[IdSwitchCandidate]:
     """Contacts of two, after which each goes on as the other had come."""
     frames = np.arange(max(a.frame[0], b.frame[0]), min(a.frame[-1], b.frame[-1]) + 1)
     if len(frames) < 4:
@@ -97,7 +97,7 @@ def _exchanges(a: _Track, b: _Track) -> Iterator[Suspect]:
         margin = _margin(a, b, float(start), float(end))
         if margin is not None:
             row = int(a.rows[np.searchsorted(a.frame, frames[meeting[-1]])])
-            yield Suspect(float(end), "exchange", (a.id, b.id), _sigmoid(4 * margin), row)
+            yield IdSwitchCandidate(float(end), "exchange", (a.id, b.id), _sigmoid(4 * margin), row)
 
 
 def _between(track: _Track, frames: NDArray[np.int64]) -> tuple[Floats, Floats]:
@@ -141,7 +141,7 @@ def _apart(before: Floats | None, after: Floats | None) -> float:
     return float(np.linalg.norm(before - after))
 
 
-def _jumps(track: _Track) -> Iterator[Suspect]:
+def _jumps(track: _Track) -> Iterator[IdSwitchCandidate]:
     """Places a body cannot have got to in the time."""
     dt, step = np.diff(track.time), track.step
     with np.errstate(invalid="ignore", divide="ignore"):
@@ -156,12 +156,12 @@ def _jumps(track: _Track) -> Iterator[Suspect]:
         leap = off / (_LEAP + dt[n])
         if np.isfinite(leap) and leap > 1:
             suspicion = float(1 - 0.7 / leap)
-            yield Suspect(
+            yield IdSwitchCandidate(
                 float(track.time[n + 1]), "jump", (track.id,), suspicion, int(track.rows[n + 1])
             )
 
 
-def _same(recording: Recording) -> Iterator[Suspect]:
+def _same(recording: Recording) -> Iterator[IdSwitchCandidate]:
     """Ids that end where another begins soon after."""
     ids = recording.ids
     both = {person: ends(recording, person) for person in ids}
@@ -169,6 +169,8 @@ def _same(recording: Recording) -> Iterator[Suspect]:
         for later in ids:
             gap = both[later][0].time - both[earlier][1].time
             if earlier != later and 0 < gap <= _SOON:
-                suspicion = fit(both[earlier][1], both[later][0])
+                suspicion = affinity(both[earlier][1], both[later][0])
                 row = int(recording.rows_of(later)[0])
-                yield Suspect(both[later][0].time, "same", (earlier, later), suspicion, row)
+                yield IdSwitchCandidate(
+                    both[later][0].time, "same", (earlier, later), suspicion, row
+                )

@@ -15,7 +15,7 @@ from scipy.interpolate import PchipInterpolator
 from scipy.signal import butter, filtfilt
 
 from engine.offline.recording import Recording, concatenate
-from engine.offline.stitching import relink
+from engine.offline.stitching import stitch
 from engine.settings import OfflineSettings
 from engine.types import UNTRACKED, JointState, Poses
 
@@ -25,10 +25,10 @@ _ORDER = 2  # of the Butterworth filter; forwards and backwards make it 4
 _EVEN = 0.02  # time stamps that differ by less than this part of a step count as even
 
 
-def look_back(recording: Recording, settings: OfflineSettings) -> Recording:
+def postprocess(recording: Recording, settings: OfflineSettings) -> Recording:
     """Everything the settings ask for of what only a whole recording allows."""
     if settings.relink:
-        recording = relink(recording, settings.relink_gap)
+        recording = stitch(recording, settings.relink_gap)
     if settings.fill_gaps > 0:
         recording = interpolate(recording, settings.fill_gaps)
     return smooth(recording, settings.cutoff) if settings.zero_phase else recording
@@ -82,7 +82,7 @@ def _filled(
     """One person's frames and poses with the gaps filled."""
     own = recording.frame[rows]
     frames = np.arange(own[0], own[-1] + 1)
-    time, part = recording.time[frames], recording.part[frames]
+    time, segment = recording.time[frames], recording.segment[frames]
     at = np.searchsorted(frames, own)
     table = _spread(recording.people.take(rows), at, len(frames))
     xy, score = table.xy.astype(np.float64), table.joint_score.copy()
@@ -93,7 +93,7 @@ def _filled(
         gaps = [
             (a, b)
             for a, b in pairwise(seen)
-            if b - a > 1 and time[b] - time[a] <= longest and part[a] == part[b]
+            if b - a > 1 and time[b] - time[a] <= longest and segment[a] == segment[b]
         ]
         if not gaps:
             continue
@@ -136,7 +136,7 @@ def _stretches(
     """Rows of consecutive frames in which a joint is there."""
     there = rows[~np.isnan(x)]
     frame = recording.frame[there]
-    breaks = (np.diff(frame) > 1) | (np.diff(recording.part[frame]) != 0)
+    breaks = (np.diff(frame) > 1) | (np.diff(recording.segment[frame]) != 0)
     yield from np.split(there, np.flatnonzero(breaks) + 1)
 
 

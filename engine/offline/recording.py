@@ -23,7 +23,7 @@ class Recording:
 
     index: NDArray[np.int64]  # (N,) position of the frame in its source
     time: NDArray[np.float64]  # (N,) s in the source
-    part: NDArray[np.int32]  # (N,) counts interruptions of the source
+    segment: NDArray[np.int32]  # (N,) counts interruptions of the source
     frame: NDArray[np.int64]  # (R,) row of `index` and `time`, never falling
     people: Poses  # P = R
     skeleton: Skeleton = COCO
@@ -33,10 +33,10 @@ class Recording:
     def __post_init__(self) -> None:
         if len(self.frame) != len(self.people):
             raise ValueError(f"{len(self.frame)} frame numbers for {len(self.people)} people")
-        if not len(self.index) == len(self.time) == len(self.part):
+        if not len(self.index) == len(self.time) == len(self.segment):
             raise ValueError(
-                f"Recording.index, time, part have {len(self.index)}, {len(self.time)}, "
-                f"{len(self.part)} frames"
+                f"Recording.index, time, segment have {len(self.index)}, {len(self.time)}, "
+                f"{len(self.segment)} frames"
             )
 
     @property
@@ -56,7 +56,7 @@ class Recording:
                 self.size,
                 int(self.index[row]),
                 float(self.time[row]),
-                part=int(self.part[row]),
+                segment=int(self.segment[row]),
                 source=str(self.header.get("source", "")),
             )
             yield Result(frame, self.people.take(np.arange(ends[row], ends[row + 1])))
@@ -80,16 +80,16 @@ def collect(
     for result in results:
         frame = result.frame
         size = frame.size if size == (0, 0) else size
-        frames.append((frame.index, frame.time, frame.part, len(result.poses)))
+        frames.append((frame.index, frame.time, frame.segment, len(result.poses)))
         if len(result.poses):
             people.append(result.poses)
-    index, time, part, count = (
+    index, time, segment, count = (
         (np.array(c) for c in zip(*frames, strict=True)) if frames else [np.zeros(0)] * 4
     )
     return Recording(
         index.astype(np.int64),
         time.astype(np.float64),
-        part.astype(np.int32),
+        segment.astype(np.int32),
         np.repeat(np.arange(len(frames)), count.astype(int)),
         concatenate(people, len(skeleton)),
         skeleton,
@@ -112,12 +112,12 @@ def concatenate(people: Iterable[Poses], keypoints: int) -> Poses:
 
 
 def unseen_frame(
-    size: tuple[int, int], index: int, time: float, *, part: int = 0, source: str = ""
+    size: tuple[int, int], index: int, time: float, *, segment: int = 0, source: str = ""
 ) -> Frame:
     """A frame whose picture is not at hand: black, and without memory of its own."""
     width, height = size
     pixels = np.broadcast_to(np.zeros((1, 1, 3), np.uint8), (height, width, 3))
-    return Frame(pixels, index, time, 0.0, source, part)
+    return Frame(pixels, index, time, 0.0, source, segment)
 
 
 def skeleton_of(header: Mapping[str, Any]) -> Skeleton:

@@ -37,7 +37,7 @@ class End:
     size: float  # pixels
 
 
-def relink(recording: Recording, longest: float) -> Recording:
+def stitch(recording: Recording, longest: float) -> Recording:
     """Join pieces of tracks over gaps of at most `longest` seconds; the earlier id stays."""
     whole = _adopt(recording)
     while joins := _joins(whole, longest):
@@ -62,11 +62,11 @@ def _adopt(recording: Recording) -> Recording:
 def _preceding(recording: Recording, ids: NDArray[np.int32], row: int) -> int | None:
     """The unnumbered pose shortly before this row that is most like it."""
     frame = recording.frame[row]
-    now, part = recording.time[frame], recording.part[frame]
+    now, segment = recording.time[frame], recording.segment[frame]
     first = np.searchsorted(recording.time, now - _BEFORE)
     start, end = np.searchsorted(recording.frame, (max(first, frame - 8), frame))
     rows = np.arange(start, end)[::-1]  # the latest first
-    rows = rows[(ids[rows] == UNTRACKED) & (recording.part[recording.frame[rows]] == part)]
+    rows = rows[(ids[rows] == UNTRACKED) & (recording.segment[recording.frame[rows]] == segment)]
     if not len(rows):
         return None
     people = recording.people
@@ -82,19 +82,19 @@ def _joins(recording: Recording, longest: float) -> dict[int, int]:
     ids = recording.ids
     both = [ends(recording, person) for person in ids]
     frames = [recording.frame[recording.rows_of(p)][[0, -1]] for p in ids]
-    parts = [recording.part[f] for f in frames]
+    segments = [recording.segment[f] for f in frames]
     gain = np.zeros((len(ids), len(ids)))  # [earlier, later]
     for i, (_, end) in enumerate(both):
         for j, (start, _) in enumerate(both):
             # From one frame to the next the tracker had both in sight, and found them unlike.
             apart = frames[j][0] - frames[i][1] > 1 and start.time - end.time <= longest
-            if apart and parts[i][1] == parts[j][0]:
-                gain[i, j] = fit(end, start)
+            if apart and segments[i][1] == segments[j][0]:
+                gain[i, j] = affinity(end, start)
     pairs = zip(*linear_sum_assignment(gain, maximize=True), strict=True)
     return {ids[j]: ids[i] for i, j in pairs if gain[i, j] > 0}
 
 
-def fit(end: End, start: End) -> float:
+def affinity(end: End, start: End) -> float:
     """How well a track that ended goes on in one that starts, 0 (not at all) to 1."""
     gap = start.time - end.time
     size = (end.size + start.size) / 2

@@ -46,7 +46,7 @@ class CameraFound:
 
 
 @dataclass(frozen=True, slots=True)
-class Wanted:
+class CameraRequest:
     """What to ask the camera for; it may answer with something near it."""
 
     width: int = 1280
@@ -99,14 +99,14 @@ class CameraSource:
     def __init__(
         self,
         number: int,
-        wanted: Wanted | None = None,
+        wanted: CameraRequest | None = None,
         name: str = "",
         open_camera: Callable[[int], Capture | None] | None = None,
     ) -> None:
         self.name = name or str(number)
         self.info = SourceInfo(kind="camera", size=(0, 0), live=True)
         self._number = number
-        self._wanted = wanted or Wanted()
+        self._wanted = wanted or CameraRequest()
         self._open = open_camera or _opened
         self._closed = threading.Event()
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 
-from engine.sources.camera import CameraSource, Wanted, number_of
+from engine.sources.camera import CameraRequest, CameraSource, number_of
 from engine.sources.container import is_url, shown
 from engine.sources.paced import Paced
 from engine.sources.reconnect import Change, Reconnecting, Tell
@@ -16,7 +16,12 @@ GENERATED = "lavfi:"  # FFmpeg's own pictures, for tests: lavfi:testsrc2=size=64
 
 
 def open_live(
-    text: str, tell: Tell, *, fast: bool = False, loop: bool = False, wanted: Wanted | None = None
+    text: str,
+    tell: Tell,
+    *,
+    fast: bool = False,
+    loop: bool = False,
+    wanted: CameraRequest | None = None,
 ) -> Source:
     """Prepare a source; nothing is opened before its frames are asked for.
 

@@ -37,7 +37,7 @@ class Paced:
         self._target: float | None = None  # s, where to go
         self._zero = 0.0  # perf_counter at which the file's time 0 would have been
         self._past: deque[float] = deque(maxlen=256)  # times of the frames before, s
-        self._part = 0
+        self._segment = 0
 
     @property
     def paused(self) -> bool:
@@ -101,7 +101,9 @@ class Paced:
             if not self._wait_for(frame.time):
                 return
             self._past.append(frame.time)
-            yield replace(frame, arrived=time.perf_counter(), source=self.name, part=self._part)
+            yield replace(
+                frame, arrived=time.perf_counter(), source=self.name, segment=self._segment
+            )
 
     def _learn(self, info: SourceInfo) -> None:
         self.info = info
@@ -115,7 +117,7 @@ class Paced:
             if self._target is None and not self._loop:
                 return None
             start, self._target = self._target or 0.0, None
-            self._part += 1
+            self._segment += 1
             return start
 
     def _go_to(self, seconds: float) -> None:

@@ -4,7 +4,7 @@
        └──────────────── failed: what was never there is an error, not a loss
 
 Time goes on while the source is away, `index` does not restart, and every return begins a new
-`part`, so that nobody is followed across the gap.
+`segment`, so that nobody is followed across the gap.
 """
 
 from __future__ import annotations
@@ -83,7 +83,7 @@ class Reconnecting:
 
     def _frames_of_one_life(self) -> Iterator[Frame]:
         self._source = source = self._open()
-        part = 0 if self._last is None else self._last.part + 1
+        segment = 0 if self._last is None else self._last.segment + 1
         first: Frame | None = None
         base_index = base_time = 0.0
         try:
@@ -98,7 +98,7 @@ class Reconnecting:
                     frame,
                     index=int(base_index) + frame.index,
                     time=base_time + frame.time,
-                    part=part,
+                    segment=segment,
                     source=self.name,
                 )
                 yield self._last

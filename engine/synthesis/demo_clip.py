@@ -21,7 +21,7 @@ from numpy.typing import NDArray
 
 from engine.skeleton import COCO
 from engine.synthesis.bodies import Bodies, bodies
-from engine.synthesis.drawing import Camera, Light, Painter, Person
+from engine.synthesis.drawing import Light, Painter, Person, PinholeCamera
 from engine.synthesis.motions import (
     Motion,
     Track,
@@ -35,7 +35,7 @@ from engine.synthesis.motions import (
     walk,
     wave,
 )
-from engine.synthesis.places import LIVING_ROOM, PARK, YARD, Place, View, shaded
+from engine.synthesis.places import LIVING_ROOM, PARK, YARD, Place, Viewpoint, shaded
 from engine.synthesis.renderings import boxes_seen, keypoints_seen
 from engine.synthesis.wardrobe import HAIRS, SKINS, Look, random_look
 
@@ -61,7 +61,7 @@ class Shot:
 
     frames: int
     place: Place
-    view: View
+    view: Viewpoint
     light: Light
     actors: tuple[Actor, ...]
 
@@ -83,8 +83,10 @@ def _light(sun: tuple[float, float, float], warm: float, sky: float) -> Light:
     )
 
 
-def _view(height: float, pitch_deg: float) -> View:
-    return View(Camera(WIDTH, HEIGHT, FOCAL, (WIDTH / 2, HEIGHT / 2)), height, pitch_deg)
+def _view(height: float, pitch_deg: float) -> Viewpoint:
+    return Viewpoint(
+        PinholeCamera(WIDTH, HEIGHT, FOCAL, (WIDTH / 2, HEIGHT / 2)), height, pitch_deg
+    )
 
 
 def shots() -> tuple[Shot, ...]:

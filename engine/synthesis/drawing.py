@@ -25,7 +25,7 @@ _LIGHT_NAMES = ("sun", "sun_colour", "sky_colour", "ground_colour")
 
 
 @dataclass(frozen=True, slots=True)
-class Camera:
+class PinholeCamera:
     """A pinhole camera that draws pictures of width × height pixels."""
 
     width: int
@@ -109,7 +109,7 @@ class Painter:
         )
         self._canvas: moderngl.Framebuffer | None = None
 
-    def draw(self, people: list[Person], camera: Camera, light: Light) -> Drawing:
+    def draw(self, people: list[Person], camera: PinholeCamera, light: Light) -> Drawing:
         """Draw people in front of nothing, nearer ones over farther ones."""
         canvas = self._canvas_of(camera)
         canvas.use()
@@ -142,7 +142,7 @@ class Painter:
         assert isinstance(member, moderngl.Uniform)
         member.value = value
 
-    def _canvas_of(self, camera: Camera) -> moderngl.Framebuffer:
+    def _canvas_of(self, camera: PinholeCamera) -> moderngl.Framebuffer:
         """The canvas, at least as large as the camera's picture, ready for drawing there."""
         width, height = camera.width * OVERSAMPLING, camera.height * OVERSAMPLING
         if self._canvas is None or self._canvas.width < width or self._canvas.height < height:

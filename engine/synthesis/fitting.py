@@ -34,7 +34,7 @@ class Placed:
     error: NDArray[np.float32]  # (B,) mean distance to the labels, in person sizes
 
 
-def fit(
+def fit_bodies(
     bodies: Bodies, builds: Tensor, keypoints: Tensor, focal: Tensor, *, steps: int = 220
 ) -> Placed:
     """Pose B people so that their keypoints project onto labels.

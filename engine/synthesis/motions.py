@@ -17,12 +17,12 @@ from numpy.typing import NDArray
 from engine.skeleton import COCO
 from engine.synthesis.bodies import ANGLE_NAMES, Bodies, angles
 
-Poses = NDArray[np.float32]  # (T, A) degrees
+JointAngles = NDArray[np.float32]  # (T, A) degrees
 Track = NDArray[np.float64]  # (T,) one angle over time, degrees
 LEFT_ANKLE, RIGHT_ANKLE = COCO.names.index("left_ankle"), COCO.names.index("right_ankle")
 
 
-def motion(count: int, **tracks: Track | float) -> Poses:
+def motion(count: int, **tracks: Track | float) -> JointAngles:
     """Everyday poses, but for the angles whose course is given."""
     poses = np.tile(angles(), (count, 1))
     for name, track in tracks.items():
@@ -30,7 +30,9 @@ def motion(count: int, **tracks: Track | float) -> Poses:
     return poses
 
 
-def walk(time: Track, *, period: float = 1.1, energy: float = 1.0, start: float = 0.0) -> Poses:
+def walk(
+    time: Track, *, period: float = 1.1, energy: float = 1.0, start: float = 0.0
+) -> JointAngles:
     """Walking on level ground; a period is two steps. Curves after textbook gait analysis."""
     tracks: dict[str, Track | float] = {"spine_flex": 5.0}
     for side, late in (("left", 0.0), ("right", 0.5)):
@@ -49,7 +51,7 @@ def walk(time: Track, *, period: float = 1.1, energy: float = 1.0, start: float 
     return motion(len(time), **tracks)
 
 
-def wave(time: Track, *, side: str = "right", beats: float = 1.6) -> Poses:
+def wave(time: Track, *, side: str = "right", beats: float = 1.6) -> JointAngles:
     """Standing and waving one hand beside the head; the other arm hangs."""
     swing = np.sin(2 * np.pi * beats * time)
     tracks = {
@@ -62,7 +64,7 @@ def wave(time: Track, *, side: str = "right", beats: float = 1.6) -> Poses:
     return motion(len(time), spine_side=2.5 * shift, neck_side=-3 + 3 * shift, **tracks)
 
 
-def cheer(time: Track) -> Poses:
+def cheer(time: Track) -> JointAngles:
     """Both arms up and down again, knees giving in a little."""
     up = 0.5 - 0.5 * np.cos(2 * np.pi * 0.7 * time)
     tracks: dict[str, Track] = {}
@@ -77,7 +79,7 @@ def cheer(time: Track) -> Poses:
     return motion(len(time), spine_flex=4.0 - 8.0 * up, neck_flex=-12.0 * up, **tracks)
 
 
-def sit(time: Track, *, begin: float, seconds: float = 1.3) -> Poses:
+def sit(time: Track, *, begin: float, seconds: float = 1.3) -> JointAngles:
     """Standing, then sitting down from `begin` on; hands come to rest on the thighs."""
     down = smooth(time, begin, begin + seconds)
     on_the_way = np.sin(np.pi * down)
@@ -92,7 +94,7 @@ def sit(time: Track, *, begin: float, seconds: float = 1.3) -> Poses:
     return motion(len(time), spine_flex=4.0 + 4.0 * down + 24.0 * on_the_way, **tracks)
 
 
-def talk(time: Track, *, start: float = 0.0) -> Poses:
+def talk(time: Track, *, start: float = 0.0) -> JointAngles:
     """Standing and talking with the hands, looking left and right."""
     slow, fast = np.sin(2 * np.pi * (0.35 * time + start)), np.sin(2 * np.pi * (0.9 * time + start))
     tracks: dict[str, Track] = {}
@@ -105,7 +107,7 @@ def talk(time: Track, *, start: float = 0.0) -> Poses:
     return motion(len(time), neck_twist=28.0 * slow, spine_twist=7.0 * slow, **tracks)
 
 
-def bend_down(time: Track, *, begin: float, seconds: float = 2.2) -> Poses:
+def bend_down(time: Track, *, begin: float, seconds: float = 2.2) -> JointAngles:
     """Bending down to the floor as if picking something up, and straightening again."""
     low = np.sin(np.pi * np.clip((time - begin) / seconds, 0, 1)) ** 2
     tracks: dict[str, Track] = {}
@@ -119,7 +121,7 @@ def bend_down(time: Track, *, begin: float, seconds: float = 2.2) -> Poses:
     return motion(len(time), spine_flex=4.0 + 48.0 * low, neck_flex=2.0 - 12.0 * low, **tracks)
 
 
-def blend(first: Poses, second: Poses, share: Track) -> Poses:
+def blend(first: JointAngles, second: JointAngles, share: Track) -> JointAngles:
     """Go over from one motion to another, frame by frame; share 0 is the first."""
     weight = share[:, None]
     return (first * (1 - weight) + second * weight).astype(np.float32)
@@ -134,7 +136,7 @@ def smooth(time: Track, begin: float, end: float) -> Track:
 def steps(
     bodies: Bodies,
     build: NDArray[np.float32],
-    poses: Poses,
+    poses: JointAngles,
     heading_deg: float,
     start: tuple[float, float],
 ) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
@@ -175,4 +177,4 @@ def _bump(phase: Track, centre: float, width: float) -> Track:
     return np.asarray(np.exp(-((away / width) ** 2)))
 
 
-Motion = Callable[[Track], Poses]
+Motion = Callable[[Track], JointAngles]

@@ -13,17 +13,17 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from engine.synthesis.drawing import Camera
+from engine.synthesis.drawing import PinholeCamera
 
 Colours = NDArray[np.float64]  # (..., 3) in [0, 1]
 Coordinates = NDArray[np.float64]
 
 
 @dataclass(frozen=True, slots=True)
-class View:
+class Viewpoint:
     """A camera in the world."""
 
-    camera: Camera
+    camera: PinholeCamera
     height: float  # of the camera, m
     pitch_deg: float  # downwards is positive
 
@@ -65,7 +65,7 @@ class Place:
     wall: float  # distance of the wall, m
     boxes: tuple[Box, ...] = ()
 
-    def picture(self, view: View) -> NDArray[np.float32]:
+    def picture(self, view: Viewpoint) -> NDArray[np.float32]:
         """The place without people: (H, W, 3) RGB in [0, 1]."""
         rays = view.rays()
         to_floor = view.height / np.maximum(-rays[..., 2], 1e-6)
@@ -81,7 +81,7 @@ class Place:
 
 
 def shaded(
-    picture: NDArray[np.float32], view: View, feet: list[tuple[float, float]]
+    picture: NDArray[np.float32], view: Viewpoint, feet: list[tuple[float, float]]
 ) -> NDArray[np.float32]:
     """The place with a soft shadow on the floor around each person's (x, y)."""
     mask = np.zeros(picture.shape[:2], np.float32)
@@ -94,7 +94,7 @@ def shaded(
     return np.asarray(picture * (1 - 0.45 * soft), dtype=np.float32)
 
 
-def _add_box(canvas: NDArray[np.float32], view: View, box: Box) -> None:
+def _add_box(canvas: NDArray[np.float32], view: Viewpoint, box: Box) -> None:
     """Paint the sides that the camera can see: left or right, top, front."""
     (x0, y0, z0), (x1, y1, z1) = box.low, box.high
     side = x0 if x0 > 0 else x1

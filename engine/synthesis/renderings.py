@@ -18,7 +18,7 @@ from numpy.random import Generator
 from numpy.typing import NDArray
 
 from engine.synthesis.bodies import ANGLES, Bodies
-from engine.synthesis.drawing import OVERSAMPLING, Camera, Drawing, Light, Painter, Person
+from engine.synthesis.drawing import OVERSAMPLING, Drawing, Light, Painter, Person, PinholeCamera
 from engine.synthesis.fitting import Placed
 from engine.synthesis.wardrobe import random_look
 
@@ -46,7 +46,7 @@ class Rendering:
 
 
 def keypoints_seen(
-    drawing: Drawing, camera: Camera, points: NDArray[np.float32], index: int
+    drawing: Drawing, camera: PinholeCamera, points: NDArray[np.float32], index: int
 ) -> NDArray[np.float32]:
     """Project a person's keypoints and say which can be seen: (17, 3), COCO visibility.
 
@@ -124,7 +124,7 @@ def render(
     painter: Painter,
     rng: Generator,
     placed: Placed,
-    camera: Camera,
+    camera: PinholeCamera,
     background: NDArray[np.uint8],
 ) -> Rendering:
     """Dress, light and draw people over a background of the camera's size."""

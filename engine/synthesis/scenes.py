@@ -28,8 +28,8 @@ from engine.skeleton import COCO
 from engine.synthesis.backgrounds import Photographs, painted
 from engine.synthesis.bodies import Bodies, bodies
 from engine.synthesis.coco_layouts import Layout, layouts
-from engine.synthesis.drawing import Camera, Painter
-from engine.synthesis.fitting import Placed, fit, person_size
+from engine.synthesis.drawing import Painter, PinholeCamera
+from engine.synthesis.fitting import Placed, fit_bodies, person_size
 from engine.synthesis.renderings import (
     Rendering,
     as_annotated,
@@ -85,7 +85,7 @@ def fit_layouts(archive: Path, out: Path, images: int, skip: int) -> None:
         keypoints = np.stack([person for _, person in batch])
         keypoints[..., :2] -= sizes[:, None] / 2
         builds = np.stack([random_build(rng) for _ in batch])
-        placed = fit(
+        placed = fit_bodies(
             model,
             torch.from_numpy(builds),
             torch.from_numpy(keypoints),
@@ -114,7 +114,7 @@ def _batches(source: Iterator[Layout]) -> Iterator[list[tuple[Layout, NDArray[np
         yield batch
 
 
-class Poses:
+class FittedPeople:
     """The fitted people of all batches, grouped by image; new batches are found as they appear."""
 
     def __init__(self, folder: Path) -> None:
@@ -148,7 +148,7 @@ def draw_scenes(
     images = out / "images"
     images.mkdir(parents=True, exist_ok=True)
     content = _content(out)
-    poses, model = Poses(out), bodies()
+    poses, model = FittedPeople(out), bodies()
     painter = Painter(model)
     started, first = time.perf_counter(), len(content["images"])
     while len(content["images"]) < count and time.time() < until:
@@ -170,7 +170,7 @@ def draw_scenes(
 def _scene(
     rng: Generator,
     wishes: Wishes,
-    poses: Poses,
+    poses: FittedPeople,
     model: Bodies,
     painter: Painter,
     photographs: Photographs,
@@ -193,7 +193,9 @@ def _scene(
     return obstructed(rng, rendering, behind()) if rng.random() < OBSTRUCTED else rendering
 
 
-def _camera(rng: Generator, width: int, height: int, placed: Placed, zoomed: float) -> Camera:
+def _camera(
+    rng: Generator, width: int, height: int, placed: Placed, zoomed: float
+) -> PinholeCamera:
     """The camera of the image the people come from, or one closer to one of them."""
     scale = rng.uniform(*LONGER_SIDE) / max(width, height)
     w, h = round(width * scale), round(height * scale)
@@ -203,7 +205,7 @@ def _camera(rng: Generator, width: int, height: int, placed: Placed, zoomed: flo
         one = placed.place[int(rng.integers(len(placed.place)))]
         aim = centre + rng.normal(0, 0.15, 2) * (w, h)
         centre = aim - one[:2] / one[2] * focal
-    return Camera(w, h, float(focal), (float(centre[0]), float(centre[1])))
+    return PinholeCamera(w, h, float(focal), (float(centre[0]), float(centre[1])))
 
 
 def _content(out: Path) -> dict[str, Any]:

@@ -13,7 +13,7 @@ from typing import NamedTuple, TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
-from engine.tracking.json_arrays import Packed, pack, unpack
+from engine.tracking.json_arrays import EncodedArray, decode_array, encode_array
 
 _T = TypeVar("_T", bound=np.generic)
 
@@ -68,16 +68,16 @@ class CameraMotion:
             return Step(shift * cell, cut=False)
         return Step(np.zeros(2), other and _is_unlike(last, small, shift))
 
-    def state(self) -> Packed | None:
+    def state(self) -> EncodedArray | None:
         """What is remembered of the last frame, for `restore`."""
         if self._small is None or self._free is None:
             return None
-        return {"small": pack(self._small), "free": pack(self._free)}
+        return {"small": encode_array(self._small), "free": encode_array(self._free)}
 
-    def restore(self, state: Packed | None) -> None:
+    def restore(self, state: EncodedArray | None) -> None:
         """Go on where the one stood that gave this `state`."""
-        self._small = unpack(state["small"]) if state else None
-        self._free = unpack(state["free"]) if state else None
+        self._small = decode_array(state["small"]) if state else None
+        self._free = decode_array(state["free"]) if state else None
 
 
 def _shrink(pixels: NDArray[np.uint8]) -> tuple[NDArray[np.uint8], int]:

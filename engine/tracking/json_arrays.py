@@ -1,4 +1,4 @@
-"""Arrays as JSON values and back, bit for bit: what a stopped job writes down to go on later."""
+"""Arrays as JSON values and back, bit for bit, for the saved state of the stages."""
 
 from __future__ import annotations
 
@@ -8,16 +8,16 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-Packed = dict[str, Any]  # values that json.dumps takes
+EncodedArray = dict[str, Any]  # values that json.dumps takes
 
 
-def pack(array: NDArray[Any]) -> Packed:
+def encode_array(array: NDArray[Any]) -> EncodedArray:
     """The array as its type, shape and bytes."""
     data = base64.b64encode(np.ascontiguousarray(array).tobytes()).decode("ascii")
     return {"dtype": array.dtype.str, "shape": list(array.shape), "data": data}
 
 
-def unpack(packed: Packed) -> NDArray[Any]:
-    """The array that `pack` was given; its own copy, so it may be written to."""
+def decode_array(packed: EncodedArray) -> NDArray[Any]:
+    """The array that `encode_array` was given; its own copy, so it may be written to."""
     flat = np.frombuffer(base64.b64decode(packed["data"]), np.dtype(packed["dtype"]))
     return flat.reshape(packed["shape"]).copy()

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from engine.settings import SmoothingSettings
 from engine.skeleton import Skeleton
-from engine.tracking.json_arrays import Packed, pack, unpack
+from engine.tracking.json_arrays import EncodedArray, decode_array, encode_array
 from engine.tracking.oks import body_size
 from engine.types import UNTRACKED, Frame, Poses
 
@@ -46,13 +46,13 @@ class Smoother:
         self._joints = len(skeleton)
         self._people: dict[int, _Person] = {}
         self._time = -np.inf
-        self._part = 0
+        self._segment = 0
 
     def __call__(self, frame: Frame, poses: Poses) -> Poses:
         """Smooth each tracked person; a seek back or an interruption of the source starts anew."""
-        if frame.time < self._time or frame.part != self._part:
+        if frame.time < self._time or frame.segment != self._segment:
             self._people.clear()
-        self._time, self._part = frame.time, frame.part
+        self._time, self._segment = frame.time, frame.segment
         self._forget(frame.time - self.settings.max_gap)
         sizes = body_size(poses.xy)
         xy = poses.xy.copy()
@@ -61,24 +61,24 @@ class Smoother:
                 xy[row] = self._smooth(person, poses.xy[row], float(sizes[row]), frame.time)
         return replace(poses, xy=xy)
 
-    def state(self) -> Packed:
+    def state(self) -> EncodedArray:
         """Everything the filters remember, for `restore`."""
         people = {
             str(key): {
-                "arrays": [pack(a) for a in (p.xy, p.raw, p.speed, p.seen, p.drift)],
+                "arrays": [encode_array(a) for a in (p.xy, p.raw, p.speed, p.seen, p.drift)],
                 "size": p.size,
                 "time": p.time,
             }
             for key, p in self._people.items()
         }
         time = self._time if np.isfinite(self._time) else None
-        return {"people": people, "time": time, "part": self._part}
+        return {"people": people, "time": time, "segment": self._segment}
 
-    def restore(self, state: Packed) -> None:
+    def restore(self, state: EncodedArray) -> None:
         """Go on exactly where the smoother stood that gave this `state`."""
         self._people = {int(key): _person_from(packed) for key, packed in state["people"].items()}
         self._time = -np.inf if state["time"] is None else state["time"]
-        self._part = state["part"]
+        self._segment = state["segment"]
 
     def _forget(self, oldest: float) -> None:
         self._people = {k: p for k, p in self._people.items() if p.time >= oldest}
@@ -132,8 +132,8 @@ class Smoother:
         )
 
 
-def _person_from(packed: Packed) -> _Person:
-    xy, raw, speed, seen, drift = (unpack(array) for array in packed["arrays"])
+def _person_from(packed: EncodedArray) -> _Person:
+    xy, raw, speed, seen, drift = (decode_array(array) for array in packed["arrays"])
     return _Person(xy, raw, speed, seen, drift, packed["size"], packed["time"])
 
 

@@ -19,7 +19,7 @@ from scipy.optimize import linear_sum_assignment
 from engine.settings import TrackingSettings
 from engine.skeleton import Skeleton
 from engine.tracking.camera_motion import CameraMotion
-from engine.tracking.json_arrays import Packed, pack, unpack
+from engine.tracking.json_arrays import EncodedArray, decode_array, encode_array
 from engine.tracking.kalman import NOISE, Motion, at_rest, correct, predict
 from engine.tracking.oks import body_size, similarity
 from engine.types import UNTRACKED, Frame, Poses
@@ -27,7 +27,7 @@ from engine.types import UNTRACKED, Frame, Poses
 Floats = NDArray[np.float64]
 Rows = NDArray[np.intp]
 
-_NEWCOMER_MEMORY = 0.25  # s: a person not yet numbered may be missed for this long
+_UNCONFIRMED_MAX_LOST = 0.25  # s: a person not yet numbered may be missed for this long
 _MIRRORED = 0.85  # a pose with left and right swapped counts as this much of a match
 _SAME = 0.5  # OKS with somebody already matched: not a newcomer but the same person again
 
@@ -69,7 +69,7 @@ class Tracker:
         self._tracks = _new_tracks(np.zeros((0, len(skeleton), 2)), np.zeros(0), 0.0)
         self._next_id = 0
         self._time: float | None = None  # of the last frame
-        self._part = 0  # of the source, counted by its interruptions
+        self._segment = 0  # of the source, counted by its interruptions
 
     def __call__(self, frame: Frame, poses: Poses) -> Poses:
         """Give each person an id; a seek, a cut or an interruption of the source forgets everyone.
@@ -77,12 +77,12 @@ class Tracker:
         Newcomers the tracker does not trust yet keep UNTRACKED.
         """
         shift, cut = self._camera(frame.pixels, poses.xy)
-        broken = cut or frame.part != self._part
+        broken = cut or frame.segment != self._segment
         first = self._time is None or frame.time < self._time or broken
         if self._time is None or first:
             self._tracks, self._time = self._tracks.take(np.zeros(0, np.intp)), frame.time
         self._advance(frame.time - self._time, shift)
-        self._time, self._part = frame.time, frame.part
+        self._time, self._segment = frame.time, frame.segment
         rows, tracks = self._match(poses)
         self._update(rows, tracks, poses)
         born = self._born(rows, poses, first)
@@ -92,30 +92,34 @@ class Tracker:
         ids[born] = self._tracks.ids[len(self._tracks.ids) - len(born) :]
         return replace(poses, ids=ids)
 
-    def state(self) -> Packed:
+    def state(self) -> EncodedArray:
         """Everything this tracker knows, for `restore` on another one with the same settings."""
-        tracks = {name: pack(column) for name, column in self._tracks.columns().items()}
+        tracks = {name: encode_array(column) for name, column in self._tracks.columns().items()}
         return {
             "tracks": tracks,
             "next_id": self._next_id,
             "time": self._time,
-            "part": self._part,
+            "segment": self._segment,
             "camera": self._camera.state(),
         }
 
-    def restore(self, state: Packed) -> None:
+    def restore(self, state: EncodedArray) -> None:
         """Go on exactly where the tracker stood that gave this `state`."""
-        self._tracks = Tracks(**{name: unpack(column) for name, column in state["tracks"].items()})
-        self._next_id, self._time, self._part = state["next_id"], state["time"], state["part"]
+        self._tracks = Tracks(
+            **{name: decode_array(column) for name, column in state["tracks"].items()}
+        )
+        self._next_id, self._time, self._segment = state["next_id"], state["time"], state["segment"]
         self._camera.restore(state["camera"])
 
     def _advance(self, dt: float, shift: Floats) -> None:
         """Move everyone to where they should be after `dt` s; forget those unseen for too long."""
         now = (self._time or 0.0) + dt
         known = self._tracks.ids != UNTRACKED
-        memory = np.where(known, self.settings.memory, min(_NEWCOMER_MEMORY, self.settings.memory))
+        allowed = np.where(
+            known, self.settings.max_lost, min(_UNCONFIRMED_MAX_LOST, self.settings.max_lost)
+        )
         # The last frame's newcomers get their second chance however late the next frame is.
-        kept = (now - self._tracks.seen <= memory) | (~known & (self._tracks.seen == self._time))
+        kept = (now - self._tracks.seen <= allowed) | (~known & (self._tracks.seen == self._time))
         tracks = self._tracks.take(kept)
         motion = Motion(tracks.velocity, tracks.cov)
         moved, motion = predict(motion, dt, body_size(tracks.xy))
@@ -125,7 +129,7 @@ class Tracker:
     def _match(self, poses: Poses) -> tuple[Rows, Rows]:
         """Rows of `poses` and the tracks they belong to, in pairs."""
         alike, likely = self._compare(poses.xy)
-        sure = poses.score >= self.settings.sure_score
+        sure = poses.score >= self.settings.high_score_threshold
         known = self._tracks.ids != UNTRACKED
         alone, free = np.ones(len(poses), np.bool_), np.ones(len(known), np.bool_)
         rows = tracks = np.zeros(0, np.intp)
@@ -195,7 +199,7 @@ class Tracker:
         """Give an id to the newcomers who have been seen well enough."""
         ids = self._tracks.ids.copy()
         ready = np.flatnonzero(
-            (ids == UNTRACKED) & (self._tracks.evidence >= self.settings.birth_evidence)
+            (ids == UNTRACKED) & (self._tracks.evidence >= self.settings.track_init_score)
         )
         ids[ready] = np.arange(self._next_id, self._next_id + len(ready))
         self._next_id += len(ready)

@@ -26,7 +26,7 @@ from engine.network.weights import Checkpoint
 from engine.settings import GroupingSettings
 from engine.skeleton import Skeleton
 from engine.sources.coco_images import read_annotated
-from engine.training.measure import Exam
+from engine.training.measure import ValidationSet
 from engine.types import Frame, JointState, Poses
 
 ALIKE = 0.5  # object keypoint similarity from which a person counts as found
@@ -72,46 +72,46 @@ class Choice:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Answer:
-    """What a network found in an image without any thresholds, and who is in it."""
+class Prediction:
+    """People found in one image without any thresholds, and the image's annotations."""
 
     poses: Poses
     annotations: Sequence[Mapping[str, Any]]  # of the image, as `GroundTruth` has them
 
 
-def ask(exam: Exam, checkpoint: Checkpoint) -> list[Answer]:
-    """What a checkpoint finds in every image of an exam, in one pass as live and process run it.
+def predict(validation: ValidationSet, checkpoint: Checkpoint) -> list[Prediction]:
+    """Run a checkpoint on every image of a validation set, in one pass as live and process do.
 
     Raises:
-        DataError: the exam has other keypoints, or an image cannot be used.
+        DataError: the validation set has other keypoints, or an image cannot be used.
     """
-    if exam.truth.skeleton.names != checkpoint.skeleton.names:
-        raise DataError(f"{exam.truth.file} has other keypoints than {checkpoint.name} finds")
-    annotated = by_image(exam.truth.annotations)
-    answers = []
-    with exam.estimator(checkpoint.network, checkpoint.skeleton) as estimator:
-        for image in exam.images:
-            frame = Frame(read_annotated(image), 0, 0.0, 0.0, "exam")
+    if validation.truth.skeleton.names != checkpoint.skeleton.names:
+        raise DataError(f"{validation.truth.file} has other keypoints than {checkpoint.name} finds")
+    annotated = by_image(validation.truth.annotations)
+    predictions = []
+    with validation.estimator(checkpoint.network, checkpoint.skeleton) as estimator:
+        for image in validation.images:
+            frame = Frame(read_annotated(image), 0, 0.0, 0.0, "validation")
             (poses,) = estimator.collect(estimator.submit([frame]))
-            answers.append(Answer(poses, annotated.get(image.entry.id, ())))
-    return answers
+            predictions.append(Prediction(poses, annotated.get(image.entry.id, ())))
+    return predictions
 
 
-def choose_thresholds(answers: Sequence[Answer], skeleton: Skeleton) -> Choice:
+def choose_thresholds(predictions: Sequence[Prediction], skeleton: Skeleton) -> Choice:
     """The thresholds for the score and the number of joints with the best F1.
 
     People count as found when they are alike to somebody annotated by an OKS of 0.5, the best
     first, each annotation once. Crowds and people without keypoints are neither right nor wrong.
     Of equally good scores the middle one is taken, of equally good numbers of joints the lowest.
     """
-    people = sum(is_judged(a) for answer in answers for a in answer.annotations)
+    people = sum(is_judged(a) for prediction in predictions for a in prediction.annotations)
     best = Choice(0.0, 1, 0.0, 0.0)
     for joints in range(1, max(1, len(skeleton) // 3) + 1):
         settings = GroupingSettings(min_score=0, min_joints=joints)
-        shown = [select(answer.poses, skeleton, settings) for answer in answers]
+        shown = [select(prediction.poses, skeleton, settings) for prediction in predictions]
         outcomes = [
-            _outcomes(poses, answer.annotations, skeleton)
-            for poses, answer in zip(shown, answers, strict=True)
+            _outcomes(poses, prediction.annotations, skeleton)
+            for poses, prediction in zip(shown, predictions, strict=True)
         ]
         score = np.concatenate([poses.score for poses in shown])
         choice = _best_score(score, np.concatenate(outcomes), people, joints)

@@ -38,7 +38,7 @@ class Phase:
     pull: float = 0.1  # weight of the pull of tags beside their push
 
 
-class View(NamedTuple):
+class TrainingView(NamedTuple):
     """One view of a picture and its answers; the fields are those of `Batch` for B = 1."""
 
     pixels: NDArray[np.uint8]
@@ -133,7 +133,7 @@ class Batches(Dataset[Batch]):
                     return
                 self._pixels(picture)
 
-    def _view(self, rng: Generator, views: Views, size: tuple[int, int]) -> View:
+    def _view(self, rng: Generator, views: Views, size: tuple[int, int]) -> TrainingView:
         source = self._source(rng)
         pictures, people = self._sources[source], self._people[source]
         if rng.random() < views.scene:
@@ -157,7 +157,7 @@ class Batches(Dataset[Batch]):
             for _ in range(rng.integers(1, 3)):
                 scene = self._pasted(rng, scene, views)
         pixels = augment.degrade(rng, augment.relight(rng, scene.pixels), views.spoil)
-        return _answers(pixels, scene, augment.corners(picture.unknown, affine))
+        return _targets(pixels, scene, augment.corners(picture.unknown, affine))
 
     def _source(self, rng: Generator) -> int:
         return int(np.searchsorted(self._shares, rng.random(), side="right"))
@@ -192,12 +192,14 @@ def _people(pictures: Sequence[Picture]) -> list[tuple[int, int]]:
     return good or everyone
 
 
-def _answers(pixels: NDArray[np.uint8], scene: paste.Scene, unknown: NDArray[np.float32]) -> View:
+def _targets(
+    pixels: NDArray[np.uint8], scene: paste.Scene, unknown: NDArray[np.float32]
+) -> TrainingView:
     height, width = pixels.shape[:2]
     joints, covered = scene.joints, scene.covered
     low = targets.heatmaps(joints, height, width, stride=LOW)
     high = targets.heatmaps(joints, height, width, stride=HIGH)
-    return View(
+    return TrainingView(
         pixels,
         low,
         high,
@@ -222,7 +224,7 @@ def _mask(
     return known
 
 
-def _collate(views: Sequence[View]) -> Batch:
+def _collate(views: Sequence[TrainingView]) -> Batch:
     most = max(1, *(len(view.cells) for view in views))
     cells = np.full((len(views), most, views[0].cells.shape[1]), -1, np.int64)
     for row, view in zip(cells, views, strict=True):

@@ -21,7 +21,7 @@ from torch.utils.flop_counter import FlopCounterMode
 from engine.network.higher_hrnet import HigherHRNet
 from engine.network.weights import Checkpoint, load_checkpoint
 from engine.sources.coco_images import read_annotated
-from engine.training.measure import Exam, open_exam
+from engine.training.measure import ValidationSet, open_validation_set
 from engine.types import Frame
 
 SIZES = (192, 256, 320, 384, 448)
@@ -38,7 +38,7 @@ class Cost:
 
 
 @dataclass(frozen=True, slots=True)
-class Accuracy:
+class MeasuredAP:
     """AP as COCO measures it, fractions of 1."""
 
     one_pass: float
@@ -48,18 +48,20 @@ class Accuracy:
 
 
 def gmac(network: HigherHRNet, height: int = 256, width: int = 256) -> float:
-    """Thousand million multiplications of one picture of that size."""
+    """GMACs per image of that size."""
     with torch.inference_mode(), FlopCounterMode(display=False) as counter:
         network(torch.zeros(1, 3, height, width))
     return float(counter.get_total_flops()) / 2 / 1e9
 
 
-def cost(checkpoint: Checkpoint, exam: Exam, *, repeats: int = REPEATS) -> Cost:
-    """Time the first common picture of an exam, at its input size, without the mirrored pass."""
-    image = next((one for one in exam.images if one.entry.size == COMMON), exam.images[0])
+def cost(checkpoint: Checkpoint, validation: ValidationSet, *, repeats: int = REPEATS) -> Cost:
+    """Time the first image of common size, at the input size, without the mirrored pass."""
+    image = next(
+        (one for one in validation.images if one.entry.size == COMMON), validation.images[0]
+    )
     frame = Frame(read_annotated(image), 0, 0.0, 0.0, "frontier")
     seen = []
-    with exam.estimator(checkpoint.network, checkpoint.skeleton) as estimator:
+    with validation.estimator(checkpoint.network, checkpoint.skeleton) as estimator:
         for _ in range(repeats):
             estimator.collect(estimator.submit([frame]))
             seen.append((estimator.times["network"], sum(estimator.times.values())))
@@ -67,11 +69,11 @@ def cost(checkpoint: Checkpoint, exam: Exam, *, repeats: int = REPEATS) -> Cost:
     return Cost(network, whole)
 
 
-def accuracy(checkpoint: Checkpoint, exam: Exam) -> Accuracy:
-    """Measure a checkpoint on all images of an exam, with one pass and with two."""
-    one = exam.metrics(checkpoint.network, checkpoint.skeleton)
-    two = exam.metrics(checkpoint.network, checkpoint.skeleton, flip=True)
-    return Accuracy(one["AP"], two["AP"], two["APM"], two["APL"])
+def accuracy(checkpoint: Checkpoint, validation: ValidationSet) -> MeasuredAP:
+    """Measure a checkpoint on all images of a validation set, with one pass and with two."""
+    one = validation.metrics(checkpoint.network, checkpoint.skeleton)
+    two = validation.metrics(checkpoint.network, checkpoint.skeleton, flip=True)
+    return MeasuredAP(one["AP"], two["AP"], two["APM"], two["APL"])
 
 
 def described(checkpoint: Checkpoint) -> str:
@@ -85,11 +87,15 @@ def described(checkpoint: Checkpoint) -> str:
 
 
 def table(
-    checkpoints: Sequence[Checkpoint], exam: Exam, sizes: Sequence[int], *, judged: bool = True
+    checkpoints: Sequence[Checkpoint],
+    validation: ValidationSet,
+    sizes: Sequence[int],
+    *,
+    judged: bool = True,
 ) -> Iterator[str]:
     """The lines of a markdown table, as they are measured; the times first, while it is quiet."""
     costs = {
-        (row, size): cost(checkpoint, replace(exam, input_size=size))
+        (row, size): cost(checkpoint, replace(validation, input_size=size))
         for row, checkpoint in enumerate(checkpoints)
         for size in sizes
     }
@@ -100,7 +106,7 @@ def table(
             paid = costs[row, size]
             cells = ["–"] * 4
             if judged:
-                found = accuracy(checkpoint, replace(exam, input_size=size))
+                found = accuracy(checkpoint, replace(validation, input_size=size))
                 cells = [f"{value:.3f}" for value in astuple(found)]
             times = (f"{paid.network:.0f}", f"{paid.whole:.0f}")
             yield f"| {' | '.join((checkpoint.path.name, str(size), *cells, *times))} |"
@@ -120,9 +126,9 @@ def main(arguments: Sequence[str] | None = None) -> None:
     checkpoints = [load_checkpoint(name) for name in options.weights]
     for checkpoint in checkpoints:
         print(described(checkpoint))
-    exam = open_exam(options.annotations, options.images, options.sizes[0])
-    print(f"{len(exam.images)} images, {options.threads} threads\n")
-    for line in table(checkpoints, exam, options.sizes, judged=not options.speed_only):
+    validation = open_validation_set(options.annotations, options.images, options.sizes[0])
+    print(f"{len(validation.images)} images, {options.threads} threads\n")
+    for line in table(checkpoints, validation, options.sizes, judged=not options.speed_only):
         print(line, flush=True)
 
 

@@ -25,7 +25,7 @@ EVERYBODY = GroupingSettings(duplicate_oks=1, min_score=0, min_joints=0)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Exam:
+class ValidationSet:
     """Images kept out of training, to measure on."""
 
     truth: GroundTruth
@@ -66,14 +66,16 @@ class Exam:
         rows = []
         with self.estimator(network, skeleton, flip=flip) as estimator:
             for image in by_input_shape(self.images, estimator.fit):
-                frame = Frame(read_annotated(image), 0, 0.0, time.perf_counter(), "exam")
+                frame = Frame(read_annotated(image), 0, 0.0, time.perf_counter(), "validation")
                 (poses,) = estimator.collect(estimator.submit([frame]))
                 fit = estimator.fit(frame.size)
                 rows += result_rows(image.entry.id, poses, fit, self.truth.category)
         return rows
 
 
-def open_exam(annotations: Path, images: Path, input_size: int, device: str = "cpu") -> Exam:
+def open_validation_set(
+    annotations: Path, images: Path, input_size: int, device: str = "cpu"
+) -> ValidationSet:
     """Read the annotations and find the images to measure on.
 
     Raises:
@@ -83,4 +85,4 @@ def open_exam(annotations: Path, images: Path, input_size: int, device: str = "c
     found, missing = find_images(truth.images, images)
     if missing:
         truth = truth.only([image.entry.id for image in found])
-    return Exam(truth, found, input_size, device)
+    return ValidationSet(truth, found, input_size, device)

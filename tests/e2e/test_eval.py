@@ -14,7 +14,7 @@ import pytest
 
 from app.cli import main
 from app.evaluation.command import paper_settings
-from app.evaluation.run import Job, evaluate
+from app.evaluation.run import EvaluationJob, evaluate
 from engine.coco.ground_truth import load_ground_truth
 from engine.coco.metrics import judge
 from engine.estimator import PoseEstimator
@@ -107,7 +107,7 @@ def test_w32_finds_the_people_of_the_reference(shared, seeded, tmp_path, capsys)
 def test_a_protocol_reaches_the_engine_as_it_was_asked_for(shared, tmp_path, changes, engine):
     # That the engine then equals the reference's numbers: tests/unit/test_estimator.py.
     folder = shared / "golden/images"
-    job = Job(
+    job = EvaluationJob(
         annotations=annotations_of(shared, tmp_path, 785),
         images=folder,
         settings=paper_settings(["engine.weights=compact", "engine.device=cpu", *changes]),
@@ -130,13 +130,13 @@ KILLED = """
 import sys, time
 from pathlib import Path
 from app.evaluation.command import paper_settings
-from app.evaluation.run import Job, evaluate
+from app.evaluation.run import EvaluationJob, evaluate
 from tests.support import eval_scenes as scenes
 content = scenes.two_people_each(40)
 data, out = Path(sys.argv[1]), Path(sys.argv[2])
 slow = scenes.Knowing(content, batch=4, shift=2.5, before=lambda image: time.sleep(0.02))
-evaluate(Job(annotations=data / "people.json", images=data, settings=paper_settings(), out=out,
-             resume=True, open=scenes.opener(slow)))
+evaluate(EvaluationJob(annotations=data / "people.json", images=data,
+             settings=paper_settings(), out=out, resume=True, open=scenes.opener(slow)))
 """
 
 

@@ -68,34 +68,34 @@ def servers():
 @pytest.mark.parametrize("make_server", servers())
 def test_a_stream_that_is_killed_three_times_comes_back_with_gaps_and_new_ids(make_server):
     bench = Bench()
-    ids_by_part: dict[int, set[int]] = {}
+    ids_by_segment: dict[int, set[int]] = {}
     returns = []
     times = []
     with running(make_server()) as server:
         session = bench.session(server.url)
         with closing(session.results()) as results:
-            part, restarted = 0, None
+            segment, restarted = 0, None
             for result in results:
                 frame = result.frame
                 times.append((frame.index, frame.time))
-                ids_by_part.setdefault(frame.part, set()).update(result.poses.ids.tolist())
-                if frame.part > part:
-                    part = frame.part
+                ids_by_segment.setdefault(frame.segment, set()).update(result.poses.ids.tolist())
+                if frame.segment > segment:
+                    segment = frame.segment
                     returns.append(time.monotonic() - restarted)
-                if len(ids_by_part) == 4:
+                if len(ids_by_segment) == 4:
                     session.stop()
-                elif frame.part == len(returns) and 0 in ids_by_part and _enough(times):
-                    times_of_part = len(times)
+                elif frame.segment == len(returns) and 0 in ids_by_segment and _enough(times):
+                    times_of_segment = len(times)
                     server.kill()
                     server.start()
                     restarted = time.monotonic()
                     times = times[-1:]
-                    assert times_of_part
+                    assert times_of_segment
     assert len(returns) == 3
     assert max(returns) < 5.0
-    seen = [ids - {-1} for ids in ids_by_part.values()]
-    assert all(seen), "somebody is followed in every part"
-    assert len(set.union(*seen)) == sum(map(len, seen)), "no id is used in two parts"
+    seen = [ids - {-1} for ids in ids_by_segment.values()]
+    assert all(seen), "somebody is followed in every segment"
+    assert len(set.union(*seen)) == sum(map(len, seen)), "no id is used in two segments"
     statuses = [state.status for state in bench.said(SourceState)]
     assert statuses.count("reconnecting") >= 3
     assert statuses.count("live") == 4
@@ -119,7 +119,7 @@ def test_the_gap_stands_in_the_lines(tmp_path):
                 if count == 3:
                     server.kill()
                     server.start()
-                if result.frame.part == 1:
+                if result.frame.segment == 1:
                     session.stop()
         publisher.close()
     lines = [json.loads(line) for line in out.read_text().splitlines()]

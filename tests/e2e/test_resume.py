@@ -107,9 +107,9 @@ def test_a_finished_input_is_skipped_until_something_changes(tmp_path, clip):
     summary, walkers = process([clip], out)
     assert (summary.exit_code, summary.reports[0].skipped, walkers.frames) == (0, True, 0)
     assert {path: path.stat().st_mtime_ns for path in before} == before
-    assert process([clip], out, "tracking.memory=2.0")[1].frames == FRAMES
-    assert process([clip], out, "tracking.memory=2.0")[1].frames == 0
-    assert process([clip], out, "tracking.memory=2.0", force=True)[1].frames == FRAMES
+    assert process([clip], out, "tracking.max_lost=2.0")[1].frames == FRAMES
+    assert process([clip], out, "tracking.max_lost=2.0")[1].frames == 0
+    assert process([clip], out, "tracking.max_lost=2.0", force=True)[1].frames == FRAMES
 
 
 def test_an_input_with_other_content_is_done_again(tmp_path):
@@ -184,7 +184,7 @@ def test_edited_tracks_are_skipped_and_never_written_over_unasked(tmp_path, clip
     EditedTracks(out / "clip.ndjson").add(Edit("swap", (0, 1)))
     edited = contents(out)
     assert process([clip], out)[0].reports[0].skipped
-    summary, _ = process([clip], out, "tracking.memory=2.0")
+    summary, _ = process([clip], out, "tracking.max_lost=2.0")
     assert "holds edits" in summary.reports[0].error
     assert contents(out) == edited
     summary, _ = process([clip], out, force=True)

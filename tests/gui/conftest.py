@@ -12,18 +12,18 @@ if importlib.util.find_spec("PyQt6") is None or importlib.util.find_spec("pytest
 
 
 @pytest.fixture
-def memory(tmp_path):
+def preferences(tmp_path):
     from PyQt6.QtCore import QSettings
 
-    from app.gui.memory import Memory
+    from app.gui.preferences import Preferences
 
-    kept = Memory(QSettings(str(tmp_path / "window.ini"), QSettings.Format.IniFormat))
+    kept = Preferences(QSettings(str(tmp_path / "window.ini"), QSettings.Format.IniFormat))
     kept.folder = tmp_path / "kept"
     return kept
 
 
 @pytest.fixture
-def open_window(qtbot, memory):
+def open_window(qtbot, preferences):
     """Opens windows on synthetic sessions, and closes them in order."""
     from app.gui.window import Window
     from app.live.protocol import Offer, Plan
@@ -32,7 +32,7 @@ def open_window(qtbot, memory):
 
     def make(*sources, offer=None, start=None, **figures) -> Window:
         make_session = start or (lambda plan, tell: Figures(plan, tell, **figures))
-        window = Window(Plan(sources, Settings()), offer or Offer(), make_session, memory)
+        window = Window(Plan(sources, Settings()), offer or Offer(), make_session, preferences)
         qtbot.addWidget(window, before_close_func=lambda w: end(qtbot, w))
         window.show()
         return window

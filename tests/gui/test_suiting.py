@@ -34,13 +34,13 @@ def test_a_threshold_a_person_set_stays_and_the_others_follow(qtbot, open_window
     assert controls.settings.grouping.model_fields_set == {"min_score"}
 
 
-def test_what_nobody_set_is_not_remembered_as_set(qtbot, open_window, memory):
+def test_what_nobody_set_is_not_remembered_as_set(qtbot, open_window, preferences):
     window = open_window()
-    memory.keep_settings(window.controls.settings)
-    assert memory.settings(window.controls.settings).grouping.model_fields_set == set()
+    preferences.keep_settings(window.controls.settings)
+    assert preferences.settings(window.controls.settings).grouping.model_fields_set == set()
     window.controls._set("grouping", "min_joints", 3)
-    memory.keep_settings(window.controls.settings)
-    kept = memory.settings(window.controls.settings).grouping
+    preferences.keep_settings(window.controls.settings)
+    kept = preferences.settings(window.controls.settings).grouping
     assert kept.model_fields_set == {"min_joints"}
     assert kept.min_joints == 3
 

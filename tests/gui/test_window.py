@@ -93,14 +93,14 @@ def test_after_a_failure_nothing_promises_a_picture(qtbot, open_window):
     assert not window.transport.isVisible()
 
 
-def test_options_of_the_command_line_are_not_remembered(qtbot, open_window, memory):
+def test_options_of_the_command_line_are_not_remembered(qtbot, open_window, preferences):
     window = open_window("a")
     window.close()
     idle(qtbot, window)
-    assert memory.settings(None) is None
+    assert preferences.settings(None) is None
 
 
-def test_a_slider_acts_at_once_and_is_remembered(qtbot, open_window, memory):
+def test_a_slider_acts_at_once_and_is_remembered(qtbot, open_window, preferences):
     window = open_window("a")
     painting(qtbot, window)
     session = window.runner.bridge.session
@@ -109,7 +109,7 @@ def test_a_slider_acts_at_once_and_is_remembered(qtbot, open_window, memory):
     assert session.settings.grouping.peak_threshold == pytest.approx(0.9)
     window.close()
     idle(qtbot, window)
-    assert memory.settings(Settings()).grouping.peak_threshold == pytest.approx(0.9)
+    assert preferences.settings(Settings()).grouping.peak_threshold == pytest.approx(0.9)
 
 
 def test_another_model_ends_the_session_and_starts_another(qtbot, open_window):
@@ -223,18 +223,18 @@ def test_zoom_keeps_the_spot_under_the_pointer(qtbot, open_window):
     assert canvas.zoom == 1.0
 
 
-def test_a_screenshot_is_saved_in_the_frames_own_size(qtbot, open_window, memory):
+def test_a_screenshot_is_saved_in_the_frames_own_size(qtbot, open_window, preferences):
     window = open_window("a", size=(640, 360))
     painting(qtbot, window)
     qtbot.keyClick(window, Qt.Key.Key_S)
-    (file,) = memory.folder.glob("screenshot*.png")
+    (file,) = preferences.folder.glob("screenshot*.png")
     from PyQt6.QtGui import QImage
 
     image = QImage(str(file))
     assert (image.width(), image.height()) == (640, 360)
 
 
-def test_recording_asks_the_session_and_says_where_the_files_are(qtbot, open_window, memory):
+def test_recording_asks_the_session_and_says_where_the_files_are(qtbot, open_window, preferences):
     window = open_window("a")
     painting(qtbot, window)
     session = window.runner.bridge.session
@@ -244,16 +244,16 @@ def test_recording_asks_the_session_and_says_where_the_files_are(qtbot, open_win
     qtbot.waitUntil(lambda: window.recording)
     qtbot.keyClick(window, Qt.Key.Key_R)
     assert session.recorded is None
-    session.tell(Recorded(1.0, 10, 0, False, (memory.folder / "a.ndjson",)))
+    session.tell(Recorded(1.0, 10, 0, False, (preferences.folder / "a.ndjson",)))
     qtbot.waitUntil(lambda: "Saved a.ndjson" in window.notices.text.text())
 
 
-def test_the_theme_and_the_panel_are_remembered(qtbot, open_window, memory):
+def test_the_theme_and_the_panel_are_remembered(qtbot, open_window, preferences):
     window = open_window("a")
     painting(qtbot, window)
     qtbot.keyClick(window, Qt.Key.Key_T)
     qtbot.keyClick(window, Qt.Key.Key_C)
-    assert memory.theme == "light"
+    assert preferences.theme == "light"
     assert not window.controls.isVisible()
     again = open_window("a")
     assert again.theme["background"] == "#eef1f5"
@@ -326,7 +326,7 @@ def test_a_zoomed_heatmap_is_asked_for_in_the_size_of_the_zoom(qtbot, open_windo
     assert bridge.picture_size == pytest.approx((2 * plain[0], 2 * plain[1]), abs=1)
     canvas.zoom_by(100.0)
     assert bridge.picture_size[0] <= 3840 + 1
-    canvas.fit()
+    canvas.zoom_to_fit()
     assert bridge.picture_size == plain
 
 
@@ -354,7 +354,8 @@ def test_the_negotiated_mode_of_a_camera_is_shown(qtbot, open_window):
     painting(qtbot, window)
     session = window.runner.bridge.session
     session.tell(SourceState("0", "live", "", mode="640x480, 30 fps, MJPG"))
-    qtbot.waitUntil(lambda: "Camera 0: 640x480, 30 fps, MJPG" in window.controls.hud._modes.text())
+    modes = window.controls.performance._modes
+    qtbot.waitUntil(lambda: "Camera 0: 640x480, 30 fps, MJPG" in modes.text())
 
 
 def test_reset_brings_back_the_defaults_but_keeps_the_model(qtbot, open_window):

@@ -33,7 +33,7 @@ from PyQt6.QtWidgets import QApplication
 
 import assets
 from app.gui.main import paint_on_this_thread
-from app.gui.memory import Memory
+from app.gui.preferences import Preferences
 from app.gui.window import Window
 from app.live.protocol import Offer, Plan
 from app.live.session import LiveSession
@@ -145,7 +145,7 @@ def main() -> None:
 
         plan = Plan((str(source),), load_settings(None, tuple(chosen.set)), loop=True)
         store = QSettings(f"{folder}/window.ini", QSettings.Format.IniFormat)
-        window = Window(plan, Offer(), start, Memory(store))
+        window = Window(plan, Offer(), start, Preferences(store))
         window.show()
         watch(app, window, chosen.seconds)
 

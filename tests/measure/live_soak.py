@@ -27,7 +27,7 @@ from PyQt6.QtWidgets import QApplication
 
 from app.bench.live import StampedCamera, slowed, too_old
 from app.gui.main import paint_on_this_thread
-from app.gui.memory import Memory
+from app.gui.preferences import Preferences
 from app.gui.window import Window
 from app.live.protocol import Offer, Plan
 from app.live.session import LiveSession
@@ -109,7 +109,7 @@ def main() -> None:
 
     store = QSettings(tempfile.mktemp(), QSettings.Format.IniFormat)
     plan = Plan(("camera",), load_settings(None, tuple(chosen.set)))
-    window = Window(plan, Offer(), start, Memory(store))
+    window = Window(plan, Offer(), start, Preferences(store))
     window.resize(1600, 900)
     window.show()
     if chosen.cycles:

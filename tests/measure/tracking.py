@@ -15,7 +15,7 @@ import numpy as np
 import pandas as pd
 
 from engine.offline.recording import collect
-from engine.offline.stitching import relink
+from engine.offline.stitching import stitch
 from engine.settings import OfflineSettings, TrackingSettings
 from engine.skeleton import COCO
 from engine.tracking.tracker import Tracker
@@ -65,7 +65,7 @@ def measure(chosen: list[Scene], names: tuple[str, ...] = tuple(TRACKERS)) -> pd
 def _ids(found: list[Result], again: bool) -> list[np.ndarray]:
     """The ids of every frame, after a second pass if asked."""
     recording = collect(found)
-    people = relink(recording, OfflineSettings().relink_gap).people if again else recording.people
+    people = stitch(recording, OfflineSettings().relink_gap).people if again else recording.people
     return np.split(people.ids, np.cumsum([len(r.poses) for r in found])[:-1])
 
 

@@ -5,13 +5,13 @@ import json
 import pytest
 
 from app.bench.cuda import as_markdown, measure_cuda
-from app.bench.cuda_cases import COLUMNS, Plan
+from app.bench.cuda_cases import COLUMNS, CudaCases
 from engine.errors import DeviceError
 from engine.settings import load_settings
 from tests.ops.conftest import need_compiler
 from tests.ops.emulated_device import emulated
 
-MINIATURE = Plan(
+MINIATURE = CudaCases(
     networks=("compact",),
     size=64,
     batches=(2,),

@@ -256,5 +256,5 @@ def test_a_dropped_lane_is_forgotten_by_its_device():
 def test_skeletons_too_large_for_the_kernel_are_grouped_by_the_host(lane):
     heat = np.zeros((1, 129, 8, 8), np.float32)
     lane.find_peaks(dense(heat, heat[:, None]), radius=2, threshold=0.1, most=2)
-    lane.group_peaks(range(129), tag_distance=1.0, first_30_groups_only=False)
+    lane.group_peaks(range(129), tag_distance=1.0, ignore_too_much=False)
     assert lane.groups() is None

@@ -39,7 +39,7 @@ def by_kernel(peaks, order, settings, schedule=FORWARD, edits=()):
         lane.group_peaks(
             order,
             tag_distance=settings.tag_distance,
-            first_30_groups_only=settings.first_30_groups_only,
+            ignore_too_much=settings.ignore_too_much,
         )
         return lane.groups()
 
@@ -62,12 +62,12 @@ def random_peaks(seed, *, images=2, joints=5, most=8, tags=2, people=6, grain=No
     return peaks_of(score.astype(np.float32), tag.astype(np.float32))
 
 
-@pytest.mark.parametrize("first_30", [False, True], ids=["all-groups", "first-30"])
+@pytest.mark.parametrize("ignore_too_much", [False, True], ids=["all-groups", "first-30"])
 @pytest.mark.parametrize("tags", [1, 2], ids=["T1", "T2"])
 @pytest.mark.parametrize("grain", [None, 0.5, 0.25], ids=str)
-def test_a_random_crowd_is_grouped_as_by_the_host(grain, tags, first_30):
+def test_a_random_crowd_is_grouped_as_by_the_host(grain, tags, ignore_too_much):
     need_compiler()
-    settings = PAPER_GROUPING.model_copy(update={"first_30_groups_only": first_30})
+    settings = PAPER_GROUPING.model_copy(update={"ignore_too_much": ignore_too_much})
     for seed in range(6):
         peaks = random_peaks(seed, tags=tags, grain=grain)
         wanted = by_host(peaks, range(5), settings)
@@ -87,8 +87,8 @@ def test_long_tag_lists_are_averaged_in_the_order_of_numpy(tags):
 def test_more_than_thirty_groups_take_part():
     need_compiler()
     peaks = random_peaks(4, images=1, joints=4, most=30, people=40, tags=1)
-    for first_30 in (False, True):
-        settings = PAPER_GROUPING.model_copy(update={"first_30_groups_only": first_30})
+    for ignore_too_much in (False, True):
+        settings = PAPER_GROUPING.model_copy(update={"ignore_too_much": ignore_too_much})
         wanted = by_host(peaks, range(4), settings)
         assert len(wanted.image) > 30
         assert equal(by_kernel(peaks, range(4), settings), wanted)

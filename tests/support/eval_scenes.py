@@ -91,7 +91,7 @@ def load(folder: Path, content: dict) -> GroundTruth:
     return load_ground_truth(save(folder, content))
 
 
-def answer(image: int, joints: np.ndarray, score: float = 0.9) -> dict:
+def prediction(image: int, joints: np.ndarray, score: float = 0.9) -> dict:
     """A result entry that says exactly this."""
     points = np.concatenate((joints[:, :2], np.full((len(joints), 1), score)), axis=1)
     return {
@@ -102,10 +102,10 @@ def answer(image: int, joints: np.ndarray, score: float = 0.9) -> dict:
     }
 
 
-def right_answers(truth: GroundTruth) -> list[dict]:
+def right_predictions(truth: GroundTruth) -> list[dict]:
     """Every person who counts, exactly where they are, scores falling."""
     return [
-        answer(a["image_id"], np.reshape(a["keypoints"], (-1, 3)), 0.9 - 0.001 * i)
+        prediction(a["image_id"], np.reshape(a["keypoints"], (-1, 3)), 0.9 - 0.001 * i)
         for i, a in enumerate(truth.annotations)
         if a["num_keypoints"] and not a["iscrowd"]
     ]
@@ -167,7 +167,7 @@ class _Heat(list):
 
 
 def opener(*estimators: Knowing):
-    """What Job.open expects: each call opens the next estimator, the last again and again."""
+    """For EvaluationJob.open: each call opens the next estimator, and the last one repeatedly."""
     left = list(estimators)
 
     @contextmanager

@@ -21,12 +21,12 @@ class _Remembering:
 
     threshold: float
 
-    def __init__(self, memory: float = 1.0) -> None:
-        self.memory, self.next_id = memory, 0
+    def __init__(self, max_lost: float = 1.0) -> None:
+        self.max_lost, self.next_id = max_lost, 0
         self.known: list[tuple[int, np.ndarray, float]] = []  # id, last place of each joint, time
 
     def __call__(self, frame: Frame, poses: Poses) -> Poses:
-        self.known = [k for k in self.known if k[2] >= frame.time - self.memory]
+        self.known = [k for k in self.known if k[2] >= frame.time - self.max_lost]
         matched: dict[int, int] = {}
         if self.known and len(poses):
             alike = self.alike(poses.xy, np.stack([k[1] for k in self.known]))

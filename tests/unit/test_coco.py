@@ -76,14 +76,14 @@ def test_no_results_at_all_score_zero(golden_truth):
 
 def test_the_truth_as_results_scores_one(tmp_path):
     truth = scenes.load(tmp_path, scenes.two_people_each(4))
-    metrics = judge(truth, scenes.right_answers(truth)).metrics
+    metrics = judge(truth, scenes.right_predictions(truth)).metrics
     assert metrics["AP"] == pytest.approx(1.0)
     assert metrics["AR"] == pytest.approx(1.0)
 
 
 def test_judging_leaves_the_results_as_they_were(tmp_path):
     truth = scenes.load(tmp_path, scenes.two_people_each(2))
-    rows = scenes.right_answers(truth)
+    rows = scenes.right_predictions(truth)
     before = json.dumps(rows)
     judge(truth, rows)
     assert json.dumps(rows) == before
@@ -98,7 +98,7 @@ def test_images_without_people_count_against_false_alarms(tmp_path):
     content = scenes.two_people_each(3)
     content["annotations"] = [a for a in content["annotations"] if a["image_id"] != 2]
     truth = scenes.load(tmp_path, content)
-    rows = [*scenes.right_answers(truth), scenes.answer(2, scenes.person(50, 30), 0.99)]
+    rows = [*scenes.right_predictions(truth), scenes.prediction(2, scenes.person(50, 30), 0.99)]
     assert judge(truth, rows).metrics["AP"] < 0.99
 
 
@@ -106,7 +106,7 @@ def test_annotation_zero_can_be_matched(tmp_path):
     content = scenes.two_people_each(1)
     content["annotations"][0]["id"] = 0  # pycocotools alone takes a match with it for none
     truth = scenes.load(tmp_path, content)
-    assert judge(truth, scenes.right_answers(truth)).metrics["AP"] == pytest.approx(1.0)
+    assert judge(truth, scenes.right_predictions(truth)).metrics["AP"] == pytest.approx(1.0)
 
 
 def test_crowds_and_people_without_keypoints_do_not_count(tmp_path):
@@ -121,7 +121,7 @@ def test_crowds_and_people_without_keypoints_do_not_count(tmp_path):
     ]
     truth = scenes.load(tmp_path, content)
     assert truth.people == 2
-    assert judge(truth, scenes.right_answers(truth)).metrics["AP"] == pytest.approx(1.0)
+    assert judge(truth, scenes.right_predictions(truth)).metrics["AP"] == pytest.approx(1.0)
 
 
 @pytest.mark.parametrize(

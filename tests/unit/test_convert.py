@@ -7,9 +7,9 @@ import torch
 
 from engine.errors import WeightsError
 from engine.network.convert import (
+    check_and_fill,
     closest_network,
     differences,
-    fit,
     shapes_of,
     to_mmpose,
     to_ours,
@@ -90,7 +90,7 @@ def test_the_network_is_told_from_the_shapes(network):
 def test_missing_counters_are_added(compact):
     old = {key: t for key, t in compact.items() if not key.endswith("num_batches_tracked")}
     assert len(old) < len(compact)
-    fitted = fit(old, SIZES["compact"], "compact")
+    fitted = check_and_fill(old, SIZES["compact"], "compact")
     assert fitted.keys() == compact.keys()
     assert fitted["bn1.num_batches_tracked"].dtype == torch.int64
 
@@ -102,7 +102,7 @@ def test_all_faults_are_counted_and_the_first_named(compact):
     found = differences(state, SIZES["compact"])
     assert len(found) == 6
     with pytest.raises(WeightsError) as told:
-        fit(state, SIZES["compact"], "compact")
+        check_and_fill(state, SIZES["compact"], "compact")
     text = str(told.value)
     assert "4 missing: bn1.weight, bn1.bias, conv2.weight, …" in text
     assert "1 unexpected: fc.weight" in text
@@ -113,16 +113,16 @@ def test_a_backbone_without_head_is_told(compact):
     backbone = {k: t for k, t in compact.items() if not k.startswith(("final_", "deconv_"))}
     backbone["classifier.weight"] = torch.zeros(10, 10)
     with pytest.raises(WeightsError, match="backbone without the pose head"):
-        fit(backbone, SIZES["compact"], "compact")
+        check_and_fill(backbone, SIZES["compact"], "compact")
 
 
 @pytest.mark.parametrize("value", [float("nan"), float("inf")])
 def test_values_that_are_not_finite_are_told(compact, value):
     spoilt = {**compact, "bn1.bias": torch.full((32,), value)}
     with pytest.raises(WeightsError, match="1 tensors hold NaN or infinity: bn1"):
-        fit(spoilt, SIZES["compact"], "compact")
+        check_and_fill(spoilt, SIZES["compact"], "compact")
 
 
 def test_half_precision_is_raised_to_single(compact):
     half = {key: t.half() if t.is_floating_point() else t for key, t in compact.items()}
-    assert fit(half, SIZES["compact"], "compact")["conv1.weight"].dtype == torch.float32
+    assert check_and_fill(half, SIZES["compact"], "compact")["conv1.weight"].dtype == torch.float32

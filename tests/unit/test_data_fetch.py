@@ -12,7 +12,7 @@ import app.data
 from app.data import DATA_SETS, Archive, DataSet, fetch
 from app.evaluation.command import VAL2017
 from engine.errors import DataError, DownloadError, PoseError
-from engine.fetching.unpack import unpack
+from engine.fetching.archive import extract
 from tests.support.faulty_server import faulty_server
 
 PICTURES = {f"val2017/{i:03d}.jpg": bytes([i]) * (4000 + i) for i in range(8)}
@@ -101,7 +101,7 @@ def test_unpacking_goes_on_after_a_break(tmp_path):
     (folder / f"{second}.part").write_bytes(b"half")
     before = (folder / first).stat().st_mtime_ns
     steps = []
-    unpack(file, folder, ARCHIVE.is_wanted, lambda done, total: steps.append((done, total)))
+    extract(file, folder, ARCHIVE.is_wanted, lambda done, total: steps.append((done, total)))
     assert unpacked(folder) == PICTURES
     assert (folder / first).stat().st_mtime_ns == before
     assert steps == [(i, 8) for i in range(1, 9)]
@@ -115,7 +115,7 @@ def test_a_name_that_leads_out_of_the_folder_is_refused_before_anything_is_unpac
     file.write_bytes(zipped({"good": b"1", name: b"evil"}))
     folder = tmp_path / "deep/out"
     with pytest.raises(DataError, match="leads out of the folder"):
-        unpack(file, folder, lambda _: True)
+        extract(file, folder, lambda _: True)
     assert not folder.exists()
     assert [f.name for f in tmp_path.iterdir()] == ["evil.zip"]
 
@@ -128,7 +128,7 @@ def test_a_link_in_the_folder_is_not_followed_out_of_it(tmp_path):
     outside.mkdir()
     (folder / "val2017").symlink_to(outside)
     with pytest.raises(DataError, match="leads out"):
-        unpack(file, folder, lambda _: True)
+        extract(file, folder, lambda _: True)
     assert list(outside.iterdir()) == []
 
 
@@ -136,12 +136,12 @@ def test_a_damaged_archive_is_one_clear_line(tmp_path):
     file = tmp_path / "a.zip"
     file.write_bytes(b"PK\x03\x04 nonsense")
     with pytest.raises(DataError, match="is damaged"):
-        unpack(file, tmp_path / "out", lambda _: True)
+        extract(file, tmp_path / "out", lambda _: True)
     spoilt = bytearray(CONTENT)
     spoilt[CONTENT.index(PICTURES["val2017/003.jpg"]) + 100] ^= 0xFF
     file.write_bytes(bytes(spoilt))
     with pytest.raises(DataError, match="is damaged"):
-        unpack(file, tmp_path / "out", ARCHIVE.is_wanted)
+        extract(file, tmp_path / "out", ARCHIVE.is_wanted)
     assert not (tmp_path / "out/val2017/003.jpg").exists()
 
 

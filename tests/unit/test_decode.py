@@ -74,7 +74,7 @@ def test_tied_candidates_in_the_recorded_order_give_the_reference_people(shared,
 def test_matching_the_first_30_groups_only_equals_the_older_reference(shared, name):
     heat, tags, scene = load(shared, name)
     old = "v06_" if "v06_refined" in scene else ""
-    settings = PAPER_GROUPING.model_copy(update={"first_30_groups_only": True})
+    settings = PAPER_GROUPING.model_copy(update={"ignore_too_much": True})
     joints, scores = decode(heat, tags, settings=settings)
     assert_same(joints, scores, scene[f"{old}refined"][..., :3], scene[f"{old}scores"])
 

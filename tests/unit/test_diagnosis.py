@@ -34,7 +34,7 @@ def joints(row):
 
 
 def test_perfect_results_have_no_errors_and_nothing_to_gain(truth):
-    found = diagnose(judge(truth, scenes.right_answers(truth)))
+    found = diagnose(judge(truth, scenes.right_predictions(truth)))
     assert found.kinds == {"good": 12 * 17, "jitter": 0, "inversion": 0, "swap": 0, "miss": 0}
     assert (found.people, found.found, found.missed) == (12, 12, 0)
     assert (found.duplicates, found.fragments, found.background) == (0, 0, 0)
@@ -45,7 +45,7 @@ def test_perfect_results_have_no_errors_and_nothing_to_gain(truth):
 
 def planted(truth):
     """Right answers with 5 jitters, 2 inverted pairs, 3 swaps and 4 misses."""
-    rows = scenes.right_answers(truth)
+    rows = scenes.right_predictions(truth)
     area = [a["area"] for a in truth.annotations]
     for i in range(5):
         away = shift_for(0.7, area[i], WRIST)
@@ -82,7 +82,7 @@ def test_planted_keypoint_errors_are_counted_as_planted(truth):
 
 @pytest.mark.parametrize("kind", ["jitter", "inversion", "miss"])
 def test_mending_the_only_kind_of_error_there_is_gains_all_that_is_lost(truth, kind):
-    rows = scenes.right_answers(truth)
+    rows = scenes.right_predictions(truth)
     for row, annotation in zip(rows, truth.annotations, strict=True):
         right = joints(row)[:, :2].copy()
         for k in range(5, 17):
@@ -98,12 +98,12 @@ def test_mending_the_only_kind_of_error_there_is_gains_all_that_is_lost(truth, k
 
 
 def test_duplicates_fragments_ghosts_and_missed_people_are_counted_as_planted(truth):
-    rows = scenes.right_answers(truth)
+    rows = scenes.right_predictions(truth)
     copies = [dict(row, score=0.5) for row in rows[:3]]
     part = dict(rows[4], keypoints=list(rows[4]["keypoints"]), score=0.4)
     for k in range(4, 17):
         move(part, k, (2000, 2000))
-    ghosts = [scenes.answer(2, scenes.person(2000, 2000), 0.95) for _ in range(2)]
+    ghosts = [scenes.prediction(2, scenes.person(2000, 2000), 0.95) for _ in range(2)]
     found = diagnose(judge(truth, [*rows[:-2], *copies, part, *ghosts]))
     assert (found.duplicates, found.fragments, found.background, found.missed) == (3, 1, 2, 2)
     assert found.found == 10
@@ -127,7 +127,7 @@ def test_unlabelled_keypoints_are_not_judged(tmp_path):
     hidden[5:] = 0
     content["annotations"][0] = scenes.annotation(10, 1, hidden)
     truth = scenes.load(tmp_path, content)
-    table = classify(match_people(judge(truth, scenes.right_answers(truth))), COCO)
+    table = classify(match_people(judge(truth, scenes.right_predictions(truth))), COCO)
     assert len(table.row) == 5 + 17
 
 
@@ -137,8 +137,8 @@ def test_crowds_take_any_number_of_answers_without_harm(tmp_path):
     crowd["keypoints"] = [0] * 51
     content["annotations"].append(crowd)
     truth = scenes.load(tmp_path, content)
-    inside = [scenes.answer(1, scenes.person(100, 20), s) for s in (0.99, 0.98)]
-    found = diagnose(judge(truth, [*scenes.right_answers(truth), *inside]))
+    inside = [scenes.prediction(1, scenes.person(100, 20), s) for s in (0.99, 0.98)]
+    found = diagnose(judge(truth, [*scenes.right_predictions(truth), *inside]))
     assert (found.people, found.found, found.background) == (2, 2, 0)
     assert found.keypoints[0].ap == pytest.approx(1.0)
 
@@ -150,10 +150,10 @@ def random_rows(truth, noise, seed):
         if a["num_keypoints"] and rng.random() > 0.2:
             points = np.reshape(a["keypoints"], (17, 3)).astype(float)
             points[:, :2] += rng.normal(size=(17, 2)) * noise * np.sqrt(a["area"])
-            rows.append(scenes.answer(a["image_id"], points, float(rng.random())))
+            rows.append(scenes.prediction(a["image_id"], points, float(rng.random())))
     ghosts = (scenes.person(*rng.uniform(0, 900, 2)) for _ in truth.images)
     return rows + [
-        scenes.answer(image.id, ghost, float(rng.random()))
+        scenes.prediction(image.id, ghost, float(rng.random()))
         for image, ghost in zip(truth.images, ghosts, strict=True)
     ]
 
@@ -204,7 +204,7 @@ def test_slices_hold_everybody_once_and_know_size_and_crowding(tmp_path):
         2,
     )
     truth = scenes.load(tmp_path, content)
-    rows = scenes.right_answers(truth)[1:]  # the small one is not found
+    rows = scenes.right_predictions(truth)[1:]  # the small one is not found
     found = {(s.by, s.name): s for s in diagnose(judge(truth, rows)).slices}
     for by in ("size", "crowding", "keypoints"):
         assert sum(s.people for (b, _), s in found.items() if b == by) == 3
@@ -226,8 +226,8 @@ def test_a_calibrated_score_has_no_error_and_a_boastful_one_has(truth):
     half_right = [
         dict(row, score=0.5)
         if i % 2
-        else scenes.answer(row["image_id"], scenes.person(3e3, 0), 0.5)
-        for i, row in enumerate(scenes.right_answers(truth))
+        else scenes.prediction(row["image_id"], scenes.person(3e3, 0), 0.5)
+        for i, row in enumerate(scenes.right_predictions(truth))
     ]
     honest, _ = diagnose(judge(truth, half_right)).calibration
     assert [(b.score, b.right, b.count) for b in honest.bins] == [(0.5, 0.5, 12)]
@@ -237,7 +237,7 @@ def test_a_calibrated_score_has_no_error_and_a_boastful_one_has(truth):
 
 
 def test_the_worst_image_is_the_one_that_was_spoilt(truth):
-    rows = [row for row in scenes.right_answers(truth) if row["image_id"] != 4]
+    rows = [row for row in scenes.right_predictions(truth) if row["image_id"] != 4]
     worst = diagnose(judge(truth, rows), worst=2).worst
     assert worst[0].image == 4
     assert worst[0].errors == {"missed people": 2}
@@ -261,7 +261,7 @@ def test_comparing_a_result_with_itself_shows_no_difference(truth):
 
 
 def test_a_clearly_better_result_is_told_apart_and_the_images_are_named(truth):
-    good = scenes.right_answers(truth)
+    good = scenes.right_predictions(truth)
     bad = [row for row in good if row["image_id"] not in (2, 5)]
     found = compare(judge(truth, bad), judge(truth, good), resamples=300)
     assert found.difference == pytest.approx(1.0 - judge(truth, bad).metrics["AP"])

@@ -7,8 +7,8 @@ import numpy as np
 import pytest
 
 from app.evaluation.command import paper_settings
-from app.evaluation.journal import NAME, Journal
-from app.evaluation.run import Job, Progress, evaluate
+from app.evaluation.journal import NAME, EvaluationJournal
+from app.evaluation.run import EvaluationJob, Progress, evaluate
 from engine.coco.metrics import judge
 from engine.errors import DataError, OutputError, PoseError, SourceError
 from engine.settings import PAPER_GROUPING
@@ -26,7 +26,7 @@ def content():
 @pytest.fixture
 def job(tmp_path, content):
     file = scenes.save(tmp_path / "data", content)
-    return Job(
+    return EvaluationJob(
         annotations=file,
         images=file.parent,
         settings=paper_settings(),
@@ -153,7 +153,7 @@ def test_a_finished_run_may_be_repeated(job):
 def test_a_damaged_journal_is_refused(tmp_path):
     (tmp_path / NAME).write_bytes(b"{}\nnot json\n")
     with pytest.raises(OutputError, match="damaged"):
-        Journal(tmp_path, {}, 3, resume=True)
+        EvaluationJournal(tmp_path, {}, 3, resume=True)
 
 
 def test_missing_images_are_named_and_counted(job):

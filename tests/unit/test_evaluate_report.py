@@ -8,7 +8,7 @@ from rich.console import Console
 from app.evaluation.command import paper_settings
 from app.evaluation.report import plots, table
 from app.evaluation.report.facts import published_for
-from app.evaluation.run import Job, evaluate
+from app.evaluation.run import EvaluationJob, evaluate
 from engine.coco.diagnosis.calibration import Bin, Calibration
 from engine.network.registry import registry
 from engine.settings import PAPER_GROUPING
@@ -19,7 +19,7 @@ from tests.support import eval_scenes as scenes
 def report(tmp_path):
     content = scenes.two_people_each(2)
     file = scenes.save(tmp_path / "data", content)
-    job = Job(
+    job = EvaluationJob(
         annotations=file,
         images=file.parent,
         settings=paper_settings(),
@@ -65,7 +65,7 @@ def test_another_protocol_has_no_published_row(changes, input_size):
 
 
 def test_the_ways_of_mmpose_0_6_count_as_the_same_protocol():
-    changes = ["engine.two_step_upsample=true", "grouping.first_30_groups_only=true"]
+    changes = ["engine.two_step_upsample=true", "grouping.ignore_too_much=true"]
     chosen = paper_settings(changes)
     assert published_for(W32, chosen.engine, chosen.grouping, 512)["AP"] == 0.677
 

@@ -13,7 +13,7 @@ from app.cli import main
 from app.evaluation.command import paper_settings
 from app.evaluation.compare import compare_results
 from app.evaluation.parity import check_parity
-from app.evaluation.run import Job, evaluate
+from app.evaluation.run import EvaluationJob, evaluate
 from engine.errors import DataError, SettingsError
 from tests.support import eval_scenes as scenes
 
@@ -26,7 +26,7 @@ def content():
 @pytest.fixture
 def job(tmp_path, content):
     file = scenes.save(tmp_path / "data", content)
-    return Job(
+    return EvaluationJob(
         annotations=file,
         images=file.parent,
         settings=paper_settings(),
@@ -179,7 +179,7 @@ def test_data_means_cocos_own_layout(command, tmp_path):
 
 @pytest.fixture
 def asked(monkeypatch, job):
-    """The Job that the command makes of its options."""
+    """The EvaluationJob that the command makes of its options."""
     jobs = []
 
     def note(asked, progress):

@@ -23,7 +23,7 @@ HEADER = {
     "rate": 29.97,
     "keypoints": list(COCO.names),
     "skeleton": [list(limb) for limb in COCO.limbs],
-    "settings": {"tracking": {"memory": 1.0}},
+    "settings": {"tracking": {"max_lost": 1.0}},
 }
 
 
@@ -36,12 +36,12 @@ def written(tmp_path: Path, name: str, results: list[Result]) -> Path:
 @pytest.mark.parametrize("name", ["ndjson", "parquet"])
 def test_the_full_formats_lose_nothing(tmp_path, name):
     results = some_results(30)
-    results[20:] = [replace(r, frame=replace(r.frame, part=1)) for r in results[20:]]
+    results[20:] = [replace(r, frame=replace(r.frame, segment=1)) for r in results[20:]]
     header, again = read(written(tmp_path, name, results))
     assert {key: header[key] for key in HEADER} == HEADER
     again = list(again)
-    assert [(r.frame.index, r.frame.time, r.frame.part) for r in again] == [
-        (r.frame.index, r.frame.time, r.frame.part) for r in results
+    assert [(r.frame.index, r.frame.time, r.frame.segment) for r in again] == [
+        (r.frame.index, r.frame.time, r.frame.segment) for r in results
     ]
     assert all(r.frame.size == (640, 360) for r in again)
     assert all(equal(a.poses, b.poses) for a, b in zip(again, results, strict=True))

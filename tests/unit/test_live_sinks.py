@@ -158,9 +158,9 @@ class Kept:
         pass
 
 
-def result(source, index, part=0):
+def result(source, index, segment=0):
     frame = Frame(np.zeros((2, 4, 3), np.uint8), index, index / 10, time.perf_counter(), source)
-    return Result(frame.__class__(frame.pixels, index, index / 10, frame.arrived, source, part),
+    return Result(frame.__class__(frame.pixels, index, index / 10, frame.arrived, source, segment),
                   nobody(17), dropped=index)  # fmt: skip
 
 
@@ -179,7 +179,7 @@ def publish(kept, *results, several=False):
 
 def test_one_source_is_written_as_process_writes_it_with_its_age():
     kept = Kept()
-    publish(kept, result("a", 0), result("a", 3), result("a", 7, part=1))
+    publish(kept, result("a", 0), result("a", 3), result("a", 7, segment=1))
     kinds = [line["type"] for line in kept.lines]
     assert kinds == ["header", "frame", "frame", "gap", "frame", "end"]
     assert kept.lines[0]["size"] == [4, 2]

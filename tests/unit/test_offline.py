@@ -7,7 +7,7 @@ import pytest
 
 from engine.offline.postprocess import interpolate, smooth
 from engine.offline.recording import Recording, collect, unseen_frame
-from engine.offline.stitching import relink
+from engine.offline.stitching import stitch
 from engine.types import JointState, Poses, Result
 from tests.measure.smoothing import exercising, lag, noisy, outcome, path, walking
 
@@ -79,7 +79,7 @@ def test_nothing_is_filled_across_an_interruption_of_the_source():
     holes = truth.copy()
     holes[20:25] = np.nan
     recording = recorded(holes, times)
-    broken = replace(recording, part=(np.arange(len(times)) > 22).astype(np.int32))
+    broken = replace(recording, segment=(np.arange(len(times)) > 22).astype(np.int32))
     assert len(interpolate(broken, 1.0).people) == len(recording.people)
 
 
@@ -132,7 +132,7 @@ def test_a_piece_that_goes_on_where_another_ended_gets_its_id():
     times, truth = walk()
     holes = truth.copy()
     holes[60:110] = np.nan
-    joined = relink(recorded(holes, times, np.where(np.arange(len(times)) < 60, 2, 7)), 3.0)
+    joined = stitch(recorded(holes, times, np.where(np.arange(len(times)) < 60, 2, 7)), 3.0)
     assert joined.ids == [2]
 
 
@@ -141,7 +141,7 @@ def test_three_pieces_become_one_person():
     holes = truth.copy()
     holes[40:60] = holes[100:130] = np.nan
     ids = np.digitize(np.arange(len(times)), [50, 110])
-    assert relink(recorded(holes, times, ids), 3.0).ids == [0]
+    assert stitch(recorded(holes, times, ids), 3.0).ids == [0]
 
 
 def test_pieces_far_apart_in_place_or_time_stay_two():
@@ -149,23 +149,23 @@ def test_pieces_far_apart_in_place_or_time_stay_two():
     holes = truth.copy()
     holes[60:110] = np.nan
     ids = np.where(np.arange(len(times)) < 60, 2, 7)
-    assert relink(recorded(holes, times, ids), 1.0).ids == [2, 7]
+    assert stitch(recorded(holes, times, ids), 1.0).ids == [2, 7]
     away = holes.copy()
     away[110:] += (500, 0)
-    assert relink(recorded(away, times, ids), 3.0).ids == [2, 7]
+    assert stitch(recorded(away, times, ids), 3.0).ids == [2, 7]
     bigger = holes.copy()
     bigger[110:] = bigger[110:] * 2 - np.nanmean(bigger[110:], axis=(0, 1))
-    assert relink(recorded(bigger, times, ids), 3.0).ids == [2, 7]
+    assert stitch(recorded(bigger, times, ids), 3.0).ids == [2, 7]
 
 
 def test_a_newcomer_gets_the_poses_from_before_it_had_an_id():
     times, truth = walk(2)
     ids = np.where(np.arange(len(times)) < 3, -1, 5)
-    joined = relink(recorded(truth, times, ids), 3.0)
+    joined = stitch(recorded(truth, times, ids), 3.0)
     assert (joined.people.ids == 5).all()
 
 
 def test_who_changed_from_one_frame_to_the_next_is_left_as_the_tracker_saw_it():
     times, truth = walk()
     ids = np.where(np.arange(len(times)) < 60, 2, 7)
-    assert relink(recorded(truth, times, ids), 3.0).ids == [2, 7]
+    assert stitch(recorded(truth, times, ids), 3.0).ids == [2, 7]

@@ -5,7 +5,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from engine.offline.id_switches import suspects
+from engine.offline.id_switches import id_switch_candidates
 from engine.offline.quality import gaps, odd_limbs, people
 from engine.offline.recording import Recording, collect
 from engine.types import Result
@@ -39,14 +39,14 @@ def test_planted_exchanges_are_found_and_true_ids_are_mostly_left_in_peace():
     planted = caught = alarms = meetings = 0
     for seed in range(600, 608):
         recording = true_recording(crossings(seed))
-        alarms += sum(s.suspicion > 0.5 for s in suspects(recording))
+        alarms += sum(s.suspicion > 0.5 for s in id_switch_candidates(recording))
         for a, b, time in met(recording):
             meetings += 1
             wrong = exchanged(recording, a, b, time)
             planted += 1
             caught += any(
                 set(s.ids) <= {a, b} and abs(s.time - time) < 0.6 and s.suspicion > 0.5
-                for s in suspects(wrong)
+                for s in id_switch_candidates(wrong)
             )
     assert planted >= 20
     assert caught / planted > 0.8
@@ -76,7 +76,7 @@ def test_somebody_who_jumps_is_suspected_at_that_moment():
     times, truth = walk()
     moved = truth.copy()
     moved[90:] += (150, 0)
-    [first, *_] = suspects(recorded(moved, times))
+    [first, *_] = id_switch_candidates(recorded(moved, times))
     assert (first.kind, first.ids) == ("jump", (0,))
     assert first.time == pytest.approx(times[90])
 
@@ -86,14 +86,14 @@ def test_an_id_that_goes_on_in_another_is_suspected_to_be_the_same():
     holes = truth.copy()
     holes[90:100] = np.nan
     ids = np.where(np.arange(len(times)) < 95, 3, 4)
-    [first, *_] = suspects(recorded(holes, times, ids))
+    [first, *_] = id_switch_candidates(recorded(holes, times, ids))
     assert (first.kind, first.ids) == ("same", (3, 4))
 
 
 def test_a_plain_walk_raises_no_suspicion():
     times, truth = walk()
     seen = noisy(truth, np.random.default_rng(0))
-    assert suspects(recorded(seen, times)) == []
+    assert id_switch_candidates(recorded(seen, times)) == []
     assert odd_limbs(recorded(seen, times)) == []
 
 

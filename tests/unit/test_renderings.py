@@ -24,14 +24,14 @@ if find_library("EGL") is None:
 import torch
 
 from engine.synthesis.bodies import ANGLES, BUILD_NAMES, angles, bodies
-from engine.synthesis.drawing import Camera, Light, Painter, Person
-from engine.synthesis.fitting import BODY_TO_CAMERA, Placed, fit
+from engine.synthesis.drawing import Light, Painter, Person, PinholeCamera
+from engine.synthesis.fitting import BODY_TO_CAMERA, Placed, fit_bodies
 from engine.synthesis.motions import LEFT_ANKLE, RIGHT_ANKLE, steps, walk
 from engine.synthesis.renderings import as_annotated, beside, keypoints_seen
 from engine.synthesis.scenes import ANNOTATIONS, Poses, Wishes, draw_scenes
 from engine.synthesis.wardrobe import random_look
 
-CAMERA = Camera(320, 240, 300.0, (150.0, 130.0))
+CAMERA = PinholeCamera(320, 240, 300.0, (150.0, 130.0))
 LIGHT = Light((0.0, -0.8, -0.6), (0.7, 0.7, 0.7), (0.5, 0.5, 0.5), (0.3, 0.3, 0.3))
 NOSE, LEFT_WRIST = COCO.names.index("nose"), COCO.names.index("left_wrist")
 LEFT = [i for i, name in enumerate(COCO.names) if name.startswith("left")]
@@ -164,7 +164,7 @@ def test_joints_outside_the_picture_are_zero(model, painter):
 def test_larger_and_smaller_pictures_in_turn_agree(model, painter):
     meshes, _ = placed(model, (angles(), (0.0, 0.0, 3.0)))
     first = painter.draw(people(meshes), CAMERA, LIGHT)
-    painter.draw(people(meshes), Camera(400, 100, 90.0, (200.0, 50.0)), LIGHT)
+    painter.draw(people(meshes), PinholeCamera(400, 100, 90.0, (200.0, 50.0)), LIGHT)
     again = painter.draw(people(meshes), CAMERA, LIGHT)
     np.testing.assert_array_equal(first.who, again.who)
     np.testing.assert_array_equal(first.colour, again.colour)
@@ -175,8 +175,8 @@ def test_fitting_finds_a_pose_under_projected_keypoints(model):
     _, points = placed(model, (pose, (0.3, 0.0, 4.0)), heading=40.0)
     flat = np.concatenate([points[..., :2] / points[..., 2:] * 500.0, np.full((1, 17, 1), 2)], 2)
     labels, focal = torch.from_numpy(np.float32(flat)), torch.tensor([500.0])
-    started = fit(model, usual_builds(1), labels, focal, steps=2)
-    found = fit(model, usual_builds(1), labels, focal, steps=80)
+    started = fit_bodies(model, usual_builds(1), labels, focal, steps=2)
+    found = fit_bodies(model, usual_builds(1), labels, focal, steps=80)
     assert found.error[0] < 0.04 < started.error[0]
 
 

@@ -7,7 +7,7 @@ from pydantic import ValidationError
 
 import assets
 from engine.errors import SettingsError
-from engine.settings import Settings, load_settings
+from engine.settings import Settings, TrackingSettings, load_settings
 
 
 def test_the_shipped_file_shows_the_defaults():
@@ -67,3 +67,27 @@ def test_words_need_no_quotes_on_the_command_line():
 def test_settings_are_frozen():
     with pytest.raises(ValidationError):
         Settings().engine.batch = 3
+
+
+def test_an_old_name_still_works_and_warns(caplog, tmp_path):
+    file = tmp_path / "mine.toml"
+    file.write_text("[tracking]\nmemory = 2.5\n")
+    settings = load_settings(file, ("grouping.first_30_groups_only=true",))
+    assert settings.tracking.max_lost == 2.5
+    assert settings.grouping.ignore_too_much
+    assert settings.tracking.model_fields_set == {"max_lost"}
+    assert "memory is now called max_lost" in caplog.text
+    assert Settings.model_validate_json('{"tracking": {"sure_score": 0.4}}').tracking == (
+        TrackingSettings(high_score_threshold=0.4)
+    )
+
+
+def test_every_old_name_leads_to_a_setting_that_exists():
+    for _, section in Settings():
+        assert set(section.renamed.values()) <= set(type(section).model_fields)
+        assert not set(section.renamed) & set(type(section).model_fields)
+
+
+def test_an_old_and_a_new_name_together_are_refused():
+    with pytest.raises(SettingsError, match="now called max_lost; both are given"):
+        load_settings(None, ("tracking.memory=2", "tracking.max_lost=1"))

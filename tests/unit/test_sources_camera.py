@@ -8,7 +8,7 @@ import pytest
 
 from engine.errors import SourceError
 from engine.sources import camera, v4l2
-from engine.sources.camera import CameraFound, CameraSource, Wanted, number_of
+from engine.sources.camera import CameraFound, CameraRequest, CameraSource, number_of
 
 FOUND = [CameraFound("0", "Integrated Camera"), CameraFound("2", "Logitech BRIO")]
 
@@ -58,7 +58,7 @@ class FakeCapture:
 
 def test_mjpg_is_asked_for_first_and_the_negotiated_mode_is_known():
     capture = FakeCapture()
-    source = CameraSource(0, Wanted(1920, 1080, 30), open_camera=lambda number: capture)
+    source = CameraSource(0, CameraRequest(1920, 1080, 30), open_camera=lambda number: capture)
     frame = next(frames := source.frames())
     assert capture.asked[0] == cv2.CAP_PROP_FOURCC
     assert source.info.size == (640, 480)

@@ -102,8 +102,8 @@ def test_a_seek_while_paused_shows_that_time_and_begins_a_new_part():
         playing.until(lambda: playing.indices[-1] == 15)
         playing.paced.seek(0.3)
         playing.until(lambda: playing.indices[-1] == 3)
-        parts = [frame.part for frame in playing.frames]
-        assert parts[-1] == 2
+        segments = [frame.segment for frame in playing.frames]
+        assert segments[-1] == 2
 
 
 def test_a_loop_begins_again_as_a_new_part():
@@ -114,7 +114,7 @@ def test_a_loop_begins_again_as_a_new_part():
             playing.paced.step(1)
             playing.until(lambda before=before: len(playing.frames) > before)
         assert 0 in playing.indices[10:]
-        assert playing.frames[-1].part == 1
+        assert playing.frames[-1].segment == 1
 
 
 def test_the_end_of_the_file_is_the_end():

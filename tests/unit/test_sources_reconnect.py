@@ -1,4 +1,4 @@
-"""A live source that is lost comes back with new parts; one that never was is an error."""
+"""A live source that is lost comes back with new segments; one that never was is an error."""
 
 import numpy as np
 import pytest
@@ -51,7 +51,7 @@ def test_after_a_loss_index_and_time_go_on_and_the_part_is_new(monkeypatch):
     source, changes = lives(monkeypatch, Life(3, "unplugged"), Life(2, began=5.0))
     frames = take(source, 5)
     assert [f.index for f in frames] == [0, 1, 2, 3, 4]
-    assert [f.part for f in frames] == [0, 0, 0, 1, 1]
+    assert [f.segment for f in frames] == [0, 0, 0, 1, 1]
     assert [f.time for f in frames] == pytest.approx([0.0, 0.1, 0.2, 5.0, 5.1])
     assert {f.source for f in frames} == {"cam"}
     assert [c.status for c in changes] == ["opening", "live", "reconnecting", "live"]
@@ -63,7 +63,7 @@ def test_after_a_loss_index_and_time_go_on_and_the_part_is_new(monkeypatch):
 def test_an_unplugged_camera_is_tried_until_it_is_back(monkeypatch):
     gone = [Life(0, "cannot open camera") for _ in range(4)]
     source, changes = lives(monkeypatch, Life(1, "was it unplugged?"), *gone, Life(1))
-    assert [f.part for f in take(source, 2)] == [0, 1]
+    assert [f.segment for f in take(source, 2)] == [0, 1]
     tries = [c.text for c in changes if c.status == "reconnecting"]
     assert len(tries) == 5
     assert tries[-1].endswith("Trying again (5).")

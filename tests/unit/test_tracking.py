@@ -42,7 +42,7 @@ def test_people_keep_their_ids_in_any_order():
 
 def test_a_person_out_of_sight_keeps_the_id_as_long_as_the_memory():
     for pause, same in ((0.9, True), (1.2, False)):
-        track = tracker(memory=1.0)
+        track = tracker(max_lost=1.0)
         before = track(frame(0.0), people((0, 0))).ids[0]
         track(frame(0.04), people((400, 0)))
         after = track(frame(0.0 + pause), people((0, 0))).ids[0]
@@ -50,7 +50,7 @@ def test_a_person_out_of_sight_keeps_the_id_as_long_as_the_memory():
 
 
 def test_no_id_is_used_twice_even_after_a_seek():
-    track = tracker(memory=0.1)
+    track = tracker(max_lost=0.1)
     seen = []
     for time in (0.0, 1.0, 2.0, 0.5, 3.0):
         track(frame(time), people((0, 0), (500, 0)))
@@ -169,7 +169,7 @@ def test_a_jerk_of_the_camera_mixes_nobody_up():
 def test_nobody_is_followed_across_an_interruption_of_the_source():
     track = tracker()
     assert track(frame(0.0), people((0, 0))).ids.tolist() == [0]
-    resumed = Frame(PIXELS, 1, 0.04, 0.0, "test", part=1)
+    resumed = Frame(PIXELS, 1, 0.04, 0.0, "test", segment=1)
     assert track(resumed, people((0, 0))).ids.tolist() == [1]
 
 

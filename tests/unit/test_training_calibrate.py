@@ -14,7 +14,7 @@ import app.weights
 from engine.network.higher_hrnet import HigherHRNet
 from engine.network.thresholds import Thresholds
 from engine.skeleton import COCO
-from engine.training.calibrate import Answer, choose_thresholds, scale_tags
+from engine.training.calibrate import Prediction, choose_thresholds, scale_tags
 from engine.training.start import initialise
 from engine.types import JointState, untracked
 from tests.support.eval_scenes import save, two_people_each
@@ -40,7 +40,7 @@ def person(x, y, score, *, joints=17, shift=0.0):
     return xy.astype(np.float32), np.full(17, score, np.float32), score, state.astype(np.uint8)
 
 
-def answer(found, truth, crowds=()):
+def prediction(found, truth, crowds=()):
     xy, joint_score, score, state = (np.array(part) for part in zip(*found, strict=True))
     poses = untracked(xy, joint_score, score.astype(np.float32), state)
     annotations = []
@@ -50,15 +50,15 @@ def answer(found, truth, crowds=()):
     annotations += [{"keypoints": [0] * 51, "area": 1, "bbox": box} for box in crowds]
     common = {"iscrowd": 0, "num_keypoints": 17}
     crowd = {"iscrowd": 1, "num_keypoints": 0}
-    return Answer(poses, [(common if any(a["keypoints"]) else crowd) | a for a in annotations])
+    return Prediction(poses, [(common if any(a["keypoints"]) else crowd) | a for a in annotations])
 
 
 def test_the_threshold_lies_between_ghosts_and_people():
-    answers = [
-        answer([person(0, 0, 0.5), person(100, 0, 0.31)], [(0, 0), (100, 0)]),
-        answer([person(0, 0, 0.45), person(100, 100, 0.2), person(200, 9, 0.29)], [(0, 0)]),
+    predictions = [
+        prediction([person(0, 0, 0.5), person(100, 0, 0.31)], [(0, 0), (100, 0)]),
+        prediction([person(0, 0, 0.45), person(100, 100, 0.2), person(200, 9, 0.29)], [(0, 0)]),
     ]
-    choice = choose_thresholds(answers, COCO)
+    choice = choose_thresholds(predictions, COCO)
     assert choice.min_score == 0.3
     assert choice.f1 == 1
     assert choice.thresholds("x").values == {"min_score": 0.3, "min_joints": 1}
@@ -67,13 +67,13 @@ def test_the_threshold_lies_between_ghosts_and_people():
 
 def test_of_equally_good_scores_the_middle_one_is_taken_and_the_fewest_joints():
     found = [person(0, 0, 0.6), person(100, 100, 0.2)]
-    choice = choose_thresholds([answer(found, [(0, 0)])], COCO)
+    choice = choose_thresholds([prediction(found, [(0, 0)])], COCO)
     assert (choice.min_score, choice.min_joints) == (0.4, 1)
 
 
 def test_few_joints_tell_ghosts_where_the_score_does_not():
     ghosts = [person(100 * i, 0, 0.9, joints=2) for i in range(1, 4)]
-    choice = choose_thresholds([answer([person(0, 0, 0.5), *ghosts], [(0, 0)])], COCO)
+    choice = choose_thresholds([prediction([person(0, 0, 0.5), *ghosts], [(0, 0)])], COCO)
     assert (choice.min_joints, choice.f1) == (3, 1)
 
 
@@ -81,28 +81,28 @@ def test_the_trade_between_missing_and_inventing_is_f1():
     """At 0.6: 1 of 2 found, none invented: F1 2/3. At 0.1: 2 found, 3 invented: F1 4/7."""
     found = [person(0, 0, 0.6), person(100, 0, 0.1)]
     found += [person(100 * i, 200, 0.3) for i in range(3)]
-    choice = choose_thresholds([answer(found, [(0, 0), (100, 0)])], COCO)
+    choice = choose_thresholds([prediction(found, [(0, 0), (100, 0)])], COCO)
     assert choice.min_score == 0.45
     assert choice.f1 == pytest.approx(2 / 3)
 
 
 def test_nobody_is_found_twice_and_a_person_must_be_alike():
     twice = [person(0, 0, 0.9), person(0, 0, 0.5, shift=12.0)]
-    settings = choose_thresholds([answer(twice, [(0, 0)])], COCO)
+    settings = choose_thresholds([prediction(twice, [(0, 0)])], COCO)
     assert settings.precision == 1
     assert settings.min_score > 0.5
 
 
 def test_people_in_a_crowd_are_neither_right_nor_wrong():
     found = [person(0, 0, 0.5), person(100, 100, 0.5)]
-    answers = [answer(found, [(0, 0)], crowds=[[90, 90, 80, 80]])]
-    assert choose_thresholds(answers, COCO).precision == 1
-    assert choose_thresholds([answer(found, [(0, 0)])], COCO).precision == 0.5
+    predictions = [prediction(found, [(0, 0)], crowds=[[90, 90, 80, 80]])]
+    assert choose_thresholds(predictions, COCO).precision == 1
+    assert choose_thresholds([prediction(found, [(0, 0)])], COCO).precision == 0.5
 
 
 def test_of_a_registered_checkpoint_the_line_for_the_table_is_shown(tmp_path, monkeypatch):
-    found = [answer([person(0, 0, 0.6), person(100, 100, 0.2)], [(0, 0)])]
-    monkeypatch.setattr("engine.training.calibrate.ask", lambda exam, checkpoint: found)
+    found = [prediction([person(0, 0, 0.6), person(100, 100, 0.2)], [(0, 0)])]
+    monkeypatch.setattr("engine.training.calibrate.predict", lambda validation, checkpoint: found)
     file = save(tmp_path, two_people_each(1))
     words = ["calibrate", "compact", "--annotations", str(file), "--images", str(tmp_path)]
     outcome = CliRunner().invoke(app.weights.app, words)

@@ -10,7 +10,7 @@ import assets
 from engine.network.weights import load_checkpoint
 from engine.skeleton import COCO
 from engine.training import frontier
-from engine.training.measure import open_exam
+from engine.training.measure import open_validation_set
 
 
 @pytest.fixture(scope="module")
@@ -19,9 +19,9 @@ def compact():
 
 
 @pytest.fixture(scope="module")
-def exam(tmp_path_factory):
+def validation(tmp_path_factory):
     """Two frames of the demo clip with their true people."""
-    folder = tmp_path_factory.mktemp("exam")
+    folder = tmp_path_factory.mktemp("validation")
     truth = json.loads(assets.path("demo/people.json").read_text(encoding="utf-8"))
     clip = cv2.VideoCapture(str(assets.path("demo/people.mp4")))
     images, annotations = [], []
@@ -46,8 +46,8 @@ def exam(tmp_path_factory):
     clip.release()
     categories = [{"id": 1, "name": "person", "keypoints": list(COCO.names), "skeleton": []}]
     content = {"images": images, "annotations": annotations, "categories": categories}
-    (folder / "exam.json").write_text(json.dumps(content))
-    return open_exam(folder / "exam.json", folder, 256)
+    (folder / "validation.json").write_text(json.dumps(content))
+    return open_validation_set(folder / "validation.json", folder, 256)
 
 
 def test_the_work_of_the_bundled_network_is_what_its_card_says(compact):
@@ -58,8 +58,8 @@ def test_the_work_of_the_bundled_network_is_what_its_card_says(compact):
     )
 
 
-def test_every_checkpoint_and_size_has_a_line_with_its_own_figures(compact, exam):
-    head, rule, *rows = frontier.table([compact], exam, [128, 256])
+def test_every_checkpoint_and_size_has_a_line_with_its_own_figures(compact, validation):
+    head, rule, *rows = frontier.table([compact], validation, [128, 256])
     assert head.count("|") == rule.count("|") == 9
     cells = [[cell.strip() for cell in row.strip("| ").split("|")] for row in rows]
     assert [(row[0], row[1]) for row in cells] == [
@@ -67,15 +67,15 @@ def test_every_checkpoint_and_size_has_a_line_with_its_own_figures(compact, exam
         ("compact.safetensors", "256"),
     ]
     for row, size in zip(cells, (128, 256), strict=True):
-        sized = replace(exam, input_size=size)
+        sized = replace(validation, input_size=size)
         for cell, flip in ((row[2], False), (row[3], True)):
             ap = sized.ap(compact.network, compact.skeleton, flip=flip)
             assert float(cell) == pytest.approx(ap, abs=6e-4)
     assert float(cells[1][2]) > 0.05  # people are found at all
 
 
-def test_without_judging_only_the_times_are_measured(compact, exam):
-    *_, row = frontier.table([compact], exam, [64], judged=False)
+def test_without_judging_only_the_times_are_measured(compact, validation):
+    *_, row = frontier.table([compact], validation, [64], judged=False)
     cells = [cell.strip() for cell in row.strip("| ").split("|")]
     assert cells[2:6] == ["–"] * 4
     network, whole = map(float, cells[6:])

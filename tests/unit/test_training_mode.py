@@ -10,7 +10,7 @@ import torch
 from test_training_augment import NAMES, write_data
 
 from app.train import run as train_run
-from app.train.command import Job, run
+from app.train.command import TrainingJob, run
 from engine.errors import DataError, DeviceError, OutputError, SettingsError, WeightsError
 from engine.network import storage
 from engine.network.weights import load_checkpoint
@@ -29,7 +29,7 @@ def _one_thread():
 @pytest.fixture
 def job(tmp_path):
     write_data(tmp_path)
-    return Job(
+    return TrainingJob(
         annotations=(tmp_path / "dots.json",),
         images=(tmp_path,),
         out=tmp_path / "out",

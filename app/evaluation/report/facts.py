@@ -20,7 +20,7 @@ MULTI_SCALE = (2.0, 1.0, 0.5)
 
 
 @dataclass(frozen=True, slots=True)
-class Model:
+class EvaluatedModel:
     """The checkpoint and where it ran."""
 
     name: str
@@ -41,7 +41,7 @@ class Report:
     annotations_sha256: str
     skipped: tuple[str, ...]  # annotated images that were not judged: missing or unreadable
     limited: bool  # whether only the first images were asked for
-    model: Model
+    model: EvaluatedModel
     engine: EngineSettings  # with device, batch and input size as they were used
     grouping: GroupingSettings
     metrics: Mapping[str, float]
@@ -96,7 +96,7 @@ def published_for(
 
 def _as_paper(grouping: GroupingSettings) -> bool:
     # The figures were printed with mmpose 0.6 and again, unchanged, with later ones.
-    return grouping.model_copy(update={"first_30_groups_only": False}) == PAPER_GROUPING
+    return grouping.model_copy(update={"ignore_too_much": False}) == PAPER_GROUPING
 
 
 def versions() -> dict[str, str]:

@@ -147,7 +147,7 @@ class StageBar(QWidget):
         painter.end()
 
 
-class Hud(QWidget):
+class PerformancePanel(QWidget):
     """Figures, plot and stages; `refresh` is called a few times a second, never per frame."""
 
     def __init__(self, ages: Ages, parent: QWidget | None = None) -> None:

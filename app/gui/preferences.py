@@ -10,7 +10,7 @@ from engine.errors import SettingsError
 from engine.settings import Settings
 
 
-class Memory:
+class Preferences:
     """Theme, layout, sources and settings in the user's own settings store."""
 
     def __init__(self, store: QSettings | None = None) -> None:

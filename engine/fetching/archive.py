@@ -1,6 +1,6 @@
 """Take chosen files out of a zip archive, so that each is whole or not there.
 
-What has been unpacked before is not unpacked again; a break costs the file it happened in. An
+What has been unpacked before is not extracted again; a break costs the file it happened in. An
 archive is somebody else's: names that lead out of the folder are refused.
 """
 
@@ -16,18 +16,18 @@ from engine.errors import DataError, OutputError
 Progress = Callable[[int, int], None]  # files done, files in all
 
 
-def unpack(
+def extract(
     archive: Path,
     folder: Path,
     wanted: Callable[[str], bool],
     progress: Progress = lambda _done, _all: None,
 ) -> int:
-    """Unpack the files whose names are wanted, at their places below a folder.
+    """Extract the files whose names are wanted, at their places below a folder.
 
     Args:
         archive: a zip file.
         folder: where the names in the archive begin; created.
-        wanted: whether a file is to be unpacked, by its name in the archive.
+        wanted: whether a file is to be extracted, by its name in the archive.
         progress: called after every file.
 
     Returns:
@@ -48,7 +48,7 @@ def unpack(
     except (zipfile.BadZipFile, zipfile.LargeZipFile, EOFError) as error:
         raise DataError(f"{archive} is damaged ({error}); delete it and fetch it again") from error
     except OSError as error:
-        raise OutputError(f"cannot unpack {archive} to {folder}: {error.strerror}") from error
+        raise OutputError(f"cannot extract {archive} to {folder}: {error.strerror}") from error
     return len(members)
 
 
@@ -57,7 +57,7 @@ def _place(folder: Path, member: zipfile.ZipInfo, archive: Path) -> Path:
     target = folder.joinpath(*name.parts)
     outside = name.is_absolute() or not target.resolve().is_relative_to(folder.resolve())
     if outside or ".." in name.parts or "\\" in member.filename or ":" in member.filename:
-        raise DataError(f"{archive}: {member.filename!r} leads out of the folder; not unpacked")
+        raise DataError(f"{archive}: {member.filename!r} leads out of the folder; not extracted")
     return target
 
 
