@@ -1,19 +1,38 @@
-"""The road every frame takes, in every mode: source, inbox, estimator, stages, result."""
+"""The road every frame takes, in every mode: source, inbox, estimator, stages, result.
+
+It has two halves. Detection finds the people of a frame and the camera's motion since the frame
+before; it remembers nothing else, so parts of a video can be detected independently. Association
+goes through the detections in order and reads no pixels.
+"""
 
 from __future__ import annotations
 
 import time
 from collections import deque
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import closing
+from dataclasses import dataclass, field
 from typing import Any, Protocol, TypeVar
 
 from engine.capture import capturing
 from engine.inbox import Inbox
 from engine.sources.source import Source
+from engine.tracking.camera_motion import STILL, CameraMotion, CameraStep
 from engine.types import Frame, Poses, Result
 
-Stage = Callable[[Frame, Poses], Poses]
+Stage = Callable[[Frame, Poses, CameraStep], Poses]
 Ticket = TypeVar("Ticket")
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Detection:
+    """One frame with its people, before association."""
+
+    frame: Frame
+    poses: Poses  # without ids
+    camera: CameraStep = STILL  # since the frame of this source before
+    dropped: int = 0  # frames of this source replaced by newer ones so far
+    times: Mapping[str, float] = field(default_factory=dict)  # step -> seconds for its batch
 
 
 class Estimator(Protocol[Ticket]):
@@ -44,6 +63,7 @@ def run(
     estimator: Estimator[Any],
     stages: Callable[[str], Sequence[Stage]] = lambda source: (),
     *,
+    cameras: Mapping[str, CameraMotion] | None = None,
     full_batches: bool = False,
 ) -> Iterator[Result]:
     """Yield a result per frame, in order, until the sources end or the inbox is closed.
@@ -53,12 +73,33 @@ def run(
         inbox: made for these sources; closing it from any thread stops everything.
         estimator: used by the thread that iterates, which must be the one that opened it.
         stages: makes the stages of a source, by its name; called once per source.
+        cameras: source -> its camera, to continue from a state; default: a new one for every
+            source that has stages.
         full_batches: wait for whole batches, so that results do not depend on timing.
 
     Raises:
         PoseError: what ended a source, after the results of all frames before it.
     """
-    after: dict[str, Sequence[Stage]] = {source.name: stages(source.name) for source in sources}
+    after = {source.name: stages(source.name) for source in sources}
+    if cameras is None:
+        cameras = {name: CameraMotion() for name, made in after.items() if made}
+    detections = detect(sources, inbox, estimator, cameras, full_batches=full_batches)
+    with closing(detections):  # type: ignore[type-var]  # it is a generator
+        yield from associate(detections, after)
+
+
+def detect(
+    sources: Sequence[Source],
+    inbox: Inbox,
+    estimator: Estimator[Any],
+    cameras: Mapping[str, CameraMotion],
+    *,
+    full_batches: bool = False,
+) -> Iterator[Detection]:
+    """Yield a detection per frame; arguments and errors as of `run`.
+
+    When a detection is yielded, the camera of its source has just seen its frame.
+    """
     in_flight: deque[tuple[list[Frame], Any]] = deque()
     with capturing(sources, inbox):
         while True:
@@ -71,21 +112,34 @@ def run(
                 return
             if not frames or len(in_flight) == estimator.depth:
                 frames, ticket = in_flight.popleft()
-                yield from _results(frames, ticket, estimator, after, inbox)
+                yield from _detections(frames, ticket, estimator, cameras, inbox)
 
 
-def _results(
+def _detections(
     frames: Sequence[Frame],
     ticket: Any,
     estimator: Estimator[Any],
-    after: Mapping[str, Sequence[Stage]],
+    cameras: Mapping[str, CameraMotion],
     inbox: Inbox,
-) -> Iterator[Result]:
+) -> Iterator[Detection]:
     found = estimator.collect(ticket)
     times = estimator.times
     for frame, poses in zip(frames, found, strict=True):
         began = time.perf_counter()
-        for stage in after[frame.source]:
-            poses = stage(frame, poses)
+        camera = cameras.get(frame.source)
+        step = camera(frame.pixels, poses.xy) if camera else STILL
         spent = {**times, "stages": time.perf_counter() - began}
-        yield Result(frame, poses, inbox.dropped[frame.source], spent)
+        yield Detection(frame, poses, step, inbox.dropped[frame.source], spent)
+
+
+def associate(
+    detections: Iterable[Detection], stages: Mapping[str, Sequence[Stage]]
+) -> Iterator[Result]:
+    """Yield a result per detection: the stages of its source (by name), one after the other."""
+    for found in detections:
+        began = time.perf_counter()
+        poses = found.poses
+        for stage in stages[found.frame.source]:
+            poses = stage(found.frame, poses, found.camera)
+        spent = found.times.get("stages", 0.0) + time.perf_counter() - began
+        yield Result(found.frame, poses, found.dropped, {**found.times, "stages": spent})

@@ -123,11 +123,13 @@ def _decode_row(source: str, frames: int) -> Row:
 def _engine_rows(settings: Settings, clip: Sequence[Frame]) -> Iterator[Row]:
     from app.overlay.drawing import draw
     from engine.estimator import open_estimator
+    from engine.tracking.camera_motion import CameraMotion
     from engine.tracking.smoothing import Smoother
     from engine.tracking.tracker import Tracker
 
     plain = _plain_forward(settings)
     with open_estimator(settings) as estimator:
+        camera = CameraMotion()
         tracker = Tracker(settings.tracking, estimator.skeleton)
         smoother = Smoother(settings.smoothing, estimator.skeleton)
         spent: dict[str, list[float]] = {}
@@ -137,7 +139,8 @@ def _engine_rows(settings: Settings, clip: Sequence[Frame]) -> Iterator[Row]:
             for step, seconds in estimator.times.items():
                 spent.setdefault(step, []).append(seconds * 1e3)
             with _timed(spent, "track, smooth"):
-                poses = smoother(frame, tracker(frame, poses))
+                moved = camera(frame.pixels, poses.xy)
+                poses = smoother(frame, tracker(frame, poses, moved))
             with _timed(spent, "draw"):
                 draw(frame.pixels, poses, estimator.skeleton, settings.display)
         baseline = plain(estimator.fit, clip)

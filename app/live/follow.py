@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from engine.settings import Settings
 from engine.skeleton import Skeleton
+from engine.tracking.camera_motion import STILL, CameraStep
 from engine.tracking.smoothing import Smoother
 from engine.tracking.tracker import Tracker
 from engine.types import Frame, Poses
@@ -25,9 +26,9 @@ class Follow:
             self._tracker.settings = settings.tracking
             self._smoother.settings = settings.smoothing
 
-    def __call__(self, frame: Frame, poses: Poses) -> Poses:
+    def __call__(self, frame: Frame, poses: Poses, camera: CameraStep = STILL) -> Poses:
         """Give ids, then steady the joints of those who have one."""
         if not self._settings.tracking.enabled:
             return poses
-        poses = self._tracker(frame, poses)
+        poses = self._tracker(frame, poses, camera)
         return self._smoother(frame, poses) if self._settings.smoothing.enabled else poses

@@ -27,7 +27,7 @@ from engine.types import Frame, Result
 
 EVERY = 64  # frames between two notes, at least
 FOLDER = ".posestream"
-_VERSION = 1
+_VERSION = 2
 # Sections of the settings that change files made from the tracks, but not the tracks.
 _HARMLESS = ("display", "output", "offline")
 

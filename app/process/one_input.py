@@ -35,6 +35,7 @@ from engine.sources import open_source
 from engine.sources.container import is_url
 from engine.sources.images import ImageSource
 from engine.sources.source import Source
+from engine.tracking.camera_motion import CameraMotion
 from engine.tracking.stages import stages_of
 from engine.types import Frame, Result
 
@@ -215,16 +216,21 @@ class _Work:
     def _fresh(
         self, journal: Journal, frames: Iterator[Frame]
     ) -> Generator[tuple[Result, list[Any]], None, None]:
-        """What is not, and the stages in their state after each frame."""
+        """What is not, and the camera and stages in their state after each frame."""
         stages = stages_of(self.settings, self.estimator.skeleton)
-        for stage, state in zip(stages, journal.states, strict=False):
-            stage.restore(state)
+        camera = CameraMotion()
+        kept = [camera, *stages]
+        for remembering, state in zip(kept, journal.states, strict=False):
+            remembering.restore(state)
         rest = Rest(self.source, frames)
         inbox = Inbox([rest.name], keep="all", capacity=CAPACITY)
-        results = run([rest], inbox, self.estimator, lambda name: stages, full_batches=True)
+        cameras = {rest.name: camera} if stages else {}
+        results = run(
+            [rest], inbox, self.estimator, lambda name: stages, cameras=cameras, full_batches=True
+        )
         with closing(results):  # type: ignore[type-var]
             for result in results:
-                yield replace(result, poses=rounded(result.poses)), stages
+                yield replace(result, poses=rounded(result.poses)), kept
                 if self.stop.asked:
                     return
 

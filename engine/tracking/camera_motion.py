@@ -1,4 +1,4 @@
-"""What the camera did since the frame before: a pan, shake, or a cut to another scene.
+"""Camera motion between two frames: a pan, shake, or a cut to another scene.
 
 Phase correlation of small grey pictures proposes a shift; it counts only if it lines up what is
 not people, so somebody who fills the picture is not taken for the camera. A cut is a picture that
@@ -19,7 +19,7 @@ _T = TypeVar("_T", bound=np.generic)
 
 _SIDE = 96  # cells of the longer side of the small picture, about
 _SAMPLES = 4  # pixels looked at in each row and column of a cell, at most
-_STILL = 0.5  # cells: smaller shifts are within the error of the method
+_MOVED = 0.5  # cells: smaller shifts are within the error of the method
 _BETTER = 0.7  # a shift must bring the difference between the pictures down to this part
 _ENOUGH = 0.15  # of the cells must be free of people to judge by
 _GREY = 6  # levels that a cell's brightness must differ by to have changed
@@ -28,56 +28,88 @@ _UNLIKE = 0.4  # correlation of pictures below which they show different scenes;
 _TILES = 4  # each way: a moving camera changes the picture in at least half of them
 
 
-class Step(NamedTuple):
-    """What happened between two frames."""
+class CameraStep(NamedTuple):
+    """What the camera did between two frames."""
 
     shift: NDArray[np.float64]  # (2,) pixels (x, y) that the background moved; zeros if unclear
     cut: bool  # another scene began
 
 
+STILL = CameraStep(np.zeros(2), cut=False)
+
+
+class View(NamedTuple):
+    """All that is compared of a frame."""
+
+    small: NDArray[np.uint8]  # (h, w) green, reduced
+    free: NDArray[np.bool_]  # (h, w) False where people are
+    cell: int  # pixels of the frame per cell of these
+
+
 class CameraMotion:
-    """Feed it the frames of one source in order."""
+    """The camera's motion over the frames of one source, given in order."""
 
     def __init__(self) -> None:
-        self._small: NDArray[np.uint8] | None = None  # (h, w) the frame before
-        self._free: NDArray[np.bool_] | None = None  # (h, w) where it showed nobody
+        self.last: View | None = None  # of the frame before
 
-    def __call__(self, pixels: NDArray[np.uint8], xy: NDArray[np.floating]) -> Step:
-        """What the camera did since the last call.
+    def __call__(self, pixels: NDArray[np.uint8], xy: NDArray[np.floating]) -> CameraStep:
+        """The motion since the frame of the last call.
 
         Args:
             pixels: (H, W, 3) RGB.
             xy: (P, K, 2) the people in this frame, image pixels, NaN where absent.
         """
-        small, cell = _shrink(pixels)
-        free = _free_of_people(small.shape, xy / cell)
-        last, last_free, self._small, self._free = self._small, self._free, small, free
-        if last is None or last_free is None or min(last.shape) < 16:
-            return Step(np.zeros(2), cut=False)
-        if last.shape != small.shape:
-            return Step(np.zeros(2), cut=True)
-        difference = np.abs(small.astype(np.int16) - last)
-        seen = free & last_free
-        moving = _everywhere((difference > _GREY) & seen, seen)
-        other = bool((difference > _OTHER).mean() >= 0.5)
-        if not moving and not other:  # nearly always: the search for a shift is spared
-            return Step(np.zeros(2), cut=False)
-        shift = _propose(last, small)
-        enough = moving and bool(np.abs(shift).max() >= _STILL)
-        if enough and _agrees(last, last_free, small, free, shift):
-            return Step(shift * cell, cut=False)
-        return Step(np.zeros(2), other and _is_unlike(last, small, shift))
+        before, self.last = self.last, view(pixels, xy)
+        return between(before, self.last)
 
     def state(self) -> EncodedArray | None:
-        """What is remembered of the last frame, for `restore`."""
-        if self._small is None or self._free is None:
-            return None
-        return {"small": encode_array(self._small), "free": encode_array(self._free)}
+        """The last frame as JSON values, for `restore`."""
+        return encode_view(self.last)
 
     def restore(self, state: EncodedArray | None) -> None:
-        """Go on where the one stood that gave this `state`."""
-        self._small = decode_array(state["small"]) if state else None
-        self._free = decode_array(state["free"]) if state else None
+        """Continue from a `state`."""
+        self.last = decode_view(state)
+
+
+def encode_view(seen: View | None) -> EncodedArray | None:
+    """A view as JSON values."""
+    if seen is None:
+        return None
+    return {"small": encode_array(seen.small), "free": encode_array(seen.free), "cell": seen.cell}
+
+
+def decode_view(state: EncodedArray | None) -> View | None:
+    """The view that `encode_view` was given."""
+    return (
+        View(decode_array(state["small"]), decode_array(state["free"]), state["cell"])
+        if state
+        else None
+    )
+
+
+def view(pixels: NDArray[np.uint8], xy: NDArray[np.floating]) -> View:
+    """Reduce a frame to what is compared; arguments as of `CameraMotion`."""
+    small, cell = _shrink(pixels)
+    return View(small, _free_of_people(small.shape, xy / cell), cell)
+
+
+def between(before: View | None, after: View) -> CameraStep:
+    """The motion from one frame to the next; `before` is None at the start of a source."""
+    if before is None or min(before.small.shape) < 16:
+        return STILL
+    if before.small.shape != after.small.shape:
+        return CameraStep(np.zeros(2), cut=True)
+    difference = np.abs(after.small.astype(np.int16) - before.small)
+    seen = after.free & before.free
+    moving = _everywhere((difference > _GREY) & seen, seen)
+    other = bool((difference > _OTHER).mean() >= 0.5)
+    if not moving and not other:  # nearly always: the search for a shift is spared
+        return STILL
+    shift = _propose(before.small, after.small)
+    enough = moving and bool(np.abs(shift).max() >= _MOVED)
+    if enough and _agrees(before, after, shift):
+        return CameraStep(shift * after.cell, cut=False)
+    return CameraStep(np.zeros(2), other and _is_unlike(before.small, after.small, shift))
 
 
 def _shrink(pixels: NDArray[np.uint8]) -> tuple[NDArray[np.uint8], int]:
@@ -127,21 +159,15 @@ def _signed(cell: int, size: int) -> int:
     return cell - size if cell > size // 2 else cell
 
 
-def _agrees(
-    before: NDArray[np.uint8],
-    before_free: NDArray[np.bool_],
-    after: NDArray[np.uint8],
-    after_free: NDArray[np.bool_],
-    shift: NDArray[np.float64],
-) -> bool:
-    """Whether the shift explains the part of both pictures that shows nobody."""
+def _agrees(before: View, after: View, shift: NDArray[np.float64]) -> bool:
+    """Whether the shift explains the parts of both pictures that are free of people."""
     dx, dy = np.round(shift).astype(int)
     if dx == dy == 0:  # half a cell: look at the side it leans to
-        dx, dy = (np.abs(shift) >= _STILL) * np.sign(shift).astype(int)
+        dx, dy = (np.abs(shift) >= _MOVED) * np.sign(shift).astype(int)
     means = []
     for x, y in ((dx, dy), (0, 0)):
-        old, new = _overlap(before, -x, -y), _overlap(after, x, y)
-        free = _overlap(before_free, -x, -y) & _overlap(after_free, x, y)
+        old, new = _overlap(before.small, -x, -y), _overlap(after.small, x, y)
+        free = _overlap(before.free, -x, -y) & _overlap(after.free, x, y)
         if free.sum() < _ENOUGH * free.size:
             return False
         difference = np.abs(new.astype(np.int16) - old)

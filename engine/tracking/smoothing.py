@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 
 from engine.settings import SmoothingSettings
 from engine.skeleton import Skeleton
+from engine.tracking.camera_motion import STILL, CameraStep
 from engine.tracking.json_arrays import EncodedArray, decode_array, encode_array
 from engine.tracking.oks import body_size
 from engine.types import UNTRACKED, Frame, Poses
@@ -48,8 +49,11 @@ class Smoother:
         self._time = -np.inf
         self._segment = 0
 
-    def __call__(self, frame: Frame, poses: Poses) -> Poses:
-        """Smooth each tracked person; a seek back or an interruption of the source starts anew."""
+    def __call__(self, frame: Frame, poses: Poses, camera: CameraStep = STILL) -> Poses:
+        """Smooth each tracked person; a seek back or an interruption of the source starts anew.
+
+        The frame's pixels are not read.
+        """
         if frame.time < self._time or frame.segment != self._segment:
             self._people.clear()
         self._time, self._segment = frame.time, frame.segment

@@ -18,7 +18,7 @@ from scipy.optimize import linear_sum_assignment
 
 from engine.settings import TrackingSettings
 from engine.skeleton import Skeleton
-from engine.tracking.camera_motion import CameraMotion
+from engine.tracking.camera_motion import STILL, CameraStep
 from engine.tracking.json_arrays import EncodedArray, decode_array, encode_array
 from engine.tracking.kalman import NOISE, Motion, at_rest, correct, predict
 from engine.tracking.oks import body_size, similarity
@@ -65,23 +65,21 @@ class Tracker:
         self.settings = settings
         self._sigmas = skeleton.sigmas
         self._mirror = list(skeleton.mirror)
-        self._camera = CameraMotion()
         self._tracks = _new_tracks(np.zeros((0, len(skeleton), 2)), np.zeros(0), 0.0)
         self._next_id = 0
         self._time: float | None = None  # of the last frame
         self._segment = 0  # of the source, counted by its interruptions
 
-    def __call__(self, frame: Frame, poses: Poses) -> Poses:
+    def __call__(self, frame: Frame, poses: Poses, camera: CameraStep = STILL) -> Poses:
         """Give each person an id; a seek, a cut or an interruption of the source forgets everyone.
 
-        Newcomers the tracker does not trust yet keep UNTRACKED.
+        Newcomers the tracker does not trust yet keep UNTRACKED. The frame's pixels are not read.
         """
-        shift, cut = self._camera(frame.pixels, poses.xy)
-        broken = cut or frame.segment != self._segment
+        broken = camera.cut or frame.segment != self._segment
         first = self._time is None or frame.time < self._time or broken
         if self._time is None or first:
             self._tracks, self._time = self._tracks.take(np.zeros(0, np.intp)), frame.time
-        self._advance(frame.time - self._time, shift)
+        self._advance(frame.time - self._time, camera.shift)
         self._time, self._segment = frame.time, frame.segment
         rows, tracks = self._match(poses)
         self._update(rows, tracks, poses)
@@ -100,7 +98,6 @@ class Tracker:
             "next_id": self._next_id,
             "time": self._time,
             "segment": self._segment,
-            "camera": self._camera.state(),
         }
 
     def restore(self, state: EncodedArray) -> None:
@@ -109,7 +106,6 @@ class Tracker:
             **{name: decode_array(column) for name, column in state["tracks"].items()}
         )
         self._next_id, self._time, self._segment = state["next_id"], state["time"], state["segment"]
-        self._camera.restore(state["camera"])
 
     def _advance(self, dt: float, shift: Floats) -> None:
         """Move everyone to where they should be after `dt` s; forget those unseen for too long."""

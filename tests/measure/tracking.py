@@ -18,12 +18,13 @@ from engine.offline.recording import collect
 from engine.offline.stitching import stitch
 from engine.settings import OfflineSettings, TrackingSettings
 from engine.skeleton import COCO
+from engine.tracking.camera_motion import CameraMotion, CameraStep
 from engine.tracking.tracker import Tracker
 from engine.types import UNTRACKED, Frame, Poses, Result
 from tests.support.tracking_baselines import BoxTracker, OksTracker
 from tests.support.tracking_scenes import Scene, observe, scenes
 
-Stage = Callable[[Frame, Poses], Poses]
+Stage = Callable[[Frame, Poses, CameraStep], Poses]
 TRACKERS: dict[str, Callable[[], Stage]] = {
     "boxes": BoxTracker,
     "poses": OksTracker,
@@ -39,10 +40,11 @@ def measure(chosen: list[Scene], names: tuple[str, ...] = tuple(TRACKERS)) -> pd
     for scene in chosen:
         trackers = {name: TRACKERS[name]() for name in names}
         found: dict[str, list[Result]] = {name: [] for name in names}
-        truth, present = [], []
+        truth, present, camera = [], [], CameraMotion()
         for seen in observe(scene):
+            step = camera(seen.frame.pixels, seen.poses.xy)
             for name in names:
-                poses = trackers[name](seen.frame, seen.poses)
+                poses = trackers[name](seen.frame, seen.poses, step)
                 found[name].append(Result(seen.frame, poses))
             truth.append(seen.truth)
             present.append(seen.present)

@@ -12,6 +12,7 @@ import numpy as np
 from scipy.optimize import linear_sum_assignment
 
 from engine.skeleton import COCO
+from engine.tracking.camera_motion import STILL, CameraStep
 from engine.tracking.oks import body_size, similarity
 from engine.types import Frame, Poses
 
@@ -25,7 +26,7 @@ class _Remembering:
         self.max_lost, self.next_id = max_lost, 0
         self.known: list[tuple[int, np.ndarray, float]] = []  # id, last place of each joint, time
 
-    def __call__(self, frame: Frame, poses: Poses) -> Poses:
+    def __call__(self, frame: Frame, poses: Poses, camera: CameraStep = STILL) -> Poses:
         self.known = [k for k in self.known if k[2] >= frame.time - self.max_lost]
         matched: dict[int, int] = {}
         if self.known and len(poses):

@@ -76,13 +76,13 @@ def test_a_capture_error_arrives_after_the_frames_before_it():
 
 def test_stages_of_each_source_run_in_order_on_its_own_frames():
     def stages(source):
-        def first(frame, poses):
+        def first(frame, poses, camera):
             assert frame.source == source
             return replace(poses, ids=np.zeros(0, np.int32))
 
         calls = []
 
-        def second(frame, poses):
+        def second(frame, poses, camera):
             calls.append(frame.index)
             assert calls == sorted(calls)
             return poses

@@ -1,6 +1,7 @@
 """Ids from frame to frame."""
 
 import json
+from collections.abc import Callable
 
 import numpy as np
 import pytest
@@ -30,6 +31,12 @@ def people(*corners: tuple[float, float], size: float = 100.0, score: float = 0.
 
 def tracker(**settings: float) -> Tracker:
     return Tracker(TrackingSettings(**settings), COCO)
+
+
+def with_camera(track: Tracker) -> Callable[[Frame, Poses], Poses]:
+    """The tracker, given the camera's motion as the pipeline does."""
+    camera = CameraMotion()
+    return lambda frame, poses: track(frame, poses, camera(frame.pixels, poses.xy))
 
 
 def test_people_keep_their_ids_in_any_order():
@@ -159,7 +166,7 @@ def test_a_jerk_of_the_camera_mixes_nobody_up():
     def picture(shift: int, time: float) -> Frame:
         return Frame(np.ascontiguousarray(wall[:360, 300 - shift :][:, :640]), 0, time, 0.0, "test")
 
-    track = tracker()
+    track = with_camera(tracker())
     for t in range(10):
         assert track(picture(0, t / 25), people((100, 50), (220, 50))).ids.tolist() == [0, 1]
     shifted = track(picture(120, 0.4), people((220, 50), (340, 50)))
@@ -185,7 +192,7 @@ def test_a_cut_to_another_scene_makes_everybody_somebody_else():
         np.kron(rng.integers(0, 255, (9, 16, 3)), np.ones((40, 40, 1))).astype(np.uint8)
         for _ in range(2)
     ]
-    track = tracker()
+    track = with_camera(tracker())
     for t in range(20):
         pixels = np.clip(scenes[t // 10].astype(int) + (t % 10) * 4, 0, 255).astype(np.uint8)
         ids = track(Frame(pixels, t, t / 25, 0.0, "test"), people((100, 50), (400, 50))).ids
