@@ -6,7 +6,6 @@ thread and answers with results, and with `Event`s for everything that is not a 
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Generator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -17,6 +16,7 @@ from numpy.typing import NDArray
 
 from engine.settings import Settings
 from engine.skeleton import Skeleton
+from engine.sources.addresses import shown
 from engine.types import Frame, Result
 
 Picture = NDArray[np.uint8]  # (h, w, 4) BGRX, C-contiguous: what QImage.Format_RGB32 reads
@@ -34,12 +34,7 @@ class Plan:
     @property
     def names(self) -> tuple[str, ...]:
         """What frames and events call the sources: without passwords."""
-        return tuple(without_password(source) for source in self.sources)
-
-
-def without_password(source: str) -> str:
-    """An address as it may be shown; the same as `engine.sources.container.shown`."""
-    return re.sub(r"(?i)(?<=^)([a-z][a-z0-9+.-]+://[^/@:]*):[^/@]*@", r"\1:***@", source)
+        return tuple(shown(source) for source in self.sources)
 
 
 @dataclass(frozen=True, slots=True)

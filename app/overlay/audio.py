@@ -9,6 +9,8 @@ import av.audio
 import av.container
 import av.error
 
+from engine.sources.addresses import for_ffmpeg
+
 
 class AudioCopy:
     """Copies the first audio stream of a file in step with the pictures of the output."""
@@ -20,7 +22,7 @@ class AudioCopy:
             ValueError: there is no sound, or the output's format has no place for this kind.
         """
         self._output = output
-        self._input = av.open(source, metadata_errors="replace")
+        self._input = av.open(for_ffmpeg(source), metadata_errors="replace")
         try:
             self._from = self._input.streams.audio[0]
             self._to = output.add_stream_from_template(self._from)

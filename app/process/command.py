@@ -125,18 +125,21 @@ def process_files(
     Raises:
         PoseError: nothing at all can be done: no weights, no device, no folder to write to.
     """
-    from app.process.inputs import plan
+    from app.process.inputs import passed_over, plan
     from app.process.outcome import Outcome, Summary
     from app.process.progress import Bars
     from app.signals import stop_on_signal
     from engine.network.thresholds import suited
+    from engine.sources.addresses import shown
 
     settings = suited(settings)
     jobs, problems = plan(inputs)
-    summary = Summary([Outcome(text, error=str(error)) for text, error in problems.items()])
+    summary = Summary([Outcome(shown(text), error=str(error)) for text, error in problems.items()])
     make_folder(out)
     tasks = [(job, _outputs(job, jobs, out, settings)) for job in jobs]
     with Bars(console) as bars, stop_on_signal(bars.say) as stop:
+        for note in passed_over(inputs):
+            bars.say(note)
         for report in summary.reports:
             bars.done(report)
         run = _in_turn if workers == 1 or len(tasks) < 2 else partial(_at_once, workers=workers)
@@ -193,7 +196,7 @@ def _at_once(
 
 def _outputs(job: Job, jobs: Sequence[Job], out: Path, settings: Settings) -> Outputs:
     from app.process.inputs import outputs
-    from engine.sources.container import is_url
+    from engine.sources.addresses import is_url
 
     inputs = [Path(other.source) for other in jobs if not is_url(other.source)]
     return outputs(job, out, inputs, settings.output)

@@ -2,25 +2,29 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from urllib.parse import urlsplit
 
 from app.tracks.table import FORMATS
 from engine.errors import SourceError
 from engine.settings import OutputSettings
-from engine.sources.container import is_url
+from engine.sources.addresses import is_url, shown, stem_of
 from engine.sources.images import SUFFIXES as IMAGES
-from engine.sources.images import image_files, matching, natural
+from engine.sources.images import hidden_files, hidden_note, image_files, matching, natural, visible
 
 VIDEOS = frozenset(
     {
-        *(".mp4", ".mov", ".m4v", ".mkv", ".webm", ".avi", ".mpg", ".mpeg", ".ts", ".mts"),
-        *(".m2ts", ".wmv", ".flv", ".3gp", ".ogv", ".gif", ".mxf", ".vob", ".h264", ".hevc"),
+        *(".mp4", ".mov", ".m4v", ".qt", ".3gp", ".3g2", ".f4v", ".mkv", ".webm", ".avi", ".divx"),
+        *(".mpg", ".mpeg", ".mpe", ".m1v", ".m2v", ".mpv", ".vob", ".mod", ".tod", ".dat", ".ts"),
+        *(".mts", ".m2t", ".m2ts", ".trp", ".tp", ".wmv", ".asf", ".wtv", ".dvr-ms", ".flv"),
+        *(".ogv", ".ogm", ".rm", ".rmvb", ".mxf", ".gxf", ".dv", ".dif", ".nut", ".amv", ".dav"),
+        *(".gif", ".apng", ".h264", ".264", ".avc", ".h265", ".265", ".hevc", ".vc1", ".ivf"),
+        *(".obu", ".av1", ".y4m", ".mjpg", ".mjpeg", ".heic", ".heif", ".avif", ".insv", ".lrv"),
     }
-)
+)  # what cameras and programs write and PyAV opens
 HIDDEN = ".posestream"  # folder of our own notes among the outputs
+LONGEST = 4096  # characters of a path that a system takes
 OVERLAY = "_overlay"  # ends the names of our own videos where they lie beside their sources
 
 
@@ -67,12 +71,22 @@ def plan(texts: Sequence[str]) -> tuple[list[Job], dict[str, SourceError]]:
     sources: dict[str, str] = {}  # source -> proposed name, in order
     problems: dict[str, SourceError] = {}
     for text in texts:
-        found = list(_sources(text))
+        try:
+            found = list(_sources(text))
+        except OSError as error:  # such as a name that is too long, or a folder that is locked
+            problems[text] = SourceError(f"{shown(text)} cannot be opened: {error.strerror}")
+            continue
         if not found:
             problems[text] = SourceError(_nothing(text))
         sources.update({source: name for source, name in found if source not in sources})
     names = _distinct(list(sources.values()))
     return [Job(source, name) for source, name in zip(sources, names, strict=True)], problems
+
+
+def passed_over(texts: Sequence[str]) -> list[str]:
+    """Sentences about hidden videos in the named folders; an image source counts its own."""
+    counts = {text: hidden_files(text, VIDEOS) for text in texts if len(text) < LONGEST}
+    return [f"{shown(text)}: {hidden_note(count)}" for text, count in counts.items() if count]
 
 
 def outputs(job: Job, out: Path, inputs: Sequence[Path], settings: OutputSettings) -> Outputs:
@@ -103,39 +117,35 @@ def pictures(overlay: Path, files: Sequence[Path]) -> list[Path]:
 def _sources(text: str) -> Iterator[tuple[str, str]]:
     path = Path(text)
     if is_url(text):
-        yield text, _url_name(text)
+        yield text, stem_of(text)
     elif path.is_dir():
-        yield from _videos(path.iterdir())
+        yield from _videos(visible(path))
         if image_files(text):
             yield text, path.resolve().name
     elif path.exists():
-        yield text, path.stem
+        yield text, stem_of(text)
     elif _is_pattern(text):
         matches = [match for match in matching(text) if match.is_file()]
-        yield from ((str(p), p.stem) for p in matches if p.suffix.lower() not in IMAGES)
+        yield from ((str(p), stem_of(str(p))) for p in matches if p.suffix.lower() not in IMAGES)
         if image_files(text):
             yield text, matches[0].resolve().parent.name
 
 
-def _videos(files: Iterator[Path]) -> Iterator[tuple[str, str]]:
+def _videos(files: Iterable[Path]) -> Iterator[tuple[str, str]]:
     for file in natural(files):
         if file.suffix.lower() in VIDEOS and not file.stem.endswith(OVERLAY):
-            yield str(file), file.stem
+            yield str(file), stem_of(str(file))
 
 
 def _nothing(text: str) -> str:
+    name = shown(text)
     if Path(text).is_dir():
-        return f"there are no videos and no images in the folder {text}"
-    return f"nothing matches {text}" if _is_pattern(text) else f"there is no file {text}"
+        return f"there are no videos and no images in the folder {name}"
+    return f"nothing matches {name}" if _is_pattern(text) else f"there is no file {name}"
 
 
 def _is_pattern(text: str) -> bool:
     return any(sign in text for sign in "*?[")
-
-
-def _url_name(text: str) -> str:
-    parts = urlsplit(text)
-    return Path(parts.path).stem or parts.hostname or "stream"
 
 
 def _distinct(names: list[str]) -> list[str]:

@@ -32,8 +32,7 @@ from engine.offline.recording import collect
 from engine.pipeline import run
 from engine.settings import Settings
 from engine.sources import open_source
-from engine.sources.container import is_url
-from engine.sources.images import ImageSource
+from engine.sources.addresses import shown
 from engine.sources.source import Source
 from engine.tracking.camera_motion import CameraMotion
 from engine.tracking.stages import stages_of
@@ -58,19 +57,20 @@ def process_one(
     Args:
         force: do it anew, whatever is there.
     """
-    report = Outcome(job.source)
+    report = Outcome(shown(job.source))
     began = time.perf_counter()
     try:
         source = open_source(job.source)
         with closing(source):
             if settings.offline.needed and not _files(source):
                 raise SettingsError(
-                    f"{job.source} can be read only once, but offline.relink, fill_gaps and "
+                    f"{shown(job.source)} can be read only once, but offline.relink, fill_gaps and "
                     "zero_phase need it twice: save it to a file first, or leave them out"
                 )
             work = _Work(source, files, settings, estimator, report, bars, stop, force)
             work.run()
             work.follow_up(job.source)
+            report.notes += getattr(source, "notes", ())
     except PoseError as error:
         report.error = str(error)
     report.seconds = time.perf_counter() - began
@@ -277,10 +277,7 @@ class _Work:
 
 def _files(source: Source) -> Sequence[Path]:
     """What the source reads; nothing where it can be read only once."""
-    if isinstance(source, ImageSource):
-        return source.files
-    once = is_url(source.name) or not Path(source.name).is_file()
-    return () if once else (Path(source.name),)
+    return tuple(getattr(source, "files", ()))
 
 
 def _content(source: Source) -> str | None:

@@ -85,7 +85,7 @@ def _overlay(source: Source, path: Path, settings: Settings, skeleton: Skeleton)
         source.info,
         _drawing(settings, skeleton),
         quality=settings.output.quality,
-        audio=source.name if with_sound else None,
+        audio=str(source.files[0]) if with_sound and source.files else None,
     )
     return Background(video)
 

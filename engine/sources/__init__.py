@@ -19,14 +19,17 @@ def open_source(text: str) -> Source:
     """
     if text.isdecimal() and not Path(text).exists():
         raise SourceError(f"camera {text}: cameras are read by `live`, not by this command")
-    from engine.sources.container import is_url, shown
-    from engine.sources.images import ImageSource, image_files
+    from engine.sources.addresses import STANDARD_INPUT, is_url, shown
+    from engine.sources.images import ImageSource, hidden_files, image_files
 
-    files = [] if is_url(text) else image_files(text)
-    if files:
-        return ImageSource(files, shown(text))
-    if not is_url(text):
-        text = _one_video(text)
+    if not is_url(text) and text != STANDARD_INPUT:
+        try:
+            files = image_files(text)
+            if files:
+                return ImageSource(files, shown(text), hidden=hidden_files(text))
+            text = _one_video(text)
+        except OSError as error:  # such as a name that is too long
+            raise SourceError(f"{shown(text)} cannot be opened: {error.strerror}") from error
     from engine.sources.video import VideoSource
 
     return VideoSource(text)
@@ -35,8 +38,10 @@ def open_source(text: str) -> Source:
 def _one_video(text: str) -> str:
     """The single file that a name or pattern stands for."""
     path = Path(text)
+    from engine.sources.addresses import shown
+
     if path.is_dir():
-        raise SourceError(f"there are no images in the folder {text}; name a video in it")
+        raise SourceError(f"there are no images in the folder {shown(text)}; name a video in it")
     from engine.sources.images import matching
 
     matches = [] if path.exists() else matching(text)

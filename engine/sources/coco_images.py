@@ -12,13 +12,13 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-import cv2
 import numpy as np
 from numpy.typing import NDArray
 
 from engine.coco.ground_truth import ImageEntry
 from engine.errors import DataError, SourceError
 from engine.geometry import Fit
+from engine.sources.pictures import NotAPicture, decode_picture
 from engine.sources.source import SourceInfo
 from engine.types import Frame
 
@@ -126,9 +126,12 @@ def read_annotated(image: CocoImage) -> NDArray[np.uint8]:
         coded = image.path.read_bytes()
     except OSError as error:
         raise SourceError(f"cannot read image {image.path}: {error.strerror}") from error
-    picture = cv2.imdecode(np.frombuffer(coded, np.uint8), cv2.IMREAD_COLOR) if coded else None
-    if picture is None or _is_cut_off(coded):
+    if _is_cut_off(coded):
         raise SourceError(f"{image.path} is not an image, or a damaged one")
+    try:
+        picture = decode_picture(coded)
+    except NotAPicture as error:
+        raise SourceError(f"{image.path} {error}") from error
     h, w = picture.shape[:2]
     if {w, h} != set(image.entry.size):
         raise DataError(
@@ -137,7 +140,7 @@ def read_annotated(image: CocoImage) -> NDArray[np.uint8]:
         )
     if (w, h) != image.entry.size:
         log.warning("%s lies on its side: its EXIF tag and its annotations disagree", image.path)
-    return np.asarray(cv2.cvtColor(picture, cv2.COLOR_BGR2RGB), np.uint8)
+    return picture
 
 
 def _is_cut_off(coded: bytes) -> bool:

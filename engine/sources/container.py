@@ -1,140 +1,182 @@
-"""Open a file or stream with PyAV, learn its facts, and say plainly why it cannot be opened."""
+"""Open a file or stream with PyAV, learn its facts, and say plainly why it cannot be opened.
+
+Files for `process` and streams for `live` are opened here alike: with one set of time limits, one
+table of errors (engine.sources.reasons) and one choice of the stream to read.
+"""
 
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
 from fractions import Fraction
 from pathlib import Path
-from typing import TypeAlias
-from urllib.parse import urlsplit
 
 import av
 import av.container
 import av.error
-import av.sidedata.sidedata
-import av.stream
-import av.video
-import numpy as np
 
 from engine.errors import SourceError
+from engine.sources.addresses import STANDARD_INPUT, for_ffmpeg, is_url, scheme_of
+from engine.sources.choice import Container, Stream, main_video
+from engine.sources.reasons import reason
 from engine.sources.source import SourceInfo
-
-Container: TypeAlias = av.container.InputContainer
-Stream: TypeAlias = av.video.VideoStream
+from engine.sources.structure import bytes_missing
+from engine.sources.upright import Upright
 
 OPEN_SECONDS = 10.0  # a host that does not answer is given up after this
-READ_SECONDS = 10.0  # a stream that sends nothing is given up after this
+READ_SECONDS = 5.0  # a stream that sends nothing is lost after this
 _ENDLESS = {"rtsp", "rtsps", "rtmp", "rtmps", "rtp", "srt", "udp", "tcp", "mms", "mmsh"}
-_NOT_PICTURES = {"tty"}  # FFmpeg would render any .txt file as a video of its letters
+_TRANSPORT = {
+    "rtsp": {"rtsp_flags": "prefer_tcp", "buffer_size": "4194304", "max_delay": "200000"},
+    "rtsps": {"rtsp_transport": "tcp", "max_delay": "200000"},
+    "udp": {"fifo_size": "65536", "overrun_nonfatal": "1", "buffer_size": "4194304"},
+    "http": {"multiple_requests": "0"},
+}
+_LOW_DELAY = {"fflags": "nobuffer", "analyzeduration": "1000000", "probesize": "1000000"}
 
 
-def is_url(text: str) -> bool:
-    """Whether this names something on a network, not a file."""
-    return re.match(r"[a-z][a-z0-9+.-]+://", text, re.IGNORECASE) is not None
+@dataclass(frozen=True, slots=True)
+class Address:
+    """What PyAV opens."""
+
+    text: str  # as FFmpeg takes it
+    format: str | None = None  # FFmpeg's input format, where it cannot be guessed
+    options: Mapping[str, str] = field(default_factory=dict)
+
+    @classmethod
+    def of(cls, text: str, *, live: bool = False) -> Address:
+        """What a person typed: a file, a URL, or - for standard input.
+
+        Args:
+            live: a short delay is worth more than a careful look at the first pictures.
+        """
+        if text == STANDARD_INPUT:
+            return cls("pipe:0")
+        if not is_url(text):
+            return cls(for_ffmpeg(text))
+        options = _TRANSPORT.get(scheme_of(text), {})
+        return cls(text, None, {**_LOW_DELAY, **options} if live else options)
 
 
-def shown(text: str) -> str:
-    """The name for messages and results: a URL loses its password."""
-    if not is_url(text):
-        return text
-    return re.sub(r"(?<=://)([^/@:]*):[^/@]*@", r"\1:***@", text)
-
-
-def open_container(text: str) -> tuple[Container, Stream]:
+def open_container(address: Address, name: str) -> tuple[Container, Stream]:
     """Open a video file or stream and pick its video.
+
+    Args:
+        name: for messages.
 
     Raises:
         SourceError: it is missing, empty, unreadable, not a video, or has sound only.
     """
-    if not is_url(text):
-        _check_file(Path(text))
+    local = _local(address)
+    if local is not None:
+        _check_file(local, name)
     try:
-        container = av.open(
-            text,
-            metadata_errors="replace",
-            options={"rtsp_transport": "tcp"} if text.lower().startswith("rtsp") else {},
-            timeout=(OPEN_SECONDS, READ_SECONDS) if is_url(text) else None,
-        )
+        container = _opened(address)
     except (av.error.FFmpegError, OSError) as error:
-        raise SourceError(_why_not(text, error)) from error
+        raise SourceError(_why_not(address, name, error)) from error
     try:
-        return container, _video_of(container, shown(text))
+        return container, main_video(container, name)
     except SourceError:
         container.close()
         raise
 
 
-def _check_file(path: Path) -> None:
-    if not path.exists():
-        raise SourceError(f"there is no file {path}")
+def _opened(address: Address) -> Container:
+    try:
+        return _tried(address)
+    except av.error.InvalidDataError:
+        if not scheme_of(address.text).startswith("http") or address.format:
+            raise
+        try:  # an ESP32 camera leaves out what must separate its first picture from the header
+            return _tried(replace(address, format="mjpeg"))
+        except av.error.FFmpegError:
+            pass
+        raise
+
+
+def _tried(address: Address) -> Container:
+    return av.open(
+        address.text,
+        format=address.format,
+        options=dict(address.options),
+        timeout=(OPEN_SECONDS, READ_SECONDS) if is_url(address.text) else None,
+        metadata_errors="replace",
+    )
+
+
+def _local(address: Address) -> Path | None:
+    return Path(address.text[5:]) if address.text.startswith("file:") else None
+
+
+def _check_file(path: Path, name: str) -> None:
+    try:
+        if not path.exists():
+            raise SourceError(f"there is no file {name}")
+        if path.is_dir():
+            raise SourceError(f"{name} is a folder, not a file")
+        if path.is_file() and path.stat().st_size == 0:
+            raise SourceError(f"{name} is empty (0 bytes); record or copy it again")
+    except OSError as error:  # such as a name that is too long
+        raise SourceError(f"{name} cannot be opened: {error.strerror}") from error
     if not path.is_file() and not path.is_fifo():
-        raise SourceError(f"{path} is not a file")
-    if path.is_file() and path.stat().st_size == 0:
-        raise SourceError(f"{path} is empty (0 bytes); record or copy it again")
+        raise SourceError(f"{name} is not a file")
 
 
-def _video_of(container: Container, name: str) -> Stream:
-    streams = [s for s in container.streams.video if not _is_cover(s)]
-    if container.format.name in _NOT_PICTURES:
-        raise SourceError(f"{name} is text, not a video")
-    if not streams:
-        what = "sound but no video" if container.streams.audio else "no video"
-        raise SourceError(f"{name} contains {what}")
-    if streams[0].codec_context is None:
-        raise SourceError(
-            f"{name} is coded in a way this FFmpeg does not know; convert it to H.264"
-        )
-    return streams[0]
-
-
-def _is_cover(stream: Stream) -> bool:
-    return bool(stream.disposition & av.stream.Disposition.attached_pic)
-
-
-def _why_not(text: str, error: Exception) -> str:
-    name = shown(text)
-    if isinstance(error, av.error.ExitError | TimeoutError):
-        return f"{name} did not answer within {OPEN_SECONDS:g} s; is the address right?"
+def _why_not(address: Address, name: str, error: Exception) -> str:
+    local = _local(address)
+    if local is None:
+        return f"{name}: {reason(address.text, error, OPEN_SECONDS)}"
     if isinstance(error, PermissionError):
         return f"{name} may not be read: permission denied"
     if isinstance(error, av.error.InvalidDataError):
-        return f"{name} sends no video" if is_url(text) else _not_a_video(Path(text))
+        return _not_a_video(local, name)
     return f"{name} cannot be opened: {getattr(error, 'strerror', None) or error}"
 
 
-def _not_a_video(path: Path) -> str:
+def _not_a_video(path: Path, name: str) -> str:
     with path.open("rb") as file:
         is_mp4 = file.read(12)[4:8] == b"ftyp"
     if is_mp4:
         return (
-            f"{path} breaks off before its index (the end of an MP4 file is missing), so no frame "
+            f"{name} breaks off before its index (the end of an MP4 file is missing), so no frame "
             "can be found; copy it again, or rebuild the index with a repair tool"
         )
-    return f"{path} is not a video, or none that FFmpeg can read"
+    return f"{name} is not a video, or none that FFmpeg can read"
 
 
-def describe(container: Container, stream: Stream, first: av.VideoFrame, text: str) -> SourceInfo:
-    """The facts of an opened video; `first` is its first decoded frame."""
-    turn = rotation(first)
-    size = (first.width, first.height) if turn % 180 == 0 else (first.height, first.width)
+def describe(
+    container: Container, stream: Stream, upright: Upright, rate: float | None, text: str
+) -> SourceInfo:
+    """The facts of an opened video.
+
+    Args:
+        upright: how its frames are turned.
+        rate: frames per second, as measured.
+        text: what was opened.
+    """
     duration = _duration(container, stream)
-    rate = stream.average_rate or stream.guessed_rate
-    scheme = urlsplit(text).scheme.lower() if is_url(text) else ""
-    live = scheme in _ENDLESS or (bool(scheme) and duration is None)
+    scheme = scheme_of(text)
+    aspect = stream.sample_aspect_ratio or Fraction(1)
     return SourceInfo(
-        kind="stream" if scheme else "video",
-        size=size,
-        rotation=turn,
-        mirrored=is_mirrored(first),
-        pixel_aspect=_pixel_aspect(stream, turn),
-        rate=float(rate) if rate else None,
+        kind="stream" if scheme or text == STANDARD_INPUT else "video",
+        size=upright.size,
+        rotation=upright.rotation,
+        mirrored=upright.mirrored,
+        pixel_aspect=aspect if upright.rotation % 180 == 0 else 1 / aspect,
+        rate=rate,
         frames=expected_frames(container, stream),
         duration=duration,
         codec=stream.codec_context.name,
         has_audio=bool(container.streams.audio),
-        live=live,
+        live=scheme in _ENDLESS or (bool(scheme) and duration is None),
         time_base=stream.time_base,
     )
+
+
+def is_snapshot(container: Container) -> bool:
+    """Whether the address gives a single picture, not a stream of them."""
+    return container.format.name == "image2" or container.format.name.endswith("_pipe")
 
 
 def expected_frames(container: Container, stream: Stream) -> int | None:
@@ -159,6 +201,12 @@ def expected_end(container: Container, stream: Stream) -> float | None:
     return None
 
 
+def is_whole(address: Address) -> bool:
+    """Whether a file has all the bytes its structure announces, whatever its header claims."""
+    local = _local(address)
+    return local is not None and local.is_file() and bytes_missing(local) == 0
+
+
 def _seconds(clock: str) -> float | None:
     match = re.match(r"(\d+):(\d+):(\d+(?:\.\d+)?)", clock)
     if not match:
@@ -171,27 +219,3 @@ def _duration(container: Container, stream: Stream) -> float | None:
     if stream.duration and stream.time_base:
         return float(stream.duration * stream.time_base)
     return container.duration / 1e6 if container.duration else None
-
-
-def _pixel_aspect(stream: Stream, turn: int) -> Fraction:
-    aspect = stream.sample_aspect_ratio or Fraction(1)
-    return aspect if turn % 180 == 0 else 1 / aspect
-
-
-def rotation(frame: av.VideoFrame) -> int:
-    """Degrees clockwise, a multiple of 90, by which the stored picture must be turned."""
-    x, y = _matrix(frame)[1]  # mirroring left to right leaves the y axis alone
-    return round(float(np.degrees(np.arctan2(-x, y))) / 90) * 90 % 360
-
-
-def is_mirrored(frame: av.VideoFrame) -> bool:
-    """Whether the stored picture must be mirrored left to right before it is turned."""
-    return bool(np.linalg.det(_matrix(frame)) < 0)
-
-
-def _matrix(frame: av.VideoFrame) -> np.ndarray[tuple[int, int], np.dtype[np.float64]]:
-    """(2, 2): where the stored x axis (row 0) and y axis (row 1) point when shown, y down."""
-    data = frame.side_data.get(av.sidedata.sidedata.Type.DISPLAYMATRIX)  # type: ignore[call-overload]
-    if data is None:
-        return np.eye(2)
-    return np.frombuffer(data, np.int32).reshape(3, 3)[:2, :2] / 65536.0

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 
+from engine.sources.addresses import STANDARD_INPUT, is_url, shown
 from engine.sources.camera import CameraRequest, CameraSource, number_of
-from engine.sources.container import is_url, shown
 from engine.sources.paced import Paced
 from engine.sources.reconnect import Change, Reconnecting, Tell
 from engine.sources.source import Source, SourceInfo
@@ -43,9 +44,9 @@ def open_live(
     if is_url(text):
         from engine.sources.stream import Address, StreamSource
 
-        address = Address.of_url(text)
+        address = Address.of(text, live=True)
         return Reconnecting(name, lambda: StreamSource(address, name), tell)
-    if text.split(":")[0] == "screen":
+    if re.fullmatch(r"screen(:\d+)?", text):
         from engine.sources.screen import open_screen
 
         open_screen(text)
@@ -54,7 +55,7 @@ def open_live(
 
 
 def _played(text: str, name: str, tell: Tell, *, fast: bool, loop: bool) -> Source:
-    if text == "-":
+    if text == STANDARD_INPUT:
         return Opened(name, lambda: _stream("pipe:0", name), tell)
     if fast:
         return Opened(name, lambda: _file(text, 0.0), tell)

@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import errno
 import socket
-from urllib.parse import urlsplit
 
 import av.error
 
-from engine.sources.container import is_url
+from engine.sources.addresses import host_of, is_url, shown
 
 _HTTP = {
     av.error.HTTPBadRequestError: "the server does not understand the address (HTTP 400)",
@@ -20,8 +19,8 @@ _HTTP = {
 }
 _NETWORK = {
     errno.ECONNREFUSED: "nothing listens there (connection refused); is the server running?",
-    errno.EHOSTUNREACH: "there is no way to this host; is it on this network?",
-    errno.ENETUNREACH: "there is no way to this network; is the cable in?",
+    errno.EHOSTUNREACH: "host unreachable; is it on this network?",
+    errno.ENETUNREACH: "network unreachable; is the cable in?",
     errno.ECONNRESET: "the other side broke off",
     errno.EPIPE: "the other side broke off",
     errno.EADDRINUSE: "this port is in use by another program",
@@ -29,16 +28,19 @@ _NETWORK = {
 }
 
 
-def reason(address: str, error: Exception) -> str:
+def reason(address: str, error: Exception, seconds: float) -> str:
     """The rest of a sentence that begins with the source's name.
 
     Args:
         address: what was opened.
         error: what PyAV raised.
+        seconds: the time limit, for an error that is a timeout.
     """
     for kind, text in _HTTP.items():
         if isinstance(error, kind):
             return text
+    if isinstance(error, av.error.ExitError | TimeoutError):
+        return f"it has sent nothing for {seconds:g} s; is the address right?"
     if isinstance(error, av.error.InvalidDataError):
         return "what it sends is not a video"
     if isinstance(error, av.error.ProtocolNotFoundError):
@@ -47,12 +49,12 @@ def reason(address: str, error: Exception) -> str:
     if number in _NETWORK:
         return _NETWORK[number]
     if number == errno.EIO and is_url(address) and not _host_is_known(address):
-        return f"the host {urlsplit(address).hostname} is not known; is the address right?"
-    return str(getattr(error, "strerror", None) or error)
+        return f"the host {host_of(address)} is not known; is the address right?"
+    return shown(str(getattr(error, "strerror", None) or error))
 
 
 def _host_is_known(address: str) -> bool:
-    host = urlsplit(address).hostname
+    host = host_of(address)
     if not host:
         return True
     try:

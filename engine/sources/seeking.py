@@ -19,7 +19,8 @@ class VideoFrom(VideoSource):
         self._start = start
         if start > 0:
             self._container.seek(int(start * 1e6))  # to the key frame before
-            self._decoded, self._first = self._decode(), None
+            self._demuxed, self._first = self._demux(), None
+            self._decoded = self._decode()
 
     def frames(self) -> Iterator[Frame]:
         """Yield every frame from `start` on; `index` is estimated from the time."""
@@ -31,6 +32,5 @@ class VideoFrom(VideoSource):
             seconds = self._clock.seconds(decoded)
             if seconds < self._start - _EPSILON:
                 continue
-            converted = self._converter.reformat(decoded, format="rgb24", threads=1)
-            index = round(seconds * rate)
-            yield Frame(self._upright(converted), index, seconds, time.perf_counter(), self.name)
+            pixels = self._upright.pixels(decoded)
+            yield Frame(pixels, round(seconds * rate), seconds, time.perf_counter(), self.name)

@@ -11,13 +11,13 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-import cv2
 import numpy as np
 from numpy.typing import NDArray
 
 from engine.coco.files import CocoFile, Entry, parse_coco, read_coco
 from engine.errors import DataError
 from engine.skeleton import Skeleton
+from engine.sources.pictures import NotAPicture, decode_picture
 from engine.training.pack_shards import ANNOTATIONS, find_shards, members, read_member
 
 
@@ -57,20 +57,19 @@ class Picture:
             DataError: it is no readable image, or another one than was annotated.
         """
         coded = self.coded()
-        decoded = _decoded(coded, cv2.IMREAD_COLOR, self.name)
+        decoded = _decoded(coded, self.name)
         h, w = decoded.shape[:2]
         wanted = self.size or (w, h)
         if wanted == (h, w) != (w, h):
             # Its EXIF tag says to turn it, but whoever annotated it did not.
-            flags = cv2.IMREAD_COLOR | cv2.IMREAD_IGNORE_ORIENTATION
-            decoded = _decoded(coded, flags, self.name)
+            decoded = _decoded(coded, self.name, turned=False)
             h, w = decoded.shape[:2]
         if wanted != (w, h):
             raise DataError(
                 f"{self.name} has {w}x{h} pixels, but its annotations are for "
                 f"{wanted[0]}x{wanted[1]}: it is another image, or was resized"
             )
-        return np.asarray(cv2.cvtColor(decoded, cv2.COLOR_BGR2RGB), np.uint8)
+        return decoded
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -199,9 +198,8 @@ def _box(annotation: Entry, known: NDArray[np.float32], coco: CocoFile) -> NDArr
     return box
 
 
-def _decoded(coded: bytes, flags: int, name: str) -> NDArray[np.uint8]:
-    # An empty buffer is an error of its own to OpenCV.
-    decoded = cv2.imdecode(np.frombuffer(coded, np.uint8), flags) if coded else None
-    if decoded is None:
-        raise DataError(f"{name}: not a readable image; replace or remove it")
-    return np.asarray(decoded, np.uint8)
+def _decoded(coded: bytes, name: str, *, turned: bool = True) -> NDArray[np.uint8]:
+    try:
+        return decode_picture(coded, turned=turned)
+    except NotAPicture as error:
+        raise DataError(f"{name} {error}; replace or remove it") from error

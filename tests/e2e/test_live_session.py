@@ -238,22 +238,3 @@ def test_the_picture_fits_the_screen_and_keeps_its_proportions():
     red, blue = frame.pixels[24, 32, 0], frame.pixels[24, 32, 2]
     assert abs(int(session.picture(frame, SMALL)[24, 32, 2]) - red) == 0
     assert abs(int(session.picture(frame, SMALL)[24, 32, 0]) - blue) == 0
-
-
-@pytest.mark.parametrize(
-    "address",
-    [
-        "rtsp://anna:secret@door/x",
-        "http://door/x",
-        "RTSP://a:b@c",
-        "clip.mp4",
-        "0",
-        "lavfi:a=b:c@d",
-    ],
-)
-def test_the_window_and_the_engine_call_a_source_the_same(address):
-    from app.live.protocol import without_password
-    from engine.sources.container import shown
-
-    assert without_password(address) == shown(address)
-    assert "secret" not in without_password(address)

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-import engine.sources.stream
+import engine.sources.container
 from app.live.protocol import SourceState
 from engine.errors import SourceError
 from tests.support.live_fakes import Bench
@@ -188,8 +188,8 @@ def test_a_password_never_stands_in_a_message():
 
 @pytest.mark.parametrize("scheme", ["http", "rtsp"])
 def test_a_server_that_says_nothing_is_given_up(monkeypatch, scheme):
-    monkeypatch.setattr(engine.sources.stream, "OPEN_SECONDS", 0.5)
-    monkeypatch.setattr(engine.sources.stream, "READ_SECONDS", 0.5)
+    monkeypatch.setattr(engine.sources.container, "OPEN_SECONDS", 0.5)
+    monkeypatch.setattr(engine.sources.container, "READ_SECONDS", 0.5)
     with SilentServer() as server:
         assert "sent nothing for 0.5 s" in failure(f"{scheme}://127.0.0.1:{server.port}/x")
 

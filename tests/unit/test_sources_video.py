@@ -273,7 +273,7 @@ def test_a_camera_is_referred_to_the_live_command():
 def test_an_address_where_nobody_answers_is_reported_without_its_password():
     with pytest.raises(SourceError) as caught:
         open_source("rtsp://anna:secret@127.0.0.1:1/door")
-    assert "anna" in str(caught.value)
+    assert "127.0.0.1" in str(caught.value)
     assert "secret" not in str(caught.value)
 
 
