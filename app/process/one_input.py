@@ -33,7 +33,7 @@ from engine.pipeline import run
 from engine.settings import Settings
 from engine.sources import open_source
 from engine.sources.addresses import shown
-from engine.sources.source import Source
+from engine.sources.source import Source, files_of, notes_of
 from engine.tracking.camera_motion import CameraMotion
 from engine.tracking.stages import stages_of
 from engine.types import Frame, Result
@@ -62,7 +62,7 @@ def process_one(
     try:
         source = open_source(job.source)
         with closing(source):
-            if settings.offline.needed and not _files(source):
+            if settings.offline.needed and not files_of(source):
                 raise SettingsError(
                     f"{shown(job.source)} can be read only once, but offline.relink, fill_gaps and "
                     "zero_phase need it twice: save it to a file first, or leave them out"
@@ -70,7 +70,7 @@ def process_one(
             work = _Work(source, files, settings, estimator, report, bars, stop, force)
             work.run()
             work.follow_up(job.source)
-            report.notes += getattr(source, "notes", ())
+            report.notes += notes_of(source)
     except PoseError as error:
         report.error = str(error)
     report.seconds = time.perf_counter() - began
@@ -163,7 +163,7 @@ class _Work:
             with closing(open_source(text)) as again:
                 yield from again.frames()
 
-        again = frames if _files(self.source) else None
+        again = frames if files_of(self.source) else None
         write_report(self.files.tracks.get("ndjson", self._tracks), page, again)
 
     @property
@@ -275,14 +275,9 @@ class _Work:
                 self.report.notes += [note] if note else []
 
 
-def _files(source: Source) -> Sequence[Path]:
-    """What the source reads; nothing where it can be read only once."""
-    return tuple(getattr(source, "files", ()))
-
-
 def _content(source: Source) -> str | None:
     """The hash of what the source reads; None where it can be read only once."""
-    files = _files(source)
+    files = files_of(source)
     try:
         return content_hash(files) if files else None
     except OSError as error:

@@ -22,7 +22,7 @@ from engine.estimator import PoseEstimator
 from engine.settings import Settings
 from engine.skeleton import Skeleton
 from engine.sources.images import ImageSource
-from engine.sources.source import Source
+from engine.sources.source import Source, files_of
 from engine.types import Frame, Poses
 
 
@@ -79,13 +79,13 @@ def describe(estimator: PoseEstimator) -> dict[str, Any]:
 def _overlay(source: Source, path: Path, settings: Settings, skeleton: Skeleton) -> Writer:
     if isinstance(source, ImageSource):
         return OverlayPictures(pictures(path, source.files), _drawing(settings, skeleton))
-    with_sound = settings.output.audio and source.info.has_audio and source.info.kind == "video"
+    with_sound = settings.output.audio and source.info.has_audio and bool(files_of(source))
     video = OverlayVideo(
         path,
         source.info,
         _drawing(settings, skeleton),
         quality=settings.output.quality,
-        audio=str(source.files[0]) if with_sound and source.files else None,
+        audio=str(files_of(source)[0]) if with_sound else None,
     )
     return Background(video)
 

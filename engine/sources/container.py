@@ -7,6 +7,7 @@ table of errors (engine.sources.reasons) and one choice of the stream to read.
 from __future__ import annotations
 
 import re
+import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from fractions import Fraction
@@ -71,10 +72,13 @@ def open_container(address: Address, name: str) -> tuple[Container, Stream]:
     local = _local(address)
     if local is not None:
         _check_file(local, name)
+    began = time.monotonic()
     try:
         container = _opened(address)
     except (av.error.FFmpegError, OSError) as error:
-        raise SourceError(_why_not(address, name, error)) from error
+        # FFmpeg may call a timeout "invalid data", so the clock decides.
+        late = is_url(address.text) and time.monotonic() - began > OPEN_SECONDS
+        raise SourceError(_why_not(address, name, TimeoutError() if late else error)) from error
     try:
         return container, main_video(container, name)
     except SourceError:
@@ -83,16 +87,21 @@ def open_container(address: Address, name: str) -> tuple[Container, Stream]:
 
 
 def _opened(address: Address) -> Container:
+    careful = replace(address, options=_TRANSPORT.get(scheme_of(address.text), {}))
     try:
-        return _tried(address)
+        container = _tried(address)
     except av.error.InvalidDataError:
         if not scheme_of(address.text).startswith("http") or address.format:
             raise
         try:  # an ESP32 camera leaves out what must separate its first picture from the header
-            return _tried(replace(address, format="mjpeg"))
+            return _tried(replace(careful, format="mjpeg"))
         except av.error.FFmpegError:
             pass
         raise
+    if is_snapshot(container) and "fflags" in address.options:
+        container.close()  # opened for a low delay, FFmpeg throws the only picture away
+        return _tried(careful)
+    return container
 
 
 def _tried(address: Address) -> Container:

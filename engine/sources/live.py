@@ -42,7 +42,8 @@ def open_live(
     if camera is not None:
         return Reconnecting(name, lambda: CameraSource(camera, wanted, name), tell)
     if is_url(text):
-        from engine.sources.stream import Address, StreamSource
+        from engine.sources.container import Address
+        from engine.sources.stream import StreamSource
 
         address = Address.of(text, live=True)
         return Reconnecting(name, lambda: StreamSource(address, name), tell)
@@ -80,7 +81,8 @@ def _file(text: str, start: float) -> Source:
 
 
 def _stream(text: str, name: str, form: str | None = None) -> Source:
-    from engine.sources.stream import Address, StreamSource
+    from engine.sources.container import Address
+    from engine.sources.stream import StreamSource
 
     return StreamSource(Address(text, form), name)
 

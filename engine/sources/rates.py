@@ -10,7 +10,7 @@ import numpy as np
 
 from engine.sources.choice import Container, Stream
 
-Packet: TypeAlias = av.Packet[av.VideoStream]
+Packet: TypeAlias = "av.Packet[av.VideoStream]"
 
 _PACKETS, _SECONDS, _BYTES = 64, 2.0, 64_000_000  # looked at, at most
 _DIFFERENT = 0.1  # a claim further from the measured rate than this part of it is not believed

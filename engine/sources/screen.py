@@ -6,7 +6,8 @@ import os
 import sys
 
 from engine.errors import SourceError
-from engine.sources.stream import Address, StreamSource
+from engine.sources.container import Address
+from engine.sources.stream import StreamSource
 
 RATE = 30  # frames per second asked for
 

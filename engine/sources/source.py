@@ -6,9 +6,10 @@ calls `frames` and `close`, and it does so on the capture thread that owns the d
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
+from pathlib import Path
 from typing import Literal, Protocol
 
 from engine.types import Frame
@@ -58,3 +59,15 @@ class Source(Protocol):
     def close(self) -> None:
         """Give the decoder or device back. May be called twice, and from the capture thread."""
         ...
+
+
+def files_of(source: Source) -> Sequence[Path]:
+    """The local files that a source reads; nothing where it can be read only once."""
+    files: Sequence[Path] = getattr(source, "files", ())
+    return files
+
+
+def notes_of(source: Source) -> Sequence[str]:
+    """What was unusual about a source, as sentences; complete after its last frame."""
+    notes: Sequence[str] = getattr(source, "notes", ())
+    return notes

@@ -42,7 +42,8 @@ def _array(frame: av.VideoFrame) -> NDArray[np.uint8]:
     """(H, W, 3): the frame's own memory where its rows have no padding, else a copy."""
     plane = frame.planes[0]
     if plane.line_size == 3 * frame.width:
-        return np.frombuffer(plane, np.uint8).reshape(frame.height, frame.width, 3)
+        flat: NDArray[np.uint8] = np.frombuffer(plane, np.uint8)  # type: ignore[call-overload]
+        return flat.reshape(frame.height, frame.width, 3)
     return np.asarray(frame.to_ndarray(), np.uint8)
 
 
