@@ -20,17 +20,18 @@ class HigherHRNet(HRNet):
         super().__init__(sizes)
         self.sizes = sizes
         c, k = sizes.width, sizes.keypoints
-        self.final_layers = nn.ModuleList([nn.Conv2d(c, 2 * k, 1), nn.Conv2d(c, k, 1)])
+        finer = sizes.head or c
+        self.final_layers = nn.ModuleList([nn.Conv2d(c, 2 * k, 1), nn.Conv2d(finer, k, 1)])
         self.deconv_layers = nn.ModuleList(
             [
                 nn.Sequential(
                     nn.Sequential(
-                        nn.ConvTranspose2d(c + 2 * k, c, 4, 2, 1, bias=False),
-                        nn.BatchNorm2d(c),
+                        nn.ConvTranspose2d(c + 2 * k, finer, 4, 2, 1, bias=False),
+                        nn.BatchNorm2d(finer),
                         nn.ReLU(inplace=True),
                     ),
                     # The original wraps each block once more; the extra level keeps its names.
-                    *(nn.Sequential(BasicBlock(c)) for _ in range(sizes.head_blocks)),
+                    *(nn.Sequential(BasicBlock(finer)) for _ in range(sizes.head_blocks)),
                 )
             ]
         )

@@ -9,9 +9,15 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import pairwise
+from typing import Literal
 
 import torch
 from torch import Tensor, nn
+
+from engine.network import movenet
+from engine.network.movenet import MoveNet
+
+Backbone = Literal["hrnet", "movenet"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,17 +38,34 @@ class Sizes:
     # Tags start as this ramp over the picture, per stride-4 cell to the right and down, so that
     # people who stand apart differ before anything is learned; (0, 0) is the published network.
     tag_slope: tuple[float, float] = (0.0, 0.0)
+    # Instead of HRNet's stages 1 to 3: "movenet", whose features its stage 4 exchanges.
+    backbone: Backbone = "hrnet"
+    coarser: tuple[int, ...] = ()  # channels at strides 8, 16, 32; (): each twice the finer one's
+    head: int = 0  # channels at stride 2; 0: as many as at stride 4
 
     def widths(self, branches: int) -> list[int]:
         """Channels of the first `branches` branches."""
+        if self.coarser:
+            return [self.width, *self.coarser][:branches]
         return [self.width * 2**branch for branch in range(branches)]
 
 
 SIZES = {
     "w32": Sizes(width=32),
     "w48": Sizes(width=48),
-    # As wide as w32 and as shallow as can be: wide layers use a processor better than many.
+    # One exchange and heads on the features of a network that knows people already.
     "compact": Sizes(
+        backbone="movenet",
+        width=48,
+        coarser=(64, 128, 192),
+        modules=(0, 0, 1),
+        blocks=1,
+        head=32,
+        head_blocks=1,
+        tag_slope=(0.2, 0.08),
+    ),
+    # As wide as w32 and as shallow as can be: wide layers use a processor better than many.
+    "shallow": Sizes(
         width=32,
         stem=32,
         bottleneck=16,
@@ -158,6 +181,18 @@ class HRNet(nn.Module):
 
     def __init__(self, sizes: Sizes) -> None:
         super().__init__()
+        self.extractor: MoveNet | None = None
+        if sizes.backbone == "movenet":
+            self.extractor = MoveNet()
+            self.necks = nn.ModuleList(
+                _neck(inputs, width)
+                for inputs, width in zip(movenet.CHANNELS, sizes.widths(4), strict=True)
+            )
+        else:
+            self._add_stages(sizes)
+        self.stage4 = _stage(sizes.widths(4), sizes, modules=sizes.modules[2], last=True)
+
+    def _add_stages(self, sizes: Sizes) -> None:
         c = sizes.widths(4)
         stage1 = 4 * sizes.bottleneck
         self.conv1 = conv3x3(3, sizes.stem, stride=2)
@@ -177,17 +212,30 @@ class HRNet(nn.Module):
         self.transition3 = _new_branch(c[:4])
         self.stage2 = _stage(c[:2], sizes, modules=sizes.modules[0])
         self.stage3 = _stage(c[:3], sizes, modules=sizes.modules[1])
-        self.stage4 = _stage(c[:4], sizes, modules=sizes.modules[2], last=True)
 
     def features(self, x: Tensor) -> Tensor:
         """(B, 3, H, W) -> (B, width, H/4, W/4)."""
+        branches: list[Tensor] = self.stage4(
+            self._stages(x) if self.extractor is None else self._known(self.extractor(x))
+        )
+        return branches[0]
+
+    def _stages(self, x: Tensor) -> list[Tensor]:
         x = self.relu(self.bn1(self.conv1(x)))
         x = self.relu(self.bn2(self.conv2(x)))
         x = self.layer1(x)
         xs: list[Tensor] = self.stage2([layer(x) for layer in self.transition1])
         xs = self.stage3([*xs, self.transition2[-1](xs[-1])])
-        xs = self.stage4([*xs, self.transition3[-1](xs[-1])])
-        return xs[0]
+        return [*xs, self.transition3[-1](xs[-1])]
+
+    def _known(self, seen: movenet.Features) -> list[Tensor]:
+        levels = seen.levels()
+        return [neck(level) for neck, level in zip(self.necks, levels, strict=True)]
+
+
+def _neck(inputs: int, outputs: int) -> nn.Sequential:
+    conv = nn.Conv2d(inputs, outputs, 1, bias=False)
+    return nn.Sequential(conv, nn.BatchNorm2d(outputs), nn.ReLU(inplace=True))
 
 
 def _stage(widths: list[int], sizes: Sizes, *, modules: int, last: bool = False) -> nn.Sequential:

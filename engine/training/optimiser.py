@@ -75,21 +75,24 @@ def optimisers(network: nn.Module, *, lr: float, weight_decay: float) -> tuple[O
     """Choose for every weight: Muon for hidden convolutions, AdamW for first, last, norms, biases.
 
     The first layer sees colours and the last ones answer keypoint by keypoint: their rows mean
-    something by themselves and should not be mixed.
+    something by themselves and should not be mixed. A pretrained backbone belongs to AdamW as a
+    whole: Muon's steps are as long for a matrix that is right already. Every group is marked with
+    whether it is the backbone's, which moves at a rate of its own.
     """
     named = dict(network.named_parameters())
-    hidden = [name for name, p in named.items() if p.ndim == 4 and not _at_an_end(name)]
-    ends = [p for name, p in named.items() if p.ndim == 4 and _at_an_end(name)]
+    known = [p for name, p in named.items() if name.startswith("extractor.")]
+    new = {name: p for name, p in named.items() if not name.startswith("extractor.")}
+    hidden = [p for name, p in new.items() if p.ndim == 4 and not _at_an_end(name)]
+    ends = [p for name, p in new.items() if p.ndim == 4 and _at_an_end(name)]
     # Norms and biases are not decayed: pulling them to zero only fights the batch norm.
-    others = [p for p in named.values() if p.ndim != 4]
+    others = [p for p in new.values() if p.ndim != 4]
     groups: list[dict[str, Any]] = [
-        {"params": ends, "weight_decay": weight_decay},
-        {"params": others, "weight_decay": 0.0},
+        {"params": ends, "weight_decay": weight_decay, "backbone": False},
+        {"params": others, "weight_decay": 0.0, "backbone": False},
     ]
-    return (
-        Muon([named[name] for name in hidden], lr=lr, weight_decay=weight_decay),
-        AdamW(groups, lr=lr, fused=True),
-    )
+    if known:
+        groups.append({"params": known, "weight_decay": 0.0, "backbone": True})
+    return (Muon(hidden, lr=lr, weight_decay=weight_decay), AdamW(groups, lr=lr, fused=True))
 
 
 def _at_an_end(name: str) -> bool:
