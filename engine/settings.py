@@ -58,7 +58,7 @@ class EngineSettings(Section):
     """The network and how it is run."""
 
     weights: str = "compact"  # a name from `weights list`, or a file
-    network: str | None = None  # w32, w48, compact; None: as the checkpoint says
+    network: str | None = None  # w32, w48, compact, shallow; None: as the checkpoint says
     input_size: Annotated[int, Field(ge=64, le=2048)] | None = None  # short side, pixels
     device: str = "auto"  # auto, cpu, cuda, cuda:1
     precision: Literal["auto", "fp32", "fp16", "bf16"] = "auto"

@@ -38,7 +38,7 @@ def command(
     weights: Annotated[str, typer.Option(help="A name from `weights list`, or a file.")] = (
         "compact"
     ),
-    network: Annotated[str | None, typer.Option(help="w32, w48 or compact.")] = None,
+    network: Annotated[str | None, typer.Option(help="w32, w48, compact or shallow.")] = None,
     input_size: Annotated[
         int | None, typer.Option(help="Short side in pixels; default: the checkpoint's own.")
     ] = None,

@@ -30,10 +30,10 @@ def command(
         typer.Option(help="How often each data set is drawn, such as 3,1; default: by people."),
     ] = None,
     weights: Annotated[
-        str, typer.Option(help="To begin with: a name, a file, or 'random'.")
+        str, typer.Option(help="To begin with: a name, a file, 'pretrained' or 'random'.")
     ] = "compact",
-    network: Annotated[str, typer.Option(help="For random weights: compact, w32 or w48.")] = (
-        "compact"
+    network: Annotated[str, typer.Option(help="For random weights: shallow, w32 or w48.")] = (
+        "shallow"
     ),
     steps: Annotated[int, typer.Option(help="Steps of the whole run.")] = 20_000,
     batch: Annotated[int, typer.Option(help="Views per step.")] = 16,
@@ -42,7 +42,7 @@ def command(
         typer.Option(help="Short side in pixels, a multiple of 32; default: the checkpoint's."),
     ] = None,
     learning_rate: Annotated[
-        float | None, typer.Option(help="Default: 1e-2 from random weights, else 1e-3.")
+        float | None, typer.Option(help="Default: 1e-2 for new layers, else 1e-3.")
     ] = None,
     dev_annotations: Annotated[
         Path | None, typer.Option(help="A COCO keypoint file to measure AP on while training.")

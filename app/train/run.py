@@ -8,13 +8,14 @@ from importlib.util import find_spec
 from pathlib import Path
 
 from app.signals import Stop, stop_on_signal
+from app.train.about import about
 from engine.errors import DataError, OutputError, SettingsError, WeightsError
 from engine.files import make_folder
 from engine.network.higher_hrnet import HigherHRNet
 from engine.network.hrnet import SIZES
 from engine.network.thresholds import few_joints
 from engine.network.weights import DEFAULT_INPUT_SIZE, Checkpoint, load_checkpoint
-from engine.skeleton import COCO, Skeleton
+from engine.skeleton import Skeleton
 from engine.training.annotations import Annotations, load_annotations, load_pack
 from engine.training.checkpoint import export, save_state
 from engine.training.curriculum import fine_tuning, from_nothing
@@ -31,9 +32,10 @@ from engine.training.loop import (
 )
 from engine.training.measure import ValidationSet, open_validation_set
 from engine.training.ranks import agreed, leave_ranks, rank
-from engine.training.start import adopt, initialise
+from engine.training.start import adopt, adopt_extractor, initialise
 
 RANDOM = "random"  # instead of a checkpoint: begin with random weights
+PRETRAINED = "pretrained"  # the bundled network's feature extractor, everything after it random
 WEIGHTS, STATE = "weights.safetensors", "state.pt"
 _ASK_EVERY = 10  # steps between two questions whether to stop: several processes must agree
 
@@ -49,12 +51,12 @@ class TrainingJob:
     data: tuple[Path, ...] = ()  # packed data sets
     shares: tuple[float, ...] | None = None  # of `annotations`, then `data`; None: by people
     out: Path  # folder for weights.safetensors, state.pt and progress.ndjson
-    weights: str = "compact"  # to begin with: a name, a file, or "random"
-    network: str = "compact"  # for random weights: a row of the table of sizes
+    weights: str = "compact"  # to begin with: a name, a file, "pretrained" or "random"
+    network: str = "shallow"  # for random weights: a row of the table of sizes
     steps: int = 20_000
     batch: int = 16
     input_size: int | None = None  # short side, pixels; None: what the checkpoint is for
-    learning_rate: float | None = None  # None: 1e-2 from random weights, a tenth of it otherwise
+    learning_rate: float | None = None  # None: 1e-2 for new layers, a tenth of it for a checkpoint
     validation_annotations: Path | None = None  # images kept out of training, to measure AP on
     validation_images: Path | None = None
     resume: bool = False  # continue the run in `out`
@@ -102,7 +104,7 @@ def run(job: TrainingJob, say: Say = print) -> Path | None:
         if job.resume:
             _resume(trainer, job.out)
             say(f"continuing at step {trainer.step} of {job.steps}")
-        for line in (*_about(sources), f"training on {device}; results in {job.out}"):
+        for line in (*about(sources), f"training on {device}; results in {job.out}"):
             say(line)
         return _train(trainer, job, begin, say)
     finally:
@@ -186,35 +188,6 @@ def _sources(job: TrainingJob) -> list[Annotations]:
     return [*(load_annotations(*pair) for pair in pairs), *(load_pack(path) for path in job.data)]
 
 
-def _about(sources: list[Annotations]) -> list[str]:
-    """What was understood of the data, so that a mistake shows before the first step."""
-    skeleton = sources[0].skeleton
-    people = sum(source.people for source in sources)
-    pictures = sum(len(source.pictures) for source in sources)
-    lines = [f"{people} people in {pictures} images, {len(skeleton)} keypoints"]
-    if skeleton is COCO:
-        return [f"{lines[0]}: those of COCO"]
-    names = skeleton.names
-    pairs = [f"{names[i]} and {names[j]}" for i, j in enumerate(skeleton.mirror) if i < j]
-    alone = [
-        name
-        for i, name in enumerate(names)
-        if skeleton.mirror[i] == i and ("left" in name or "right" in name)
-    ]
-    lines[0] += f" ({', '.join(names)}), {len(skeleton.limbs)} links"
-    lines.append(f"mirror partners: {', '.join(pairs) or 'none'}")
-    if alone:
-        lines.append(
-            f"no mirror partner for {', '.join(alone)}: half of the views are mirrored, so give "
-            "both sides the same name but for left and right"
-        )
-    lines.append(
-        f"similarity constant {skeleton.sigmas[0]:g} for every keypoint: AP and duplicates are "
-        "judged by it, and COCO files have none"
-    )
-    return lines
-
-
 def _validation_set(job: TrainingJob, input_size: int, skeleton: Skeleton) -> ValidationSet | None:
     if job.validation_annotations is None or job.validation_images is None:
         return None
@@ -229,13 +202,28 @@ def _begin(job: TrainingJob, skeleton: Skeleton, say: Say) -> _Begin:
     if job.resume and own.is_file():
         # On another machine the checkpoint it began with may not be there, and is not needed.
         return _from_checkpoint(load_checkpoint(own), job, skeleton, _silent)
+    if job.weights == PRETRAINED:
+        return _pretrained(job, skeleton, say)
     if job.weights != RANDOM:
         return _from_checkpoint(load_checkpoint(job.weights), job, skeleton, say)
     if job.network not in SIZES:
         raise SettingsError(f"no network {job.network!r}; there are {', '.join(SIZES)}")
     sizes = replace(SIZES[job.network], keypoints=len(skeleton))
+    if sizes.backbone != "hrnet":
+        raise SettingsError(
+            f"{job.network} cannot begin from random weights: its feature extractor has no batch "
+            f"norm and was trained elsewhere; use --weights {PRETRAINED}, or another --network"
+        )
     network = initialise(HigherHRNet(sizes), seed=job.seed)
-    return _Begin(job.network, network, job.input_size or DEFAULT_INPUT_SIZE["compact"])
+    return _Begin(job.network, network, job.input_size or DEFAULT_INPUT_SIZE["shallow"])
+
+
+def _pretrained(job: TrainingJob, skeleton: Skeleton, say: Say) -> _Begin:
+    start = load_checkpoint("compact")
+    network = HigherHRNet(replace(start.sizes, keypoints=len(skeleton)))
+    adopt_extractor(initialise(network, seed=job.seed), start.network)
+    say(f"starting from the feature extractor of {start.name}")
+    return _Begin(start.network_name, network, job.input_size or start.input_size)
 
 
 def _from_checkpoint(start: Checkpoint, job: TrainingJob, skeleton: Skeleton, say: Say) -> _Begin:
@@ -257,7 +245,9 @@ def _resume(trainer: Trainer, out: Path) -> None:
 
 
 def _recipe(job: TrainingJob) -> Recipe:
-    default = 1e-2 if job.weights == RANDOM else 1e-3  # measured with Muon, see docs/training.md
+    default = (
+        1e-2 if job.weights in (RANDOM, PRETRAINED) else 1e-3
+    )  # measured with Muon, see docs/training.md
     return Recipe(
         learning_rate=job.learning_rate or default,
         warm_up=min(500, job.steps // 10),

@@ -175,11 +175,11 @@ def stored_sizes(text: Mapping[str, str]) -> Sizes:
         known = {field.name for field in fields(Sizes)}
         if unknown := set(values) - known:
             raise WeightsError(f"it has sizes this version does not know: {sorted(unknown)}")
-        values = {
-            key: tuple(value) if isinstance(value, list) else value for key, value in values.items()
-        }
+        values["modules"] = tuple(values["modules"])
+        for name in ("coarser", "tag_slope"):
+            values[name] = tuple(values.get(name, getattr(Sizes(1), name)))
         sizes = Sizes(**values)
-    except (KeyError, TypeError, ValueError, AttributeError) as error:
+    except (KeyError, TypeError, ValueError) as error:
         raise WeightsError(f"its metadata has no usable sizes ({error!r})") from error
     if not _possible(sizes):
         raise WeightsError(f"its metadata has impossible sizes: {text['sizes']}")
@@ -187,9 +187,6 @@ def stored_sizes(text: Mapping[str, str]) -> Sizes:
 
 
 def _possible(sizes: Sizes) -> bool:
-    tuples = (sizes.modules, sizes.coarser, sizes.tag_slope)
-    if not all(isinstance(values, tuple) for values in tuples) or len(sizes.tag_slope) != 2:
-        return False
     ours = sizes.backbone == "hrnet"  # the other backbone takes the place of stages 2 and 3
     others = {"modules", "coarser", "tag_slope", "backbone", "head"}
     numbers = [getattr(sizes, field.name) for field in fields(sizes) if field.name not in others]
@@ -200,6 +197,7 @@ def _possible(sizes: Sizes) -> bool:
         and len(sizes.coarser) in (0, 3)
         and all(_whole(number) and number > 0 for number in numbers)
         and _whole(sizes.head)
+        and len(sizes.tag_slope) == 2
         and all(isinstance(slope, int | float) and abs(slope) < 10 for slope in sizes.tag_slope)
     )
 

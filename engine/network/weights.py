@@ -18,7 +18,8 @@ from engine.network.hrnet import Sizes
 from engine.network.registry import Entry, find, registry, standard_folders
 from engine.skeleton import COCO, Skeleton
 
-DEFAULT_INPUT_SIZE = {"compact": 256}  # short side, pixels, where neither file nor table says
+# Short side, pixels, where neither file nor table says.
+DEFAULT_INPUT_SIZE = {"compact": 256, "shallow": 256}
 PAPER_INPUT_SIZE = 512
 
 
@@ -28,7 +29,7 @@ class Checkpoint:
 
     name: str  # as in `weights list`, or the file's name
     network: HigherHRNet  # eval mode, CPU, float32
-    network_name: str  # w32, w48, compact, or what a file of ours says
+    network_name: str  # w32, w48, compact, shallow, or what a file of ours says
     sizes: Sizes
     skeleton: Skeleton
     input_size: int  # short side in pixels that suits it
@@ -52,7 +53,7 @@ def load_checkpoint(
 
     Args:
         name_or_path: a name from `weights list`, or a file.
-        network: w32, w48 or compact; None takes what the file says or its shapes tell.
+        network: w32, w48, compact or shallow; None takes what the file says or its shapes tell.
         folders: where names are looked for; None: the user's cache, then what ships with the
             program.
 

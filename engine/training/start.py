@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 import torch
 from torch import Tensor, nn
 
+from engine.errors import WeightsError
 from engine.network.higher_hrnet import HigherHRNet
 
 
@@ -32,6 +33,17 @@ def initialise(network: HigherHRNet, *, seed: int = 0) -> HigherHRNet:
     assert isinstance(tags, Tensor)
     nn.init.normal_(tags[k:], std=0.001 if any(network.sizes.tag_slope) else 0.15)
     return network
+
+
+def adopt_extractor(network: HigherHRNet, known: HigherHRNet) -> None:
+    """Take over a trained feature extractor, in place; necks, exchange and heads stay as they are.
+
+    Raises:
+        WeightsError: one of the networks has none.
+    """
+    if network.extractor is None or known.extractor is None:
+        raise WeightsError("it has no pretrained feature extractor; use the bundled compact")
+    network.extractor.load_state_dict(known.extractor.state_dict())
 
 
 @torch.no_grad()

@@ -22,7 +22,7 @@ from tests.support.faulty_server import faulty_server
 @pytest.fixture(scope="module")
 def state():
     torch.manual_seed(0)
-    return HigherHRNet(SIZES["compact"]).state_dict()
+    return HigherHRNet(SIZES["shallow"]).state_dict()
 
 
 @pytest.fixture(scope="module")
@@ -47,7 +47,7 @@ def cache(tmp_path, monkeypatch):
 def publish(published, monkeypatch):
     """Make w32-512 a row about the small file, at an address of ours."""
 
-    def row(url, network="compact"):
+    def row(url, network="shallow"):
         changes = {
             "url": url,
             "network": network,
@@ -126,7 +126,7 @@ def test_a_file_copied_by_hand_is_converted_without_the_network(published, state
 def test_a_published_file_of_another_network_is_refused_and_not_stored(published, cache, publish):
     with faulty_server(published) as server:
         publish(server.url, network="w32")
-        assert "it is a compact network, not w32" in refused("w32-512")
+        assert "it is a shallow network, not w32" in refused("w32-512")
     assert not (cache / "w32-512.safetensors").exists()
 
 
@@ -163,8 +163,8 @@ def test_a_name_of_the_table_is_kept_for_its_own_file(state, tmp_path, cache, pu
     torch.save(state, tmp_path / "model.pth")
     for name, message in (
         ("w32-512", "is not 'w32-512': its sha256 begins"),
-        ("w48-512", "'w48-512' is a w48, this is a compact"),
-        ("original-w32-512", "is a w32, this is a compact"),
+        ("w48-512", "'w48-512' is a w48, this is a shallow"),
+        ("original-w32-512", "is a w32, this is a shallow"),
         ("compact", "ships with the program"),
         ("a/b", "cannot be a name"),
         ("a.b", "cannot be a name"),
@@ -184,7 +184,7 @@ def test_a_taken_name_is_overwritten_only_on_request(state, tmp_path, cache):
 
 def test_a_file_that_changed_on_disk_does_not_verify(state, tmp_path):
     file = tmp_path / "mine.safetensors"
-    storage.write(file, state, network="compact", sizes=SIZES["compact"], input_size=256)
+    storage.write(file, state, network="shallow", sizes=SIZES["shallow"], input_size=256)
     assert "unchanged" in verify(file).evidence
     content = bytearray(file.read_bytes())
     content[-5] ^= 1
@@ -221,7 +221,7 @@ def test_fetch_import_and_verify_from_the_command_line(published, state, tmp_pat
         assert "w32-512.safetensors" in run("fetch", "w32-512").stdout
     assert "mine.safetensors" in run("import", str(tmp_path / "mine.pth")).stdout
     told = run("verify", "mine").stdout
-    assert told.startswith("mine: compact, ")
+    assert told.startswith("mine: shallow, ")
     assert "17 keypoints" in told
     assert "unchanged" in told
 
@@ -231,10 +231,10 @@ def test_weights_folders_come_from_the_environment(state, tmp_path, cache):
     storage.write(
         folder / "other.safetensors",
         state,
-        network="compact",
-        sizes=SIZES["compact"],
+        network="shallow",
+        sizes=SIZES["shallow"],
         input_size=256,
     )
     result = CliRunner().invoke(app, ["verify", "other"], env={"POSE_WEIGHTS": str(folder)})
     assert result.exit_code == 0
-    assert result.stdout.startswith("other: compact")
+    assert result.stdout.startswith("other: shallow")

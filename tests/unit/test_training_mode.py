@@ -47,10 +47,28 @@ def test_random_weights_become_a_checkpoint_that_loads_and_a_log(job):
     file = run(job, lines.append)
     found = load_checkpoint(file)
     assert found.skeleton.names == tuple(NAMES)
-    assert (found.network_name, found.input_size) == ("compact", 64)
+    assert (found.network_name, found.input_size) == ("shallow", 64)
     assert any(line.startswith("step 2/2") for line in lines)
     log = [json.loads(line) for line in (job.out / "progress.ndjson").read_text().splitlines()]
     assert [entry["step"] for entry in log] == [1, 2]
+
+
+def test_of_the_bundled_network_its_extractor_alone_can_be_the_start(job):
+    lines = []
+    found = load_checkpoint(run(replace(job, weights="pretrained"), lines.append))
+    assert "starting from the feature extractor of compact" in lines
+    bundled = load_checkpoint("compact")
+    assert (found.network_name, found.skeleton.names) == ("compact", tuple(NAMES))
+    ours, theirs = found.network.state_dict(), bundled.network.state_dict()
+    kept = [key for key in theirs if key.startswith("extractor.")]
+    assert kept
+    assert all(torch.equal(ours[key], theirs[key]) for key in kept)
+    assert not torch.equal(ours["necks.0.0.weight"], theirs["necks.0.0.weight"])
+
+
+def test_a_network_on_a_pretrained_extractor_cannot_begin_from_random_weights(job):
+    with pytest.raises(SettingsError, match="use --weights pretrained, or another --network"):
+        run(replace(job, network="compact"), print)
 
 
 def test_a_finished_run_goes_on_when_given_more_steps(job):

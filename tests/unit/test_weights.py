@@ -22,9 +22,9 @@ from tests.support.golden_recipe import seeded_checkpoint
 
 @pytest.fixture(scope="module")
 def state():
-    """A compact network's parameters, random."""
+    """A shallow network's parameters, random."""
     torch.manual_seed(0)
-    return HigherHRNet(SIZES["compact"]).state_dict()
+    return HigherHRNet(SIZES["shallow"]).state_dict()
 
 
 def same(network, state):
@@ -65,7 +65,7 @@ def test_prefixes_and_missing_counters_make_no_difference(state, tmp_path, prefi
     old = {prefix + k: t for k, t in state.items() if not k.endswith("num_batches_tracked")}
     torch.save(old, tmp_path / "model_best.pth.tar")
     loaded = load_checkpoint(tmp_path / "model_best.pth.tar")
-    assert loaded.network_name == "compact"
+    assert loaded.network_name == "shallow"
     assert same(loaded.network, state)
 
 
@@ -106,8 +106,8 @@ def test_a_file_of_ours_tells_everything_about_itself(tmp_path):
 
 def test_what_is_written_is_read_back(state, tmp_path):
     file = tmp_path / "new" / "mine.safetensors"
-    storage.write(file, state, network="compact", sizes=SIZES["compact"], input_size=320)
-    loaded = load_checkpoint(file, "compact")
+    storage.write(file, state, network="shallow", sizes=SIZES["shallow"], input_size=320)
+    loaded = load_checkpoint(file, "shallow")
     assert same(loaded.network, state)
     assert loaded.input_size == 320
     assert [f.name for f in file.parent.iterdir()] == ["mine.safetensors"]
@@ -128,17 +128,17 @@ def test_a_place_that_cannot_be_written_is_told(state, tmp_path):
     (tmp_path / "taken").write_text("a file, not a folder")
     file = tmp_path / "taken" / "mine.safetensors"
     with pytest.raises(OutputError, match=f"cannot write {file}"):
-        storage.write(file, state, network="compact", sizes=SIZES["compact"], input_size=256)
+        storage.write(file, state, network="shallow", sizes=SIZES["shallow"], input_size=256)
 
 
 def test_safetensors_of_others_load_by_their_shapes(state, tmp_path):
     save_file(to_mmpose(state), tmp_path / "converted.safetensors")
-    assert load_checkpoint(tmp_path / "converted.safetensors").network_name == "compact"
+    assert load_checkpoint(tmp_path / "converted.safetensors").network_name == "shallow"
 
 
 def test_a_loaded_network_does_not_depend_on_its_file(state, tmp_path):
     file = tmp_path / "mine.safetensors"
-    storage.write(file, state, network="compact", sizes=SIZES["compact"], input_size=256)
+    storage.write(file, state, network="shallow", sizes=SIZES["shallow"], input_size=256)
     network = load_network(file)
     file.write_bytes(b"overwritten by the next training epoch")
     assert same(network, state)
@@ -186,7 +186,7 @@ def test_a_pickle_without_parameters_is_told(tmp_path):
 def test_a_truncated_file_is_told(state, tmp_path, kind, part):
     file = tmp_path / ("a.safetensors" if kind == "safetensors" else "a.pth")
     if kind == "safetensors":
-        storage.write(file, state, network="compact", sizes=SIZES["compact"], input_size=256)
+        storage.write(file, state, network="shallow", sizes=SIZES["shallow"], input_size=256)
     else:
         torch.save(state, file, _use_new_zipfile_serialization=kind == "zip")
     content = file.read_bytes()
@@ -232,18 +232,18 @@ def test_another_network_altogether_is_counted_and_named(tmp_path):
 def test_the_wrong_network_asked_for_is_told(state, tmp_path, asked):
     torch.save(state, tmp_path / "a.pth")
     file = tmp_path / "mine.safetensors"
-    storage.write(file, state, network="compact", sizes=SIZES["compact"], input_size=256)
+    storage.write(file, state, network="shallow", sizes=SIZES["shallow"], input_size=256)
     for each in (tmp_path / "a.pth", file):
-        assert f"it is a compact network, not {asked}" in refused(each, asked)
+        assert f"it is a shallow network, not {asked}" in refused(each, asked)
 
 
 def test_an_unknown_network_is_told_with_the_known_ones(tmp_path):
     torch.save({"fc.weight": torch.ones(1)}, tmp_path / "a.pth")
-    assert "use one of w32, w48, compact" in refused(tmp_path / "a.pth", "w33")
+    assert "use one of w32, w48, compact, shallow" in refused(tmp_path / "a.pth", "w33")
 
 
 def test_keypoints_without_names_are_told(tmp_path):
-    sizes = Sizes(**{**asdict(SIZES["compact"]), "keypoints": 14})  # as CrowdPose has
+    sizes = Sizes(**{**asdict(SIZES["shallow"]), "keypoints": 14})  # as CrowdPose has
     torch.save({k: torch.zeros(s) for k, s in shapes_of(sizes).items()}, tmp_path / "crowd.pth")
     assert "predicts 14 keypoints, but 17 names are known" in refused(tmp_path / "crowd.pth")
 
@@ -265,8 +265,8 @@ def test_metadata_that_makes_no_sense_is_told(state, tmp_path, key, value, messa
     file = tmp_path / "mine.safetensors"
     text = {
         "format": "posestream-1",
-        "network": "compact",
-        "sizes": json.dumps(asdict(SIZES["compact"])),
+        "network": "shallow",
+        "sizes": json.dumps(asdict(SIZES["shallow"])),
         "keypoints": json.dumps(COCO.names),
     }
     save_file(dict(state), file, text | {key: value})
@@ -317,7 +317,7 @@ def test_a_published_name_with_other_bytes_is_refused(shared, tmp_path):
 
 def test_a_user_file_named_like_the_bundled_one_does_not_borrow_its_accuracy(state, tmp_path):
     file = tmp_path / "compact.safetensors"
-    storage.write(file, state, network="compact", sizes=SIZES["compact"], input_size=256)
+    storage.write(file, state, network="shallow", sizes=SIZES["shallow"], input_size=256)
     assert load_checkpoint(file).published is None
 
 
@@ -339,8 +339,8 @@ def test_a_network_kept_in_a_folder_has_the_name_of_its_file(state, tmp_path):
     storage.write(
         tmp_path / "mine.safetensors",
         state,
-        network="compact",
-        sizes=SIZES["compact"],
+        network="shallow",
+        sizes=SIZES["shallow"],
         input_size=256,
     )
     assert "mine" in names([tmp_path])
