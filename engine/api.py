@@ -92,9 +92,9 @@ def _results(source: str | Path, settings: Settings, estimator: Any) -> Iterator
     from engine.inbox import Inbox
     from engine.pipeline import run
     from engine.sources import open_source
-    from engine.tracking.stages import stages_of
+    from engine.tracking.stages import Stages
 
     with closing(open_source(str(source))) as opened:
         inbox = Inbox([opened.name], keep="all", capacity=_CAPACITY)
-        stages = stages_of(settings, estimator.skeleton)
-        yield from run([opened], inbox, estimator, lambda name: stages, full_batches=True)
+        stages = Stages(settings, estimator.skeleton)
+        yield from run([opened], inbox, estimator, lambda name: (stages,), full_batches=True)

@@ -22,6 +22,7 @@ from rich.table import Table
 
 import assets
 from app.bench.scenes import maps_of_people
+from app.options import changes
 from engine.settings import Settings, load_settings
 from engine.types import Frame
 
@@ -44,27 +45,27 @@ def command(
     source: Annotated[str | None, typer.Argument(help="A video; default: the demo clip.")] = None,
     frames: Annotated[int, typer.Option(min=2, help="Frames to measure.")] = 30,
     weights: Annotated[
-        str, typer.Option(help="A name from `weights list`, or a file.")
-    ] = "compact",
-    device: Annotated[str, typer.Option(help="auto, cpu, cuda, cuda:1.")] = "auto",
+        str | None, typer.Option(help="A name from `weights list`, or a file.")
+    ] = None,
+    device: Annotated[str | None, typer.Option(help="auto, cpu, cuda, cuda:1.")] = None,
     threads: Annotated[int | None, typer.Option(min=1, help="CPU threads of the network.")] = None,
     live: Annotated[bool, typer.Option("--live", help="Measure frame age in live mode.")] = False,
     seconds: Annotated[float, typer.Option(min=1, help="How long --live runs.")] = 20,
     slow: Annotated[float, typer.Option(min=1, help="--live: slow the engine down.")] = 1,
     out: Annotated[Path | None, typer.Option(help="Save the figures as JSON.")] = None,
-    changes: Annotated[
+    set_: Annotated[
         list[str] | None, typer.Option("--set", metavar="SECTION.KEY=VALUE", help="Any setting.")
     ] = None,
 ) -> None:
     """Measure what each step costs on this machine."""
     settings = load_settings(
-        None, (f"engine.weights={weights}", f"engine.device={device}", *(changes or ()))
+        None, changes(set_, {"engine.weights": weights, "engine.device": device})
     )
     if live:
         from app.bench.live import measure_live
 
         report = measure_live(settings, seconds=seconds, slow=slow)
-    elif device.startswith("cuda"):
+    elif settings.engine.device.startswith("cuda"):
         from app.bench.cuda import measure_cuda
 
         report = measure_cuda(settings)

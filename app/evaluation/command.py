@@ -7,7 +7,6 @@ What takes torch or pycocotools is imported when the command is called.
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -15,6 +14,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from app.options import changes
 from app.signals import INTERRUPTED
 from engine.errors import SettingsError
 from engine.settings import PAPER_GROUPING, GroupingSettings, Settings, load_settings
@@ -35,17 +35,20 @@ def command(
     data: Annotated[
         Path | None, typer.Option(help="COCO's own layout: annotations/ and val2017/ in it.")
     ] = None,
-    weights: Annotated[str, typer.Option(help="A name from `weights list`, or a file.")] = (
-        "compact"
-    ),
+    weights: Annotated[
+        str | None, typer.Option(help="A name from `weights list`, or a file; default: compact.")
+    ] = None,
     network: Annotated[str | None, typer.Option(help="w32, w48, compact or shallow.")] = None,
     input_size: Annotated[
         int | None, typer.Option(help="Short side in pixels; default: the checkpoint's own.")
     ] = None,
-    flip: Annotated[bool, typer.Option(help="Average a second pass, mirrored.")] = True,
-    scales: Annotated[str, typer.Option(help="Passes to average, such as 2,1,0.5.")] = "1",
-    device: Annotated[str, typer.Option(help="auto, cpu, cuda, cuda:1.")] = "auto",
-    precision: Annotated[str, typer.Option(help="auto, fp32, fp16, bf16.")] = "auto",
+    flip: Annotated[
+        bool | None,
+        typer.Option("--flip/--no-flip", help="Average a second pass, mirrored; default: yes."),
+    ] = None,
+    scales: Annotated[str | None, typer.Option(help="Passes to average, such as 2,1,0.5.")] = None,
+    device: Annotated[str | None, typer.Option(help="auto, cpu, cuda, cuda:1.")] = None,
+    precision: Annotated[str | None, typer.Option(help="auto, fp32, fp16, bf16.")] = None,
     batch: Annotated[int | None, typer.Option(help="Images per network call.")] = None,
     limit: Annotated[int | None, typer.Option(min=1, help="Only the first images.")] = None,
     out: Annotated[
@@ -79,24 +82,23 @@ def command(
         compare_results(*compare, annotations, console, out)
         return
     chosen = {
-        "weights": json.dumps(weights),
-        "network": network,
-        "input_size": input_size,
-        "flip": str(flip).lower(),
-        "scales": f"[{scales}]",
-        "device": device,
-        "precision": precision,
-        "batch": batch,
+        "engine.weights": weights,
+        "engine.network": network,
+        "engine.input_size": input_size,
+        "engine.flip": flip,
+        "engine.scales": None if scales is None else _numbers(scales),
+        "engine.device": device,
+        "engine.precision": precision,
+        "engine.batch": batch,
     }
-    changes = [f"engine.{name}={value}" for name, value in chosen.items() if value is not None]
-    changes += set_ or ()
+    given = changes(set_, chosen)
     if annotations is None or images is None:
         raise SettingsError("eval needs --annotations FILE and --images DIR, or --data DIR")
-    job = _job(annotations, images, paper_settings(changes), out, limit, resume, skip_missing)
+    job = _job(annotations, images, paper_settings(given), out, limit, resume, skip_missing)
     if parity is not None:
         from app.evaluation.parity import check_parity
 
-        a, b = (paper_settings([*changes, *text.split()]) for text in parity)
+        a, b = (paper_settings([*given, *text.split()]) for text in parity)
         if not check_parity(job, (a, b), parity, console).holds:
             raise typer.Exit(1)
         return
@@ -146,6 +148,13 @@ def paper_settings(changes: Sequence[str] = ()) -> Settings:
         if value != getattr(default, name)
     )
     return load_settings(None, ("engine.flip=true", *paper, *changes))
+
+
+def _numbers(text: str) -> list[float]:
+    try:
+        return [float(part) for part in text.split(",")]
+    except ValueError:
+        raise SettingsError(f"--scales takes numbers such as 2,1,0.5, got {text!r}") from None
 
 
 def _paths(

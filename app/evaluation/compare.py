@@ -10,11 +10,11 @@ from typing import Any
 from rich.console import Console
 from rich.progress import Progress
 
-from app.evaluation.files import write
 from engine.coco.diagnosis.bootstrap import Comparison, compare
 from engine.coco.ground_truth import GroundTruth, load_ground_truth
 from engine.coco.metrics import ResultRow, judge
 from engine.errors import DataError
+from engine.files import write_whole
 
 RESAMPLES = 1000
 SHOWN = 5  # images named among wins and losses
@@ -50,7 +50,7 @@ def compare_results(
         )
     _show(found, truth, a, b, console)
     if out is not None:
-        write(out / "compare.json", json.dumps(asdict(found), indent=1))
+        write_whole(out / "compare.json", json.dumps(asdict(found), indent=1).encode())
     return found
 
 

@@ -16,11 +16,11 @@ import numpy as np
 from numpy.typing import NDArray
 from rich.console import Console
 
-from app.evaluation.files import write
 from app.evaluation.run import EvaluationJob, need_same_keypoints, select_images
 from engine.coco.ground_truth import GroundTruth
 from engine.coco.metrics import ResultRow, overall_ap, result_rows
 from engine.estimator import PoseEstimator, Ticket
+from engine.files import write_whole
 from engine.settings import Settings
 from engine.sources.coco_images import CocoImage, CocoImages, by_input_shape
 from engine.tracking.oks import similarity
@@ -98,7 +98,7 @@ def check_parity(
     parity = _verdict(tally, names, judged)
     _show(parity, judged, console)
     if job.out is not None:
-        write(job.out / "parity.json", json.dumps(asdict(parity), indent=1))
+        write_whole(job.out / "parity.json", json.dumps(asdict(parity), indent=1).encode())
     return parity
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 import time
 from collections.abc import Callable, Mapping
@@ -11,7 +10,6 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from app.evaluation.files import write
 from app.evaluation.journal import EvaluationJournal
 from app.evaluation.measure import Speed, collected, measure
 from app.evaluation.report.facts import EvaluatedModel, Report, as_json, published_for, versions
@@ -22,7 +20,7 @@ from engine.coco.ground_truth import GroundTruth, load_ground_truth
 from engine.coco.metrics import Judgement, judge
 from engine.errors import DataError
 from engine.estimator import PoseEstimator, open_estimator
-from engine.network.weights import file_sha256
+from engine.files import sha256, write_whole
 from engine.settings import EngineSettings, Settings
 from engine.sources.coco_images import CocoImage, by_input_shape, find_images, named
 
@@ -84,7 +82,7 @@ def evaluate(job: EvaluationJob, progress: Progress | None = None) -> Evaluation
                 progress=lambda done: progress.images(done, len(planned)),
             )
             rows, judged = collected(journal), truth.only(list(journal.rows))
-    write(setup.folder / "results.json", json.dumps(rows))
+    write_whole(setup.folder / "results.json", json.dumps(rows).encode())
     progress.step("scoring")
     judgement, speed = _scored(judged, rows, speed)
     known = {image.id for image in judged.images}
@@ -159,7 +157,7 @@ def _model(estimator: PoseEstimator) -> EvaluatedModel:
         network=checkpoint.network_name,
         input_size=estimator.input_size,
         file=str(checkpoint.path),
-        sha256=file_sha256(checkpoint.path),
+        sha256=sha256(checkpoint.path),
         device=device.name,
         processor=device.description,
         precision=device.precision,
@@ -199,9 +197,8 @@ def _depends_on(job: EvaluationJob, setup: _Setup, truth: GroundTruth) -> Mappin
         for name, value in content.items()
         if name != "weights"  # the file's digits say more than its name
     }
-    annotations = hashlib.sha256(job.annotations.read_bytes()).hexdigest()
     return {
-        "annotations": annotations,
+        "annotations": sha256(job.annotations),
         "number of images": len(truth.images),
         "weights": setup.model.sha256,
         **values,
@@ -225,6 +222,6 @@ def _write_reports(
     report: Report, judgement: Judgement, images: list[CocoImage], folder: Path
 ) -> None:
     by_id = {image.entry.id: image for image in images}
-    write(folder / "report.json", as_json(report))
-    write(folder / "report.md", text(report))
-    write(folder / "report.html", page(report, judgement, by_id))
+    write_whole(folder / "report.json", as_json(report).encode())
+    write_whole(folder / "report.md", text(report).encode())
+    write_whole(folder / "report.html", page(report, judgement, by_id).encode())

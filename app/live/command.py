@@ -6,16 +6,15 @@ The window's modules are imported only when a window is wanted, so `--headless` 
 from __future__ import annotations
 
 import re
-import signal
 import sys
 import time
-from collections.abc import Iterator
-from contextlib import closing, contextmanager
+from contextlib import closing
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, NoReturn
 
 import typer
 
+from app.options import changes
 from engine.cores import draw_on_one_core
 from engine.errors import SettingsError
 from engine.settings import Settings, load_settings
@@ -55,7 +54,7 @@ def command(
     settings_file: Annotated[
         Path | None, typer.Option("--settings", help="A settings file.")
     ] = None,
-    changes: Annotated[
+    set_: Annotated[
         list[str] | None, typer.Option("--set", metavar="SECTION.KEY=VALUE", help="Any setting.")
     ] = None,
 ) -> None:
@@ -64,11 +63,15 @@ def command(
     if list_sources:
         print_cameras()
         return
-    chosen = {"weights": weights, "device": device, "precision": precision}
-    options = tuple(f"engine.{key}={value}" for key, value in chosen.items() if value)
-    settings = load_settings(settings_file, (*(changes or ()), *options))
+    chosen = {
+        "engine.weights": weights,
+        "engine.device": device,
+        "engine.precision": precision,
+    }
+    given = changes(set_, chosen)
+    settings = load_settings(settings_file, given)
     wanted = _wanted(camera_size, camera_rate)
-    explicit = bool(settings_file or changes or options)
+    explicit = bool(settings_file or given)
     if not headless:
         _open_window(tuple(sources or ()), settings, wanted, fast, loop, explicit)
     if not sources:
@@ -108,26 +111,26 @@ def run_headless(
     from app.live.publish import Publisher
     from app.live.session import LiveSession
     from app.live.sinks import open_sink
+    from app.signals import stop_on_signal
+    from engine.tracking.stages import smoothed
 
     session = LiveSession(plan, _print_event, wanted=wanted)
     sink = open_sink(out)
-    settings = plan.settings
-    several, raw = len(plan.sources) > 1, settings.smoothing.enabled and settings.tracking.enabled
-    publisher = Publisher(sink, session.header, several=several, raw=raw)
-    count, end, error = 0, None, None
-    try:
-        with _stopped_by_signals(session.stop), closing(session.results()) as results:
-            for result in results:
-                publisher.write(result)
-                count += 1
-                end = end or (time.monotonic() + seconds if seconds else float("inf"))
-                if count == frames or time.monotonic() >= end:
-                    session.stop()
-    except BaseException as failure:
-        error = str(failure) or type(failure).__name__
-        raise
-    finally:
-        publisher.close(error)
+    publisher = Publisher(
+        sink, session.header, several=len(plan.sources) > 1, raw=smoothed(plan.settings)
+    )
+    count, end = 0, None
+    with (
+        publisher,
+        stop_on_signal(_say, act=session.stop),
+        closing(session.results()) as results,
+    ):
+        for result in results:
+            publisher.write(result)
+            count += 1
+            end = end or (time.monotonic() + seconds if seconds else float("inf"))
+            if count == frames or time.monotonic() >= end:
+                session.stop()
     return count
 
 
@@ -142,28 +145,15 @@ def print_cameras() -> None:
         print("no camera found")
 
 
-@contextmanager
-def _stopped_by_signals(stop: object) -> Iterator[None]:
-    """Ctrl-C and `kill` end the run in order: the last lines are written and files are closed."""
-
-    def end(number: int, frame: object) -> None:
-        if callable(stop):
-            stop()
-
-    numbers = (signal.SIGINT, signal.SIGTERM)
-    before = {number: signal.signal(number, end) for number in numbers}
-    try:
-        yield
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)
-
-
 def _print_event(event: Event) -> None:
     """Sentences go to standard error: standard output belongs to the results."""
     text = getattr(event, "text", "")
     if text and getattr(event, "status", "") != "opening":
-        print(f"posestream: {text}", file=sys.stderr)
+        _say(text)
+
+
+def _say(text: str) -> None:
+    print(f"posestream: {text}", file=sys.stderr)
 
 
 def _wanted(size: str, rate: float) -> CameraRequest:

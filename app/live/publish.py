@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Mapping
-from typing import Any
+from types import TracebackType
+from typing import Any, Self
 
 from app.tracks.lines import LineSink
 from app.tracks.ndjson_writer import NdjsonWriter
-from app.tracks.writer import Ending
+from app.tracks.sink import Sink
 from engine.types import Result
 
 
@@ -16,58 +17,73 @@ class Publisher:
     """Begins each source with a header at its first frame; ends each when closed.
 
     A frame carries its age in seconds when it was written: with a live picture that is part of the
-    truth. Where several sources share the sink every line names its source.
+    truth. Where several sources share the output every line names its source.
     """
 
     def __init__(
         self,
-        sink: LineSink,
+        lines: LineSink,
         header: Callable[[Result], Mapping[str, Any]],
         *,
         several: bool,
         raw: bool,
     ) -> None:
-        self._sink, self._header = sink, header
+        self._lines, self._header = lines, header
         self._several, self._raw = several, raw
-        self._writers: dict[str, NdjsonWriter] = {}
-        self._frames: dict[str, int] = {}
-        self._people: dict[str, int] = {}
-        self._dropped: dict[str, int] = {}
+        self._sinks: dict[str, Sink] = {}
 
     def write(self, result: Result) -> None:
-        """Append one frame."""
+        """Append one frame.
+
+        Raises:
+            OutputError: the output takes no more lines.
+        """
         source = result.frame.source
-        if source not in self._writers:
-            self._writers[source] = self._begin(result)
-        self._writers[source].write(result)
-        self._frames[source] = self._frames.get(source, 0) + 1
-        self._people[source] = self._people.get(source, 0) + len(result.poses)
-        self._dropped[source] = result.dropped
+        if source not in self._sinks:
+            self._sinks[source] = Sink(self._begin(result))
+        self._sinks[source].write(result)
 
     def close(self, error: str | None = None) -> None:
-        """Write the last line of each source and close the sink."""
-        for source, writer in self._writers.items():
-            writer.close(
-                Ending(self._frames[source], self._people[source], self._dropped[source], error)
-            )
-        self._sink.close()
+        """Write the last line of each source and close the output."""
+        try:
+            for sink in self._sinks.values():
+                sink.close(error)
+        finally:
+            self._lines.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        if error is None:
+            self.close()
+            return
+        try:
+            self.close(str(error) or type(error).__name__)
+        except Exception as failure:  # noqa: BLE001 - the block's own error comes first
+            error.add_note(f"and closing failed: {failure}")
 
     def _begin(self, result: Result) -> NdjsonWriter:
         source = result.frame.source
         mark: Mapping[str, Any] = {"source": source} if self._several else {}
         return NdjsonWriter(
-            _Shared(self._sink), self._header(result), raw=self._raw, mark=mark, stamp=_age
+            _Shared(self._lines), self._header(result), raw=self._raw, mark=mark, stamp=_age
         )
 
 
 class _Shared:
-    """A sink that one of several writers must not close."""
+    """Lines that one of several writers must not close."""
 
-    def __init__(self, sink: LineSink) -> None:
-        self.add = sink.add
+    def __init__(self, lines: LineSink) -> None:
+        self.add = lines.add
 
     def close(self) -> None:
-        """Leave it open."""
+        """Leave them open."""
 
 
 def _age(result: Result) -> dict[str, float]:

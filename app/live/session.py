@@ -11,7 +11,6 @@ from collections.abc import Callable, Generator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from typing import TYPE_CHECKING, Any
 
-from app.live.follow import Follow
 from app.live.protocol import (
     Event,
     Picture,
@@ -34,6 +33,7 @@ from engine.sources.paced import Paced, Players
 from engine.sources.reconnect import Change
 from engine.sources.reported import Reported
 from engine.sources.source import Source
+from engine.tracking.stages import Stages
 from engine.types import Frame, Result
 
 if TYPE_CHECKING:
@@ -76,7 +76,7 @@ class LiveSession:
         self._stopped = threading.Event()
         self._sources: list[Source] = []
         self._inbox: Inbox | None = None
-        self._follow: dict[str, Follow] = {}
+        self._after: dict[str, Stages] = {}
         self._recorder: Recorder | None = None
         self._finishing: Recorder | None = None  # the last one that was told to end
         self._estimator: PoseEstimator | None = None
@@ -169,10 +169,10 @@ class LiveSession:
         if before:
             before.finish()
             self._finishing = before
-        if plan and self._follow:
+        if plan and self._after:
             from app.live.recording import Recorder
 
-            skeleton = next(iter(self._follow.values())).skeleton
+            skeleton = next(iter(self._after.values())).skeleton
             display = self._settings.display
             self._recorder = Recorder(plan, self.header, skeleton, display, self._tell)
 
@@ -207,10 +207,10 @@ class LiveSession:
             for text in plan.sources
         ]
 
-    def _stages(self, skeleton: Skeleton) -> Callable[[str], Sequence[Follow]]:
-        def make(source: str) -> Sequence[Follow]:
-            self._follow[source] = Follow(self._settings, skeleton)
-            return (self._follow[source],)
+    def _stages(self, skeleton: Skeleton) -> Callable[[str], Sequence[Stages]]:
+        def make(source: str) -> Sequence[Stages]:
+            self._after[source] = Stages(self._settings, skeleton)
+            return (self._after[source],)
 
         return make
 
@@ -218,7 +218,7 @@ class LiveSession:
         settings = self._settings
         estimator.grouping = settings.grouping
         estimator.watched = self._watched
-        for stage in self._follow.values():
+        for stage in self._after.values():
             stage.use(settings)
 
     def _all_are(self, text: str) -> None:

@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import logging
 import socket
-import sys
 import time
 from pathlib import Path
 from urllib.parse import urlsplit
 
-from app.tracks.lines import Lines, LineSink
+from app.tracks.lines import Lines, LineSink, StandardOutput
 from engine.errors import OutputError
 
 LOOPBACK = "127.0.0.1"
@@ -46,25 +45,6 @@ def open_sink(target: str) -> LineSink:
 def is_header(line: str) -> bool:
     """Whether this line says what the following lines mean."""
     return line.startswith('{"type":"header"')
-
-
-class StandardOutput:
-    """Each line is out when `add` returns, so that a pipe's reader sees it at once."""
-
-    def add(self, line: str) -> None:
-        """Write a line.
-
-        Raises:
-            OutputError: nobody reads any more.
-        """
-        try:
-            sys.stdout.write(line + "\n")
-            sys.stdout.flush()
-        except BrokenPipeError as error:
-            raise OutputError("nobody reads standard output any more") from error
-
-    def close(self) -> None:
-        """Standard output stays open: it is not ours."""
 
 
 class Datagrams:

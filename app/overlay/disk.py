@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from app.tracks.writer import cannot_write
 from engine.errors import OutputError
+from engine.files import cannot_write
 
 
 class DiskFile:

@@ -9,7 +9,8 @@ import av
 import numpy as np
 
 from app.overlay.video import Draw
-from app.tracks.writer import Ending, cannot_write
+from app.tracks.writer import Ending
+from engine.files import cannot_write
 from engine.types import Result
 
 

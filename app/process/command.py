@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager
 from functools import partial
@@ -11,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from app.options import changes
 from engine.errors import SettingsError
 from engine.files import make_folder
 from engine.settings import Settings, load_settings
@@ -41,7 +41,12 @@ def command(
     ] = None,
     device: Annotated[str | None, typer.Option(help="auto, cpu, cuda, cuda:1.")] = None,
     precision: Annotated[str | None, typer.Option(help="auto, fp32, fp16, bf16.")] = None,
-    overlay: Annotated[bool, typer.Option(help="Write videos with the skeletons drawn.")] = True,
+    overlay: Annotated[
+        bool | None,
+        typer.Option(
+            "--overlay/--no-overlay", help="Videos with the skeletons drawn; default: yes."
+        ),
+    ] = None,
     formats: Annotated[
         str | None,
         typer.Option("--format", help="ndjson, csv, parquet, coco, openpose, trc, mot."),
@@ -76,20 +81,19 @@ def command(
     from rich.console import Console
 
     chosen = {
-        "engine.weights": weights and json.dumps(weights),
+        "engine.weights": weights,
         "engine.network": network,
         "engine.input_size": input_size,
         "engine.device": device,
         "engine.precision": precision,
-        "output.overlay": None if overlay else "false",
-        "output.formats": formats and json.dumps([f.strip() for f in formats.split(",")]),
-        "output.report": "true" if report else None,
-        "offline.relink": "true" if relink else None,
-        "offline.fill_gaps": None if fill_gaps is None else fill_gaps,
-        "offline.zero_phase": "true" if zero_phase else None,
+        "output.overlay": overlay,
+        "output.formats": formats and [f.strip() for f in formats.split(",")],
+        "output.report": report or None,
+        "offline.relink": relink or None,
+        "offline.fill_gaps": fill_gaps,
+        "offline.zero_phase": zero_phase or None,
     }
-    changes = [f"{key}={value}" for key, value in chosen.items() if value is not None]
-    settings = load_settings(settings_file, (*changes, *(set_ or ())))
+    settings = load_settings(settings_file, changes(set_, chosen))
     summary = process_files(
         inputs, out, settings, force=force, workers=workers, console=Console(stderr=True)
     )

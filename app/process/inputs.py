@@ -8,6 +8,7 @@ from pathlib import Path
 
 from app.tracks.table import FORMATS
 from engine.errors import SourceError
+from engine.files import HIDDEN
 from engine.settings import OutputSettings
 from engine.sources.addresses import is_url, shown, stem_of
 from engine.sources.images import SUFFIXES as IMAGES
@@ -23,7 +24,6 @@ VIDEOS = frozenset(
         *(".obu", ".av1", ".y4m", ".mjpg", ".mjpeg", ".heic", ".heif", ".avif", ".insv", ".lrv"),
     }
 )  # what cameras and programs write and PyAV opens
-HIDDEN = ".posestream"  # folder of our own notes among the outputs
 LONGEST = 4096  # characters of a path that a system takes
 OVERLAY = "_overlay"  # ends the names of our own videos where they lie beside their sources
 

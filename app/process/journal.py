@@ -11,7 +11,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
 from collections.abc import Iterator, Mapping, Sequence
 from itertools import islice
 from pathlib import Path
@@ -20,22 +19,22 @@ from typing import Any, Protocol
 from app.tracks import ndjson
 from app.tracks.lines import Lines
 from app.tracks.ndjson_writer import NdjsonWriter
-from app.tracks.writer import Ending, cannot_write
+from app.tracks.writer import Ending
 from engine.errors import DataError
+from engine.files import HIDDEN, cannot_write, write_whole
 from engine.sources.source import Source, SourceInfo
 from engine.types import Frame, Result
 
 EVERY = 64  # frames between two notes, at least
-FOLDER = ".posestream"
 _VERSION = 2
 # Sections of the settings that change files made from the tracks, but not the tracks.
 _HARMLESS = ("display", "output", "offline")
 
 
 class Remembering(Protocol):
-    """A stage that can be stopped and started again."""
+    """Stages that can be stopped and started again."""
 
-    def state(self) -> Mapping[str, Any]:
+    def state(self) -> Any:
         """All it remembers, as JSON values."""
 
     def restore(self, state: Any) -> None:
@@ -78,7 +77,7 @@ class Journal:
         self._header = dict(header)
         self._key = _key(header, content) if content is not None else None
         self._every = -(-EVERY // batch) * batch
-        if self._key is not None and tracks.parent.name == FOLDER:
+        if self._key is not None and tracks.parent.name == HIDDEN:
             self._key += "-hidden"  # not to be taken for the file that users see
         found = {} if force or self._key is None else _read_note(note, self._key, tracks)
         self.finished = bool(found.get("finished"))
@@ -100,7 +99,7 @@ class Journal:
         if not self.finished and self._writer is None:
             self.begin()
 
-    def write(self, result: Result, stages: Sequence[Any]) -> None:
+    def write(self, result: Result, stages: Sequence[Remembering]) -> None:
         """Append one frame; `stages` are those that made it, in their state after it."""
         assert self._writer is not None, "replay first, then write"
         self._writer.write(result)
@@ -205,35 +204,6 @@ def content_hash(files: Sequence[Path]) -> str:
         with file.open("rb") as stream:
             whole.update(hashlib.file_digest(stream, "sha256").digest())
     return whole.hexdigest()
-
-
-def write_whole(path: Path, data: bytes) -> None:
-    """Replace a file in one step: whoever looks finds the old one or the new one, never a part.
-
-    Raises:
-        OutputError: it cannot be written.
-    """
-    part = path.with_name(path.name + ".part")
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        with part.open("wb") as file:
-            file.write(data)
-            file.flush()
-            os.fsync(file.fileno())
-        part.replace(path)
-        _sync_folder(path.parent)
-    except OSError as error:
-        raise cannot_write(path, error) from error
-
-
-def _sync_folder(folder: Path) -> None:
-    if os.name != "posix":  # Windows has no handle of a folder to sync
-        return
-    handle = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)
 
 
 def _key(header: Mapping[str, Any], content: str) -> str:

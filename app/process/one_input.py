@@ -13,7 +13,6 @@ from collections.abc import Generator, Iterator, Sequence
 from contextlib import closing, contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
 
 from app.process import sinks
 from app.process.inputs import Job, Outputs
@@ -35,7 +34,7 @@ from engine.sources import open_source
 from engine.sources.addresses import shown
 from engine.sources.source import Source, files_of, notes_of
 from engine.tracking.camera_motion import CameraMotion
-from engine.tracking.stages import stages_of
+from engine.tracking.stages import Stages, smoothed
 from engine.types import Frame, Result
 
 CAPACITY = 16  # frames decoded ahead
@@ -200,7 +199,7 @@ class _Work:
             self.files.hidden(".json"),
             sinks.header(self.source, self.settings, self.estimator),
             _content(self.source),
-            raw=self.settings.smoothing.enabled and self.settings.tracking.enabled,
+            raw=smoothed(self.settings),
             batch=self.estimator.batch,
             force=self.force,
         )
@@ -215,18 +214,17 @@ class _Work:
 
     def _fresh(
         self, journal: Journal, frames: Iterator[Frame]
-    ) -> Generator[tuple[Result, list[Any]], None, None]:
+    ) -> Generator[tuple[Result, Sequence[Any]], None, None]:
         """What is not, and the camera and stages in their state after each frame."""
-        stages = stages_of(self.settings, self.estimator.skeleton)
-        camera = CameraMotion()
-        kept = [camera, *stages]
+        kept = [CameraMotion(), Stages(self.settings, self.estimator.skeleton)]
         for remembering, state in zip(kept, journal.states, strict=False):
             remembering.restore(state)
+        camera, stages = kept
         rest = Rest(self.source, frames)
         inbox = Inbox([rest.name], keep="all", capacity=CAPACITY)
-        cameras = {rest.name: camera} if stages else {}
+        cameras = {rest.name: camera} if self.settings.tracking.enabled else {}
         results = run(
-            [rest], inbox, self.estimator, lambda name: stages, cameras=cameras, full_batches=True
+            [rest], inbox, self.estimator, lambda n: (stages,), cameras=cameras, full_batches=True
         )
         with closing(results):  # type: ignore[type-var]
             for result in results:

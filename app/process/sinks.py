@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
@@ -19,6 +18,7 @@ from app.tracks.ndjson_writer import header_of
 from app.tracks.table import FORMATS, open_writer
 from app.tracks.writer import Writer
 from engine.estimator import PoseEstimator
+from engine.files import sha256
 from engine.settings import Settings
 from engine.skeleton import Skeleton
 from engine.sources.images import ImageSource
@@ -69,7 +69,7 @@ def describe(estimator: PoseEstimator) -> dict[str, Any]:
     checkpoint = estimator.checkpoint
     return {
         "name": checkpoint.name,
-        "sha256": checkpoint.sha256 or _sha256(checkpoint.path),
+        "sha256": checkpoint.sha256 or sha256(checkpoint.path),
         "network": checkpoint.network_name,
         "input_size": estimator.input_size,
         "device": estimator.device.name,
@@ -95,11 +95,6 @@ def _drawing(settings: Settings, skeleton: Skeleton) -> Draw:
         return draw(frame.pixels, poses, skeleton, settings.display)
 
     return drawing
-
-
-def _sha256(path: Path) -> str:
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def _version() -> str:

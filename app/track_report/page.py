@@ -9,10 +9,10 @@ from pathlib import Path
 import numpy as np
 
 import assets
-from app.process.journal import write_whole
 from app.track_report.pictures import Snapshot, figures
 from app.track_report.timeline import timeline
 from app.tracks.table import read_recording
+from engine.files import write_whole
 from engine.offline.id_switches import IdSwitchCandidate, id_switch_candidates
 from engine.offline.quality import Gap, OddLimb, Person, gaps, odd_limbs, people
 from engine.offline.recording import Recording

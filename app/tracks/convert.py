@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Annotated
 
@@ -39,11 +41,10 @@ def convert(tracks: Path, to: str, out: Path | None = None, from_: str | None = 
         PoseError: no such format, or a file that cannot be read or written.
     """
     from app.tracks.rounding import rounded
-    from app.tracks.table import format_of, formats_named, open_writer, read, write_all
-    from app.tracks.writer import Writer
+    from app.tracks.sink import Sink
+    from app.tracks.table import format_of, formats_named, open_writer, read
     from engine.errors import OutputError
     from engine.files import make_folder
-    from engine.types import Result
 
     kind = formats_named(from_)[0] if from_ else format_of(tracks)
     folder, name = out or tracks.parent, tracks.name.removesuffix(kind.ending.rstrip("/"))
@@ -53,8 +54,9 @@ def convert(tracks: Path, to: str, out: Path | None = None, from_: str | None = 
     if any(path.exists() and path.samefile(tracks) for path in paths):
         raise OutputError(f"{tracks} would be written over; choose another folder with -o")
     make_folder(folder)
-    writers: list[Writer] = []
-    for target, path in zip(formats_named(to), paths, strict=True):
-        writers.append(open_writer(target, path, header))
-    write_all(writers, (Result(r.frame, rounded(r.poses), r.dropped) for r in results))
+    with Sink() as sink:
+        for target, path in zip(formats_named(to), paths, strict=True):
+            sink.open(target.name, partial(open_writer, target, path, header))
+        for result in results:
+            sink.write(replace(result, poses=rounded(result.poses)))
     return paths

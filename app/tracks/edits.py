@@ -13,12 +13,11 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Literal
 
-from app.process.inputs import HIDDEN
-from app.process.journal import write_whole
 from app.tracks.convert import convert
 from app.tracks.ndjson import read
 from app.tracks.table import FORMATS
 from engine.errors import DataError
+from engine.files import HIDDEN, write_whole
 
 Kind = Literal["merge", "split", "swap", "drop", "rename"]
 _SPACELESS = (",", ":")

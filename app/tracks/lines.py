@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import os
+import sys
 from pathlib import Path
 from typing import Protocol
 
-from app.tracks.writer import cannot_write
+from engine.errors import OutputError
+from engine.files import cannot_write
 
 
 class LineSink(Protocol):
@@ -50,7 +52,7 @@ class Lines:
         Raises:
             OutputError: it cannot be written.
         """
-        rest = memoryview(line.encode() + b"\n")
+        rest = memoryview(line.encode(errors="replace") + b"\n")  # names may hold any bytes
         size = len(rest)
         try:
             while rest:
@@ -76,3 +78,26 @@ class Lines:
         if self._path.is_file():  # not a pipe, or a device such as /dev/full
             self._file.truncate(self._whole)
             self._file.seek(self._whole)
+
+
+class StandardOutput:
+    """Each line is out when `add` returns, so that a pipe's reader sees it at once."""
+
+    def add(self, line: str) -> None:
+        """Write a line.
+
+        Raises:
+            OutputError: the reader has closed the pipe.
+        """
+        data = line.encode(errors="replace") + b"\n"
+        try:
+            sys.stdout.flush()
+            while data:
+                data = data[os.write(sys.stdout.fileno(), data) :]
+        except BrokenPipeError as error:
+            raise OutputError("the reader of standard output has closed it") from error
+        except OSError as error:
+            raise cannot_write(Path("standard output"), error) from error
+
+    def close(self) -> None:
+        """Standard output stays open: it is not ours."""

@@ -16,8 +16,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from app.tracks.writer import Ending, Writer, cannot_write
+from app.tracks.writer import Ending, Writer
 from engine.errors import DataError
+from engine.files import cannot_write
 from engine.offline.recording import unseen_frame
 from engine.skeleton import COCO
 from engine.types import UNTRACKED, JointState, Poses, Result

@@ -14,8 +14,9 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from app.tracks.writer import Ending, Writer, cannot_write
+from app.tracks.writer import Ending, Writer
 from engine.errors import DataError
+from engine.files import cannot_write
 from engine.offline.recording import concatenate, unseen_frame
 from engine.tracking.json_arrays import decode_array, encode_array
 from engine.types import UNTRACKED, JointState, Poses, Result

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import glob
 import importlib
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from app.tracks.sink import Sink
 from app.tracks.writer import Writer
 from engine.errors import DataError, SettingsError
 from engine.offline.recording import Recording, collect, skeleton_of
@@ -112,22 +113,8 @@ def read_recording(path: Path, kind: Format | None = None) -> Recording:
     return collect(results, skeleton_of(header), header)
 
 
-def write_all(writers: Sequence[Writer], results: Iterator[Result]) -> None:
+def write_all(writers: Sequence[Writer], results: Iterable[Result]) -> None:
     """Write all results to all writers and close them, with what was counted on the way."""
-    from app.tracks.writer import Ending
-
-    frames = people = 0
-    error: str | None = "interrupted"
-    try:
+    with Sink(*writers) as sink:
         for result in results:
-            for writer in writers:
-                writer.write(result)
-            frames += 1
-            people += len(result.poses)
-        error = None
-    except Exception as failure:
-        error = str(failure)
-        raise
-    finally:
-        for writer in writers:
-            writer.close(Ending(frames, people, 0, error))
+            sink.write(result)

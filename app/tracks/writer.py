@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-import errno
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Protocol
 
-from engine.errors import OutputError
 from engine.types import Result
 
 
@@ -40,15 +37,3 @@ class Writer(Protocol):
     def close(self, ending: Ending) -> None:
         """Finish the file. May be called twice, also after a failed write."""
         ...
-
-
-def cannot_write(path: Path, error: OSError) -> OutputError:
-    """The error to raise when the operating system refuses, with what to do."""
-    what = {
-        errno.ENOSPC: "the disk is full; free some space or choose another folder with -o",
-        errno.EDQUOT: "your disk quota is used up; choose another folder with -o",
-        errno.EACCES: "permission denied; choose another folder with -o",
-        errno.EROFS: "the disk is read-only; choose another folder with -o",
-        errno.ENOENT: "its folder does not exist",
-    }.get(error.errno or 0, error.strerror or str(error))
-    return OutputError(f"cannot write {path}: {what}")

@@ -7,7 +7,6 @@ weights or data sets.
 
 from __future__ import annotations
 
-import hashlib
 import http.client
 import shutil
 import socket
@@ -18,6 +17,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
+from engine import files
 from engine.errors import DownloadError
 
 Progress = Callable[[int, int | None], None]  # bytes here, bytes in all if the server says so
@@ -43,8 +43,7 @@ class _Expected:
             return f"{file.stat().st_size} bytes arrived, but the file has {self.size}"
         if self.sha256 is None:
             return None
-        with file.open("rb") as stream:
-            found = hashlib.file_digest(stream, "sha256").hexdigest()
+        found = files.sha256(file)
         if found.startswith(self.sha256):
             return None
         return f"its sha256 begins {found[: len(self.sha256)]} instead of {self.sha256}"

@@ -24,6 +24,7 @@ from safetensors.torch import save_file
 from torch import Tensor
 
 from engine.errors import OutputError, WeightsError
+from engine.files import whole
 from engine.network.convert import unwrap
 from engine.network.hrnet import Backbone, Sizes
 from engine.skeleton import COCO, Skeleton, skeleton_from_names
@@ -145,13 +146,25 @@ def add_notes(path: Path, **notes: str) -> None:
 def _save(path: Path, state: Mapping[str, Tensor], text: dict[str, str]) -> None:
     # Strided tensors cannot be stored; a contiguous copy can.
     tensors = {key: tensor.detach().cpu().contiguous() for key, tensor in state.items()}
-    partial = path.with_name(path.name + ".part")
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        save_file(tensors, partial, text)
-        partial.replace(path)
-    except (OSError, SafetensorError) as error:
+        with whole(path) as part:
+            save_file(tensors, part, text)
+            _sort_metadata(part)
+    except SafetensorError as error:
         raise OutputError(f"cannot write {path}: {error}") from error
+
+
+def _sort_metadata(path: Path) -> None:
+    """Put the header's text in order: the library writes it in any, so equal files would differ."""
+    with path.open("r+b") as file:
+        length = int.from_bytes(file.read(8), "little")
+        header = json.loads(file.read(length))
+        header["__metadata__"] = dict(sorted(header["__metadata__"].items()))
+        text = json.dumps(header, separators=(",", ":"), ensure_ascii=False).encode()
+        if len(text) > length:
+            raise OutputError(f"cannot write {path}: its header grew from {length} bytes")
+        file.seek(8)
+        file.write(text.ljust(length))
 
 
 def digest(state: Mapping[str, Tensor]) -> str:

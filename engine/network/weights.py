@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,6 +10,7 @@ import torch
 from torch import Tensor, nn
 
 import assets
+from engine import files
 from engine.errors import WeightsError
 from engine.network import convert, storage
 from engine.network.higher_hrnet import HigherHRNet
@@ -99,7 +99,7 @@ def _assemble(
             f"it predicts {sizes.keypoints} keypoints, but {len(skeleton)} names are known"
         )
     state = convert.check_and_fill(state, sizes, name)
-    sha256 = text.get("source_sha256") if native else file_sha256(path)
+    sha256 = text.get("source_sha256") if native else files.sha256(path)
     entry = _published(path, text, sha256, name)
     return Checkpoint(
         name=entry.name if entry else text.get("name", path.stem),
@@ -134,12 +134,6 @@ def build(sizes: Sizes, state: Mapping[str, Tensor]) -> HigherHRNet:
         network = HigherHRNet(sizes)
     network.load_state_dict(dict(state), assign=True)
     return network.eval()
-
-
-def file_sha256(path: Path) -> str:
-    """SHA-256 of a file's bytes, as hexadecimal digits."""
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def _published(

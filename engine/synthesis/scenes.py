@@ -24,6 +24,7 @@ import torch
 from numpy.random import Generator
 from numpy.typing import NDArray
 
+from engine.files import write_whole
 from engine.skeleton import COCO
 from engine.synthesis.backgrounds import Photographs, painted
 from engine.synthesis.bodies import Bodies, bodies
@@ -256,9 +257,7 @@ def _write(path: Path, rendering: Rendering, rng: Generator) -> None:
 
 def _save(out: Path, content: dict[str, Any]) -> None:
     """Replace the annotation file in one step, so that a reader never sees half of it."""
-    partial = out / (ANNOTATIONS + ".part")
-    partial.write_text(json.dumps(content, separators=(",", ":")))
-    partial.replace(out / ANNOTATIONS)
+    write_whole(out / ANNOTATIONS, json.dumps(content, separators=(",", ":")).encode())
 
 
 def main(arguments: Sequence[str] | None = None) -> None:

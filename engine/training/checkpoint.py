@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pickle
+import zipfile
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -10,17 +11,22 @@ from typing import Any
 import torch
 
 from engine.errors import WeightsError
+from engine.files import whole
 from engine.network import storage
 from engine.network.higher_hrnet import HigherHRNet
 from engine.skeleton import Skeleton
 
+_VERSION = 1
+
 
 def save_state(file: Path, state: Mapping[str, object]) -> None:
-    """Write a training state; a crash in the middle leaves the previous one."""
-    file.parent.mkdir(parents=True, exist_ok=True)
-    unfinished = file.with_suffix(".unfinished")
-    torch.save(dict(state), unfinished)
-    unfinished.replace(file)
+    """Write a training state; a crash in the middle leaves the previous one.
+
+    Raises:
+        OutputError: it cannot be written.
+    """
+    with whole(file) as part:
+        torch.save({**state, "version": _VERSION}, part)
 
 
 def load_state(file: Path) -> dict[str, Any]:
@@ -30,12 +36,28 @@ def load_state(file: Path) -> dict[str, Any]:
         WeightsError: there is none, or it is damaged.
     """
     try:
+        if zipfile.ZipFile(file).testzip() is not None:  # torch itself does not check the sums
+            raise _damaged(file)
         state: dict[str, Any] = torch.load(file, map_location="cpu", weights_only=True)
     except FileNotFoundError as error:
         raise WeightsError(f"{file}: no training state to resume from; start without it") from error
-    except (RuntimeError, EOFError, pickle.UnpicklingError) as error:
-        raise WeightsError(f"{file}: the training state is damaged ({error})") from error
+    except (
+        *(zipfile.BadZipFile, RuntimeError, EOFError, ValueError, LookupError, OSError),
+        pickle.UnpicklingError,
+    ) as error:
+        raise _damaged(file) from error
+    if not isinstance(state, dict) or state.get("version", _VERSION) != _VERSION:
+        raise WeightsError(
+            f"{file}: this training state is of another version of posestream; "
+            "begin anew in another folder, or with --force"
+        )
     return state
+
+
+def _damaged(file: Path) -> WeightsError:
+    return WeightsError(
+        f"{file}: the training state is damaged; begin anew in another folder, or with --force"
+    )
 
 
 def export(

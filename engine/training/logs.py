@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from engine.errors import OutputError
+from engine.files import write_whole
 from engine.training.loop import Progress
 
 
@@ -74,9 +75,7 @@ def _take_back(file: Path, step: int) -> None:
         return
     lines = file.read_text(encoding="utf-8").splitlines()
     kept = [line for line in lines if _step(line) <= step]
-    unfinished = file.with_suffix(".unfinished")
-    unfinished.write_text("".join(f"{line}\n" for line in kept), encoding="utf-8")
-    unfinished.replace(file)
+    write_whole(file, "".join(f"{line}\n" for line in kept).encode())
 
 
 def _step(line: str) -> float:
