@@ -13,6 +13,7 @@ from collections.abc import Generator, Iterator, Sequence
 from contextlib import closing, contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 from app.process import sinks
 from app.process.inputs import Job, Outputs
@@ -216,10 +217,11 @@ class _Work:
         self, journal: Journal, frames: Iterator[Frame]
     ) -> Generator[tuple[Result, Sequence[Any]], None, None]:
         """What is not, and the camera and stages in their state after each frame."""
-        kept = [CameraMotion(), Stages(self.settings, self.estimator.skeleton)]
-        for remembering, state in zip(kept, journal.states, strict=False):
-            remembering.restore(state)
-        camera, stages = kept
+        camera, stages = CameraMotion(), Stages(self.settings, self.estimator.skeleton)
+        kept = (camera, stages)
+        if journal.states:
+            camera.restore(journal.states[0])
+            stages.restore(journal.states[1])
         rest = Rest(self.source, frames)
         inbox = Inbox([rest.name], keep="all", capacity=CAPACITY)
         cameras = {rest.name: camera} if self.settings.tracking.enabled else {}
