@@ -68,8 +68,8 @@ class InvertedResidual(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """(B, inputs, h, w) -> (B, outputs, h / stride, w / stride)."""
-        out = x if self.expand is None else self.expand(x)
-        out = self.project(self.depthwise(out))
+        inner = x if self.expand is None else self.expand(x)
+        out: Tensor = self.project(self.depthwise(inner))
         return out + x if self.adds else out
 
 
@@ -110,6 +110,9 @@ def separable(inputs: int, outputs: int) -> nn.Sequential:
 
 class MoveNet(nn.Module):
     """Normalised RGB image -> features at strides 4 to 32."""
+
+    scale: Tensor
+    offset: Tensor
 
     def __init__(self) -> None:
         super().__init__()
