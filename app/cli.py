@@ -43,6 +43,8 @@ EXTRAS = {
     "PyQt6": "gui",
     "websockets": "live",
     "pyarrow": "parquet",
+    "ray": "cluster",
+    "fsspec": "cluster",
     "anny": "synth",
     "moderngl": "synth",
     "tensorboard": "train",

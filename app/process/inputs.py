@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 
 from app.tracks.table import FORMATS
 from engine.errors import SourceError
@@ -13,6 +13,7 @@ from engine.settings import OutputSettings
 from engine.sources.addresses import is_url, shown, stem_of
 from engine.sources.images import SUFFIXES as IMAGES
 from engine.sources.images import hidden_files, hidden_note, image_files, matching, natural, visible
+from engine.sources.stores import is_stored, listing
 
 VIDEOS = frozenset(
     {
@@ -116,7 +117,9 @@ def pictures(overlay: Path, files: Sequence[Path]) -> list[Path]:
 
 def _sources(text: str) -> Iterator[tuple[str, str]]:
     path = Path(text)
-    if is_url(text):
+    if is_stored(text):
+        yield from _stored(text)
+    elif is_url(text):
         yield text, stem_of(text)
     elif path.is_dir():
         yield from _videos(visible(path))
@@ -129,6 +132,17 @@ def _sources(text: str) -> Iterator[tuple[str, str]]:
         yield from ((str(p), stem_of(str(p))) for p in matches if p.suffix.lower() not in IMAGES)
         if image_files(text):
             yield text, matches[0].resolve().parent.name
+
+
+def _stored(text: str) -> Iterator[tuple[str, str]]:
+    """A file in an object store, all videos in a folder there, or all that match a pattern."""
+    if PurePosixPath(text).suffix.lower() in VIDEOS and not _is_pattern(text):
+        yield text, stem_of(text)  # opening it will say whether it is there
+        return
+    for address in listing(text):
+        name = PurePosixPath(address)
+        if name.suffix.lower() in VIDEOS and not name.stem.endswith(OVERLAY):
+            yield address, stem_of(address)
 
 
 def _videos(files: Iterable[Path]) -> Iterator[tuple[str, str]]:

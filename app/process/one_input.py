@@ -33,7 +33,7 @@ from engine.pipeline import run
 from engine.settings import Settings
 from engine.sources import open_source
 from engine.sources.addresses import shown
-from engine.sources.source import Source, files_of, notes_of
+from engine.sources.source import Source, can_be_read_again, files_of, notes_of, stored_of
 from engine.tracking.camera_motion import CameraMotion
 from engine.tracking.stages import Stages, smoothed
 from engine.types import Frame, Result
@@ -62,7 +62,7 @@ def process_one(
     try:
         source = open_source(job.source)
         with closing(source):
-            if settings.offline.needed and not files_of(source):
+            if settings.offline.needed and not can_be_read_again(source):
                 raise SettingsError(
                     f"{shown(job.source)} can be read only once, but offline.relink, fill_gaps and "
                     "zero_phase need it twice: save it to a file first, or leave them out"
@@ -163,7 +163,7 @@ class _Work:
             with closing(open_source(text)) as again:
                 yield from again.frames()
 
-        again = frames if files_of(self.source) else None
+        again = frames if can_be_read_again(self.source) else None
         write_report(self.files.tracks.get("ndjson", self._tracks), page, again)
 
     @property
@@ -277,6 +277,9 @@ class _Work:
 
 def _content(source: Source) -> str | None:
     """The hash of what the source reads; None where it can be read only once."""
+    stored = stored_of(source)
+    if stored is not None:
+        return stored.version
     files = files_of(source)
     try:
         return content_hash(files) if files else None

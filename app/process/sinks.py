@@ -22,7 +22,7 @@ from engine.files import sha256
 from engine.settings import Settings
 from engine.skeleton import Skeleton
 from engine.sources.images import ImageSource
-from engine.sources.source import Source, files_of
+from engine.sources.source import Source, can_be_read_again, files_of, stored_of
 from engine.types import Frame, Poses
 
 
@@ -79,15 +79,21 @@ def describe(estimator: PoseEstimator) -> dict[str, Any]:
 def _overlay(source: Source, path: Path, settings: Settings, skeleton: Skeleton) -> Writer:
     if isinstance(source, ImageSource):
         return OverlayPictures(pictures(path, source.files), _drawing(settings, skeleton))
-    with_sound = settings.output.audio and source.info.has_audio and bool(files_of(source))
+    with_sound = settings.output.audio and source.info.has_audio and can_be_read_again(source)
     video = OverlayVideo(
         path,
         source.info,
         _drawing(settings, skeleton),
         quality=settings.output.quality,
-        audio=str(files_of(source)[0]) if with_sound else None,
+        audio=_address(source) if with_sound else None,
     )
     return Background(video)
+
+
+def _address(source: Source) -> str:
+    """What opens a source's file again."""
+    stored = stored_of(source)
+    return stored.address if stored else str(files_of(source)[0])
 
 
 def _drawing(settings: Settings, skeleton: Skeleton) -> Draw:

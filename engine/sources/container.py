@@ -18,10 +18,12 @@ import av.container
 import av.error
 
 from engine.errors import SourceError
-from engine.sources.addresses import STANDARD_INPUT, for_ffmpeg, is_url, scheme_of
+from engine.sources.addresses import STANDARD_INPUT, for_ffmpeg, is_url, scheme_of, shown
 from engine.sources.choice import Container, Stream, main_video
 from engine.sources.reasons import reason
 from engine.sources.source import SourceInfo
+from engine.sources.stored import StoredFile
+from engine.sources.stores import is_stored
 from engine.sources.structure import bytes_missing
 from engine.sources.upright import Upright
 
@@ -54,6 +56,8 @@ class Address:
         """
         if text == STANDARD_INPUT:
             return cls("pipe:0")
+        if is_stored(text):
+            return cls(text)
         if not is_url(text):
             return cls(for_ffmpeg(text))
         options = _TRANSPORT.get(scheme_of(text), {})
@@ -77,7 +81,7 @@ def open_container(address: Address, name: str) -> tuple[Container, Stream]:
         container = _opened(address)
     except (av.error.FFmpegError, OSError) as error:
         # FFmpeg may call a timeout "invalid data", so the clock decides.
-        late = is_url(address.text) and time.monotonic() - began > OPEN_SECONDS
+        late = _is_stream(address.text) and time.monotonic() - began > OPEN_SECONDS
         raise SourceError(_why_not(address, name, TimeoutError() if late else error)) from error
     try:
         return container, main_video(container, name)
@@ -106,12 +110,25 @@ def _opened(address: Address) -> Container:
 
 def _tried(address: Address) -> Container:
     return av.open(
-        address.text,
+        readable(address.text),
         format=address.format,
         options=dict(address.options),
-        timeout=(OPEN_SECONDS, READ_SECONDS) if is_url(address.text) else None,
+        timeout=(OPEN_SECONDS, READ_SECONDS) if _is_stream(address.text) else None,
         metadata_errors="replace",
     )
+
+
+def readable(text: str) -> str | StoredFile:
+    """What PyAV opens for FFmpeg's name of a file, a URL, or the address of a stored file.
+
+    Raises:
+        SourceError: the stored file is not there, or may not be read.
+    """
+    return StoredFile(text, shown(text)) if is_stored(text) else text
+
+
+def _is_stream(text: str) -> bool:
+    return is_url(text) and not is_stored(text)
 
 
 def _local(address: Address) -> Path | None:
@@ -134,6 +151,8 @@ def _check_file(path: Path, name: str) -> None:
 
 def _why_not(address: Address, name: str, error: Exception) -> str:
     local = _local(address)
+    if is_stored(address.text) and isinstance(error, av.error.InvalidDataError):
+        return f"{name} is not a video, or none that FFmpeg can read"
     if local is None:
         return f"{name}: {reason(address.text, error, OPEN_SECONDS)}"
     if isinstance(error, PermissionError):
@@ -165,7 +184,7 @@ def describe(
         text: what was opened.
     """
     duration = _duration(container, stream)
-    scheme = scheme_of(text)
+    scheme = scheme_of(text) if _is_stream(text) else ""
     aspect = stream.sample_aspect_ratio or Fraction(1)
     return SourceInfo(
         kind="stream" if scheme or text == STANDARD_INPUT else "video",

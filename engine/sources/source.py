@@ -67,6 +67,25 @@ def files_of(source: Source) -> Sequence[Path]:
     return files
 
 
+@dataclass(frozen=True, slots=True)
+class Stored:
+    """A file in an object store."""
+
+    address: str
+    version: str  # changes with the content
+
+
+def stored_of(source: Source) -> Stored | None:
+    """The file in an object store that a source reads; None for other sources."""
+    stored: Stored | None = getattr(source, "stored", None)
+    return stored
+
+
+def can_be_read_again(source: Source) -> bool:
+    """Whether opening it a second time gives the same frames."""
+    return bool(files_of(source)) or stored_of(source) is not None
+
+
 def notes_of(source: Source) -> Sequence[str]:
     """What was unusual about a source, as sentences; complete after its last frame."""
     notes: Sequence[str] = getattr(source, "notes", ())

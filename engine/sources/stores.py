@@ -49,7 +49,8 @@ def open_store(address: str) -> tuple[Any, str]:
 def _options(address: str) -> dict[str, Any]:
     """Credentials and endpoints come from where the store's own client looks for them."""
     # Listings are not cached: another machine may have written in the meantime.
-    return {} if address.startswith("file") else {"use_listings_cache": False}
+    local = address.startswith(("file:", "memory:"))
+    return {} if local else {"use_listings_cache": False}
 
 
 def _not_installed(address: str) -> SettingsError:

@@ -26,6 +26,9 @@ from engine.sources.addresses import STANDARD_INPUT, is_url, shown
 from engine.sources.clock import FileClock
 from engine.sources.health import Health
 from engine.sources.rates import first_packets, rate_of
+from engine.sources.source import Stored, can_be_read_again
+from engine.sources.stored import content_version
+from engine.sources.stores import is_stored
 from engine.sources.upright import Upright
 from engine.types import Frame
 
@@ -46,6 +49,8 @@ class VideoSource:
         self.name = "standard input" if text == STANDARD_INPUT else shown(text)
         once = is_url(text) or not Path(text).is_file()
         self.files: tuple[Path, ...] = () if once else (Path(text),)
+        stored = is_stored(text)
+        self.stored = Stored(text, content_version(text, self.name)) if stored else None
         self._container, self._stream = opening.open_container(self._address, self.name)
         try:
             self._prepare()
@@ -101,7 +106,7 @@ class VideoSource:
         if first is not None:
             yield first
         yield from self._decoded
-        can_return = self._clock.knows_stamps and bool(self.files)
+        can_return = self._clock.knows_stamps and can_be_read_again(self)
         if self._health.swallowed and can_return:
             yield from self._tail()
 
