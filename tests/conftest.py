@@ -1,14 +1,17 @@
 """What every test may rely on: devices, the shared data, and no thread or error left behind."""
 
 import logging
-import os
 import threading
+import time
 from pathlib import Path
 
 import pytest
 
+from tests.support.machine import need_cuda
+
 ROOT = Path(__file__).parents[1]
 SHARED = ROOT.parent / "shared"
+THREADS_END_WITHIN = 5.0  # s after a test: a bounded read may still be on its way
 
 
 @pytest.fixture(scope="session")
@@ -17,15 +20,6 @@ def shared() -> Path:
     if not SHARED.is_dir():
         pytest.skip("needs the ../shared folder (golden numbers, images, clips)")
     return SHARED
-
-
-def _cuda_missing() -> str | None:
-    try:
-        import cupy  # noqa: F401
-        import torch
-    except ImportError as error:
-        return f"{error.name} is not installed"
-    return None if torch.cuda.is_available() else "no CUDA device"
 
 
 @pytest.fixture(params=["cpu", pytest.param("cuda", marks=pytest.mark.cuda)])
@@ -39,25 +33,17 @@ def device(request):
         yield opened
 
 
-def need_cuda() -> None:
-    """Skip without a GPU, or fail where FAIL_WITHOUT_CUDA=1 says there must be one."""
-    missing = _cuda_missing()
-    if missing and os.environ.get("FAIL_WITHOUT_CUDA") == "1":
-        pytest.fail(f"FAIL_WITHOUT_CUDA=1, but {missing}")
-    if missing:
-        pytest.skip(f"needs an NVIDIA GPU: {missing}")
-
-
 @pytest.fixture(autouse=True)
 def _no_leaked_threads():
+    # Daemon threads too: nearly every thread of the program is one, so that a driver that hangs
+    # cannot keep the process alive.
     before = set(threading.enumerate())
     yield
-    leaked = []
-    for thread in set(threading.enumerate()) - before:
-        if not thread.daemon:
-            thread.join(timeout=2)
-            if thread.is_alive():
-                leaked.append(thread.name)
+    deadline = time.monotonic() + THREADS_END_WITHIN
+    started = set(threading.enumerate()) - before
+    for thread in started:
+        thread.join(timeout=max(0.0, deadline - time.monotonic()))
+    leaked = sorted(thread.name for thread in started if thread.is_alive())
     assert not leaked, f"the test left threads running: {leaked}"
 
 

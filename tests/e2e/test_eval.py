@@ -22,25 +22,26 @@ from engine.network.weights import load_checkpoint
 from engine.settings import PAPER_GROUPING, EngineSettings
 from engine.types import Frame
 from gpu_ops.cpu import CpuDevice
-from tests.support.golden_recipe import GOLDEN, seeded_checkpoint
+from tests.support.golden import golden_file, golden_json
+from tests.support.golden_recipe import seeded_checkpoint
 
 ROOT = Path(__file__).parents[2]
 
 
 @pytest.fixture(scope="module")
-def seeded(shared, tmp_path_factory):
+def seeded(tmp_path_factory):
     folder = tmp_path_factory.mktemp("seeded")
 
     def checkpoint(network):
         file = folder / f"{network}.pth"
-        return file if file.exists() else seeded_checkpoint(network, file, golden=GOLDEN)
+        return file if file.exists() else seeded_checkpoint(network, file)
 
     return checkpoint
 
 
-def annotations_of(shared, folder, *images):
+def annotations_of(folder, *images):
     """The golden images' annotation file, of these images only."""
-    content = json.loads((shared / "golden/images/person_keypoints.json").read_text())
+    content = golden_json("images/person_keypoints.json")
     content["images"] = [image for image in content["images"] if image["id"] in images]
     content["annotations"] = [a for a in content["annotations"] if a["image_id"] in images]
     file = folder / "people.json"
@@ -64,17 +65,23 @@ def same_people(rows, golden):
     return np.array(found)
 
 
-def read_golden(shared, name, image):
-    return np.load(shared / f"golden/dev/pipe_{name}_{image:012d}.npz")
+def read_golden(name, image):
+    return np.load(golden_file(f"dev/pipe_{name}_{image:012d}.npz"))
 
 
 @pytest.mark.slow
-def test_w32_finds_the_people_of_the_reference(shared, seeded, tmp_path, capsys):
-    file = annotations_of(shared, tmp_path, 785, 40083)
+def test_w32_finds_the_people_of_the_reference(seeded, tmp_path, capsys):
+    file = annotations_of(tmp_path, 785, 40083)
     with pytest.raises(SystemExit) as ended:
         main(
             [
-                *("eval", "--annotations", str(file), "--images", str(shared / "golden/images")),
+                *(
+                    "eval",
+                    "--annotations",
+                    str(file),
+                    "--images",
+                    str(golden_file("images/000000000785.jpg").parent),
+                ),
                 *("--weights", str(seeded("w32")), "--input-size", "512", "--device", "cpu"),
                 *("--out", str(tmp_path / "out")),
             ]
@@ -82,7 +89,7 @@ def test_w32_finds_the_people_of_the_reference(shared, seeded, tmp_path, capsys)
     assert ended.value.code == 0
     rows = results(tmp_path / "out")
     for image in (785, 40083):
-        golden = read_golden(shared, "w32_512_ss_flip", image)
+        golden = read_golden("w32_512_ss_flip", image)
         here = [row for row in rows if row["image_id"] == image]
         assert abs(len(here) - len(golden["preds"])) <= 1
         found = same_people(here, golden)
@@ -104,11 +111,11 @@ def test_w32_finds_the_people_of_the_reference(shared, seeded, tmp_path, capsys)
         (["engine.scales=[2, 1, 0.5]"], {"scales": (2.0, 1.0, 0.5), "flip": True}),
     ],
 )
-def test_a_protocol_reaches_the_engine_as_it_was_asked_for(shared, tmp_path, changes, engine):
+def test_a_protocol_reaches_the_engine_as_it_was_asked_for(tmp_path, changes, engine):
     # That the engine then equals the reference's numbers: tests/unit/test_estimator.py.
-    folder = shared / "golden/images"
+    folder = golden_file("images/000000000785.jpg").parent
     job = EvaluationJob(
-        annotations=annotations_of(shared, tmp_path, 785),
+        annotations=annotations_of(tmp_path, 785),
         images=folder,
         settings=paper_settings(["engine.weights=compact", "engine.device=cpu", *changes]),
         out=tmp_path / "out",

@@ -16,6 +16,7 @@ from app.tracks.coco import CocoWriter
 from app.tracks.edits import Edit, EditedTracks, replay
 from app.tracks.table import FORMATS
 from tests.support.clips import write_clip
+from tests.support.folders import contents
 from tests.support.walkers_estimator import Walkers, process
 
 ROOT = Path(__file__).parents[2]
@@ -33,11 +34,6 @@ KILLS = int(os.environ.get("POSESTREAM_KILLS", "2"))  # the closing note tells o
 @pytest.fixture(scope="module")
 def clip(tmp_path_factory):
     return write_clip(tmp_path_factory.mktemp("clip") / "clip.mp4", FRAMES, sound=True)
-
-
-def contents(folder):
-    files = [p for p in folder.rglob("*") if p.is_file() and ".posestream" not in p.parts]
-    return {str(p.relative_to(folder)): p.read_bytes() for p in files}
 
 
 def run_until(moment, clip, out, changes):

@@ -9,8 +9,8 @@ import pytest
 from app.process.command import process_files
 from engine.errors import SettingsError
 from engine.settings import load_settings
-from tests.e2e.test_resume import contents
 from tests.support.clips import write_clip
+from tests.support.folders import contents
 from tests.support.walkers_estimator import Walkers, process
 
 

@@ -24,8 +24,8 @@ from engine.tracking.oks import similarity
 from engine.types import Frame
 from gpu_ops import open_device
 from gpu_ops.cpu import CpuDevice
-from tests.conftest import need_cuda
-from tests.unit.test_decode import SCENES, load
+from tests.support.golden import SCENES, golden_file, load_scene
+from tests.support.machine import need_cuda
 
 pytestmark = pytest.mark.cuda
 
@@ -167,8 +167,8 @@ def test_running_out_of_memory_halves_the_batch_and_loses_no_frame(cuda, caplog)
 
 
 @pytest.mark.parametrize("name", SCENES)
-def test_a_golden_scene_has_the_people_of_the_cpu(shared, cuda, name):
-    heat, tags, _ = load(shared, name)
+def test_a_golden_scene_has_the_people_of_the_cpu(cuda, name):
+    heat, tags, _ = load_scene(name)
     for got, wanted in zip(decode(heat, tags, device="cuda"), decode(heat, tags), strict=True):
         assert np.array_equal(got, wanted)
 
@@ -178,9 +178,9 @@ SURE = 0.3  # mean joint score; below it, rounding alone can move a joint to ano
 
 @pytest.mark.parametrize("flip", [False, True])
 @pytest.mark.parametrize("image", ["000000000785", "000000040083", "000000196141", "000000197388"])
-def test_half_precision_finds_the_people_of_the_cpu(shared, cuda, image, flip):
+def test_half_precision_finds_the_people_of_the_cpu(cuda, image, flip):
     """The engine's tolerance: the same people one to one, each with OKS of at least 0.99."""
-    rgb = cv2.cvtColor(cv2.imread(str(shared / f"golden/images/{image}.jpg")), cv2.COLOR_BGR2RGB)
+    rgb = cv2.cvtColor(cv2.imread(str(golden_file(f"images/{image}.jpg"))), cv2.COLOR_BGR2RGB)
     frame = Frame(rgb, 0, 0.0, 0.0, image)
     found = []
     for device in (CpuDevice(), cuda):

@@ -3,9 +3,9 @@
 import pytest
 
 from gpu_ops import open_device
-from tests.conftest import need_cuda
-from tests.ops.emulated_device import emulated
-from tests.ops.emulation import COMPILER
+from tests.support.emulated_device import emulated
+from tests.support.emulation import need_compiler
+from tests.support.machine import need_cuda
 
 
 @pytest.fixture(params=["cpu", "emulated", pytest.param("cuda", marks=pytest.mark.cuda)])
@@ -19,9 +19,3 @@ def device(request):
         emulated() if request.param == "emulated" else open_device(request.param, "fp32") as opened
     ):
         yield opened
-
-
-def need_compiler() -> None:
-    """Skip where the kernels cannot be compiled for the CPU."""
-    if COMPILER is None:
-        pytest.skip("needs g++, to run the CUDA kernels on the CPU")

@@ -6,8 +6,8 @@ import torch
 
 from gpu_ops.cpu import CpuDevice
 from gpu_ops.device import Maps, Pass
-from tests.ops.scenes import MIRROR
 from tests.support.by_hand import heat_by_hand
+from tests.support.map_scenes import MIRROR
 
 SIZE = (48, 40)
 TOLERANCE = 1e-5  # interpolated values, the contract of gpu_ops.device

@@ -8,8 +8,8 @@ from app.bench.cuda import as_markdown, measure_cuda
 from app.bench.cuda_cases import COLUMNS, CudaCases
 from engine.errors import DeviceError
 from engine.settings import load_settings
-from tests.ops.conftest import need_compiler
-from tests.ops.emulated_device import emulated
+from tests.support.emulated_device import emulated
+from tests.support.emulation import need_compiler
 
 MINIATURE = CudaCases(
     networks=("compact",),

@@ -11,9 +11,9 @@ from engine.geometry import fit
 from gpu_ops.cuda_graphs import MOST_GRAPHS, Graphs, bucket
 from gpu_ops.cuda_staging import Staging
 from gpu_ops.device import DeviceFailure, OutOfMemory, Pass
-from tests.ops.conftest import need_compiler
-from tests.ops.emulated_device import EmulatedDriver, emulated
-from tests.ops.scenes import dense, groups, heat_map, tag_map
+from tests.support.emulated_device import EmulatedDriver, emulated
+from tests.support.emulation import need_compiler
+from tests.support.map_scenes import dense, groups, heat_map, tag_map
 
 
 @pytest.fixture

@@ -13,9 +13,9 @@ from engine.skeleton import COCO
 from engine.types import Frame
 from gpu_ops.cpu import CpuDevice
 from gpu_ops.device import Maps
-from tests.ops.conftest import need_compiler
-from tests.ops.emulated_device import emulated
-from tests.unit.test_decode import SCENES, load
+from tests.support.emulated_device import emulated
+from tests.support.emulation import need_compiler
+from tests.support.golden import SCENES, load_scene
 
 LARGE = {"fifteen", "thirty", "thirtyfive", "large", "dense_noise"}
 
@@ -35,9 +35,9 @@ def people_of(device, heat, tags):
 @pytest.mark.parametrize(
     "name", [pytest.param(s, marks=pytest.mark.slow) if s in LARGE else s for s in SCENES]
 )
-def test_a_golden_scene_has_the_people_of_the_cpu_bit_for_bit(shared, name):
+def test_a_golden_scene_has_the_people_of_the_cpu_bit_for_bit(name):
     need_compiler()
-    heat, tags, _ = load(shared, name)
+    heat, tags, _ = load_scene(name)
     got = people_of(emulated(), heat, tags)
     for a, b in zip(got, people_of(CpuDevice(), heat, tags), strict=True):
         assert np.array_equal(a, b)

@@ -1,7 +1,5 @@
 """Peaks grouped by the kernel: the people of engine.decoding.grouping, bit by bit."""
 
-import json
-
 import numpy as np
 import pytest
 import torch
@@ -13,10 +11,16 @@ from engine.settings import PAPER_GROUPING
 from engine.skeleton import COCO
 from gpu_ops import cuda_ops as ops
 from gpu_ops.device import Peaks
-from tests.ops.conftest import need_compiler
-from tests.ops.emulated_device import emulated
-from tests.ops.emulation import FORWARD, REVERSE, SHUFFLED, Deadlock, EmulatedKernels
-from tests.unit.test_decode import SCENES, load
+from tests.support.emulated_device import emulated
+from tests.support.emulation import (
+    FORWARD,
+    REVERSE,
+    SHUFFLED,
+    Deadlock,
+    EmulatedKernels,
+    need_compiler,
+)
+from tests.support.golden import SCENES, golden_json, load_scene
 
 SCHEDULES = (FORWARD, REVERSE, SHUFFLED)
 
@@ -106,9 +110,9 @@ def test_images_without_people_give_none():
 
 
 @pytest.mark.parametrize("name", SCENES)
-def test_golden_scenes_are_grouped_as_by_the_host(shared, name):
+def test_golden_scenes_are_grouped_as_by_the_host(name):
     need_compiler()
-    _, _, scene = load(shared, name)
+    _, _, scene = load_scene(name)
     score = np.where(scene["topk_val"] > 0.1, scene["topk_val"], 0).astype(np.float32)
     peaks = peaks_of(score[None], scene["topk_tag"].astype(np.float32)[None])
     wanted = by_host(peaks, COCO.order, PAPER_GROUPING)
@@ -147,9 +151,9 @@ SOLVE_ALONE = (
 
 
 @pytest.mark.parametrize("schedule", SCHEDULES)
-def test_golden_assignments_are_those_of_the_reference(shared, schedule):
+def test_golden_assignments_are_those_of_the_reference(schedule):
     need_compiler()
-    cases = json.loads((shared / "golden/dev/munkres.json").read_text())
+    cases = golden_json("dev/munkres.json")
     cases = cases["cases"] if isinstance(cases, dict) else cases
     for case in cases:
         cost = np.array(case["cost"], np.float64)

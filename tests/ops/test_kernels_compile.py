@@ -6,8 +6,7 @@ import subprocess
 import pytest
 
 from gpu_ops import build
-from tests.ops.conftest import need_compiler
-from tests.ops.emulation import EmulatedKernels
+from tests.support.emulation import EmulatedKernels, need_compiler
 
 BUILDS = [(file, architecture) for file in build.FILES for architecture in build.ARCHITECTURES]
 

@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 
-from tests.ops.scenes import dense, heat_map, on, tag_map
 from tests.support.by_hand import bilinear_by_hand, peaks_by_hand
+from tests.support.map_scenes import dense, heat_map, on, tag_map
 
 JUST_ABOVE = np.float32(0.1)  # 0.10000000149
 JUST_BELOW = np.nextafter(JUST_ABOVE, np.float32(0))

@@ -11,10 +11,16 @@ import pytest
 from gpu_ops import cuda_ops as ops
 from gpu_ops.cpu import CpuDevice
 from gpu_ops.cuda_maps import sources
-from tests.ops.conftest import need_compiler
-from tests.ops.emulated_device import emulated
-from tests.ops.emulation import FORWARD, REVERSE, SHUFFLED, Deadlock, EmulatedKernels
-from tests.ops.scenes import dense, groups, heat_map, tag_map
+from tests.support.emulated_device import emulated
+from tests.support.emulation import (
+    FORWARD,
+    REVERSE,
+    SHUFFLED,
+    Deadlock,
+    EmulatedKernels,
+    need_compiler,
+)
+from tests.support.map_scenes import dense, groups, heat_map, tag_map
 
 SCHEDULES = (FORWARD, REVERSE, SHUFFLED, SHUFFLED + 1)
 SYNC = "    __syncthreads();\n"

@@ -5,8 +5,8 @@ import pytest
 
 from gpu_ops.cpu_decode import resize
 from gpu_ops.device import Groups
-from tests.ops.scenes import dense, groups, heat_map, on, tag_map
 from tests.support.by_hand import joints_by_hand
+from tests.support.map_scenes import dense, groups, heat_map, on, tag_map
 
 
 def place(device, heat, tag, people, *, adjust=True, fill=True):

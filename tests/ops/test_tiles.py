@@ -6,9 +6,9 @@ import torch
 
 from gpu_ops import cuda_ops as ops
 from gpu_ops.cuda_maps import TILE, Heat, NetworkMaps, Tags, sources
-from tests.ops.conftest import need_compiler
-from tests.ops.emulated_device import emulated
-from tests.ops.scenes import MIRROR, dense, heat_map, tag_map
+from tests.support.emulated_device import emulated
+from tests.support.emulation import need_compiler
+from tests.support.map_scenes import MIRROR, dense, heat_map, tag_map
 
 SIZE = (70, 45)  # W, H: the last tiles are cut
 

@@ -7,9 +7,9 @@ import torch
 
 from engine.geometry import fit
 from gpu_ops.cpu import normalised_bytes
-from tests.ops.conftest import need_compiler
-from tests.ops.emulated_device import emulated
 from tests.support.by_hand import warp_by_hand
+from tests.support.emulated_device import emulated
+from tests.support.emulation import need_compiler
 
 SHAPES = [(64, 43), (43, 64), (61, 37), (200, 130), (5, 3)]  # image (w, h)
 

@@ -1,6 +1,6 @@
 """Seeded w32 and w48 parameters, equal to those the golden numbers were measured with.
 
-The recipe is written down in ../shared/golden/README.md: every tensor is drawn from a generator
+Every tensor is drawn from a generator
 seeded by its mmpose name. The last layers are scaled so that the maps look like a trained one's.
 """
 
@@ -20,9 +20,9 @@ from torch import Tensor
 
 from engine.network.convert import shapes_of, to_mmpose, to_ours
 from engine.network.hrnet import SIZES
+from tests.support.golden import GOLDEN
 
 Doubles = NDArray[np.float64]
-GOLDEN = Path(__file__).parents[2] / "../shared/golden"
 TRANSPOSED = "keypoint_head.deconv_layers.0.0.0.weight"
 
 
@@ -30,14 +30,14 @@ def _generator(text: str) -> np.random.RandomState:
     return np.random.RandomState(zlib.crc32(text.encode()))  # the recipe's seed 0
 
 
-def seeded_state(network: Literal["w32", "w48"], golden: Path = GOLDEN) -> dict[str, Tensor]:
-    """All 1810 tensors under mmpose's names; `golden` holds calibration/."""
-    return {key: tensor.clone() for key, tensor in _drawn(network, golden).items()}
+def seeded_state(network: Literal["w32", "w48"]) -> dict[str, Tensor]:
+    """All 1810 tensors under mmpose's names."""
+    return {key: tensor.clone() for key, tensor in _drawn(network).items()}
 
 
 @lru_cache(maxsize=1)  # drawing takes seconds, a test file often needs the same again
-def _drawn(network: str, golden: Path) -> dict[str, Tensor]:
-    table = json.loads((golden / f"calibration/{network}.json").read_text())
+def _drawn(network: str) -> dict[str, Tensor]:
+    table = json.loads((GOLDEN / f"calibration/{network}.json").read_text())
     ours = {key: torch.empty(shape) for key, shape in shapes_of(SIZES[network]).items()}
     return {key: _tensor(key, tuple(t.shape), table) for key, t in to_mmpose(ours).items()}
 
@@ -80,14 +80,13 @@ def seeded_checkpoint(
     path: Path,
     layout: Literal["mmpose", "original"] = "mmpose",
     *,
-    golden: Path = GOLDEN,
     legacy: bool = False,
 ) -> Path:
     """Write the seeded parameters as a .pth file, as mmpose 0.x or the original repository do.
 
     `legacy` uses the file format of PyTorch before 1.6, which the published files have.
     """
-    state = seeded_state(network, golden)
+    state = seeded_state(network)
     content = (
         {"meta": {"epoch": 300}, "state_dict": state} if layout == "mmpose" else to_ours(state)
     )

@@ -1,16 +1,16 @@
 """The assignment takes the same pairs as the reference, also among equal costs."""
 
 import itertools
-import json
 
 import numpy as np
 import pytest
 
 from engine.decoding.assignment import assign
+from tests.support.golden import golden_json
 
 
-def test_every_reference_matrix_gets_the_reference_pairs(shared):
-    cases = json.loads((shared / "golden/dev/munkres.json").read_text())
+def test_every_reference_matrix_gets_the_reference_pairs():
+    cases = golden_json("dev/munkres.json")
     assert len(cases) >= 48
     for number, case in enumerate(cases):
         got = assign(np.array(case["cost"], float))

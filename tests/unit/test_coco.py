@@ -13,16 +13,17 @@ from engine.errors import DataError
 from engine.geometry import fit
 from engine.types import JointState, nobody, untracked
 from tests.support import eval_scenes as scenes
+from tests.support.golden import golden_file, golden_json
 
 
 @pytest.fixture(scope="module")
-def golden(shared):
-    return json.loads((shared / "golden/dev/eval.json").read_text())
+def golden():
+    return golden_json("dev/eval.json")
 
 
 @pytest.fixture(scope="module")
-def golden_truth(shared):
-    return load_ground_truth(shared / "golden/images/person_keypoints.json")
+def golden_truth():
+    return load_ground_truth(golden_file("images/person_keypoints.json"))
 
 
 def golden_rows(golden):

@@ -1,7 +1,5 @@
 """Checkpoints of every layout come down to one set of names; what does not fit is named."""
 
-import json
-
 import pytest
 import torch
 
@@ -16,6 +14,7 @@ from engine.network.convert import (
     unwrap,
 )
 from engine.network.hrnet import SIZES
+from tests.support.golden import golden_json
 
 
 def empty_state(network):
@@ -28,21 +27,21 @@ def shallow():
     return empty_state("shallow")
 
 
-def lists(shared, layout, network):
-    table = json.loads((shared / f"golden/keys_{layout}_{network}.json").read_text())
+def lists(layout, network):
+    table = golden_json(f"keys_{layout}_{network}.json")
     return {
         key: tuple(row["shape"] if isinstance(row, dict) else row) for key, row in table.items()
     }
 
 
 @pytest.mark.parametrize("network", ["w32", "w48"])
-def test_all_1810_names_and_shapes_equal_both_reference_layouts(shared, network):
+def test_all_1810_names_and_shapes_equal_both_reference_layouts(network):
     ours = shapes_of(SIZES[network])
     assert len(ours) == 1810
-    assert ours == lists(shared, "original", network)
+    assert ours == lists("original", network)
     meta = {key: torch.empty(shape, device="meta") for key, shape in ours.items()}
     mmpose = {key: tuple(tensor.shape) for key, tensor in to_mmpose(meta).items()}
-    assert mmpose == lists(shared, "mmpose", network)
+    assert mmpose == lists("mmpose", network)
 
 
 def test_mmpose_names_come_back_unchanged(shallow):

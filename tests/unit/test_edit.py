@@ -9,8 +9,7 @@ from app.tracks.convert import convert
 from app.tracks.edits import Edit, EditedTracks, replay
 from app.tracks.table import FORMATS, open_writer, read_recording, write_all
 from engine.errors import DataError
-from tests.unit.test_formats import HEADER
-from tests.unit.test_recording import some_results
+from tests.support.tracks import HEADER, some_results
 
 
 @pytest.fixture

@@ -18,7 +18,8 @@ from gpu_ops import open_device
 from gpu_ops.cpu import CpuDevice, CpuLane
 from gpu_ops.cpu_decode import sample
 from gpu_ops.device import OutOfMemory
-from tests.support.golden_recipe import GOLDEN, seeded_checkpoint
+from tests.support.golden import golden_file
+from tests.support.golden_recipe import seeded_checkpoint
 
 PIPELINES = [
     ("w32", 512, "ss", "flip", "000000000785"),
@@ -31,12 +32,12 @@ PIPELINES = [
 
 
 @pytest.fixture(scope="module")
-def seeded(shared, tmp_path_factory):
+def seeded(tmp_path_factory):
     folder = tmp_path_factory.mktemp("seeded")
 
     @cache
     def checkpoint(network):
-        return seeded_checkpoint(network, folder / f"{network}.pth", golden=GOLDEN)
+        return seeded_checkpoint(network, folder / f"{network}.pth")
 
     return checkpoint
 
@@ -63,8 +64,8 @@ class KeepsMaps(CpuDevice):
 
 @pytest.mark.slow
 @pytest.mark.parametrize(("network", "size", "scales", "flip", "image"), PIPELINES)
-def test_the_whole_path_equals_the_reference(shared, seeded, network, size, scales, flip, image):
-    golden = np.load(shared / f"golden/dev/pipe_{network}_{size}_{scales}_{flip}_{image}.npz")
+def test_the_whole_path_equals_the_reference(seeded, network, size, scales, flip, image):
+    golden = np.load(golden_file(f"dev/pipe_{network}_{size}_{scales}_{flip}_{image}.npz"))
     engine = EngineSettings(
         input_size=size,
         flip=flip == "flip",
@@ -72,7 +73,7 @@ def test_the_whole_path_equals_the_reference(shared, seeded, network, size, scal
     )
     device = KeepsMaps(float(golden.get("heat_offset", 0)))
     estimator = PoseEstimator(load_checkpoint(seeded(network)), device, engine, PAPER_GROUPING)
-    frame = read(shared / f"golden/images/{image}.jpg")
+    frame = read(golden_file(f"images/{image}.jpg"))
     poses = estimator.collect(estimator.submit([frame]))[0]
 
     w, h = estimator.fit(frame.size).size

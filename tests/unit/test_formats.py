@@ -13,18 +13,7 @@ from app.tracks.table import FORMATS, format_of, formats_named, open_writer, rea
 from engine.errors import DataError, OutputError, SettingsError
 from engine.skeleton import COCO
 from engine.types import JointState, Result
-from tests.unit.test_recording import equal, some_results
-
-HEADER = {
-    "source": "clip.mp4",
-    "kind": "video",
-    "size": [640, 360],
-    "rotation": 0,
-    "rate": 29.97,
-    "keypoints": list(COCO.names),
-    "skeleton": [list(limb) for limb in COCO.limbs],
-    "settings": {"tracking": {"max_lost": 1.0}},
-}
+from tests.support.tracks import HEADER, equal, some_results
 
 
 def written(tmp_path: Path, name: str, results: list[Result]) -> Path:

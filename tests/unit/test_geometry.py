@@ -1,6 +1,5 @@
 """The fit into the network input equals the reference's, to the last pixel."""
 
-import json
 import zlib
 
 import cv2
@@ -8,10 +7,12 @@ import numpy as np
 import pytest
 
 from engine.geometry import fit
+from tests.measure.golden_warps import picture
+from tests.support.golden import golden_file, golden_json
 
 
-def test_sizes_centres_and_matrices_equal_the_reference(shared):
-    cases = json.loads((shared / "golden/preprocess_sizes.json").read_text())
+def test_sizes_centres_and_matrices_equal_the_reference():
+    cases = golden_json("preprocess_sizes.json")
     assert len(cases) == 112
     for case in cases:
         placed = fit((case["w"], case["h"]), case["input"], case["scales"])
@@ -23,11 +24,21 @@ def test_sizes_centres_and_matrices_equal_the_reference(shared):
         assert placed.affine_at().ravel() == pytest.approx(case["M"], abs=1e-12), case
 
 
-def test_warped_images_equal_the_reference_byte_for_byte(shared):
-    images = json.loads((shared / "golden/preprocess_images.json").read_text())
+def test_seeded_pictures_are_warped_as_with_the_matrices_of_the_reference():
+    rows = golden_json("warps.json")
+    assert len(rows) > 15
+    for row in rows:
+        size = (row["w"], row["h"])
+        placed = fit(size, row["input"], row["scales"])
+        got = cv2.warpAffine(picture(*size), placed.affine_at(), placed.size)
+        assert zlib.crc32(got.tobytes()) == row["crc"], row
+
+
+def test_warped_photographs_equal_the_reference_byte_for_byte():
+    images = golden_json("preprocess_images.json")
     assert len(images) == 4
     for name, case in images.items():
-        rgb = cv2.cvtColor(cv2.imread(str(shared / "golden/images" / name)), cv2.COLOR_BGR2RGB)
+        rgb = cv2.cvtColor(cv2.imread(str(golden_file(f"images/{name}"))), cv2.COLOR_BGR2RGB)
         assert zlib.crc32(rgb.tobytes()) == case["crc_rgb"]
         for warp in case["warps"]:
             placed = fit((rgb.shape[1], rgb.shape[0]), warp["input"], warp["scales"])

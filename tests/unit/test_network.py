@@ -1,6 +1,5 @@
 """The network computes what the reference computes, layer by layer; folding changes nothing."""
 
-import json
 from dataclasses import replace
 
 import numpy as np
@@ -11,17 +10,18 @@ from engine.network.convert import to_ours
 from engine.network.higher_hrnet import HigherHRNet
 from engine.network.hrnet import SIZES, fold_batch_norm
 from engine.network.weights import build
+from tests.support.golden import golden_file, golden_json
 from tests.support.golden_recipe import seeded_state
 
 TOLERANCE = 1e-3  # of each output's standard deviation
 
 
 @pytest.fixture(scope="module", params=["w32", "w48"])
-def golden(request, shared):
+def golden(request):
     """The network, its numbers, and the seeded parameters under mmpose's names."""
-    state = seeded_state(request.param, shared / "golden")
-    numbers = np.load(shared / f"golden/dev/net_{request.param}.npz")
-    sums = json.loads((shared / f"golden/recipe_checksums_{request.param}.json").read_text())
+    state = seeded_state(request.param)
+    numbers = np.load(golden_file(f"dev/net_{request.param}.npz"))
+    sums = golden_json(f"recipe_checksums_{request.param}.json")
     return build(SIZES[request.param], to_ours(state)), dict(numbers), state, sums
 
 
@@ -109,8 +109,8 @@ def test_maps_have_stride_4_and_2(name):
     assert high.shape == (2, 17, 64, 96)
 
 
-def test_published_parameter_counts(shared):
-    index = json.loads((shared / "golden/net_index.json").read_text())
+def test_published_parameter_counts():
+    index = golden_json("net_index.json")
     for name in ("w32", "w48"):
         with torch.device("meta"):
             network = HigherHRNet(SIZES[name])

@@ -6,37 +6,10 @@ import numpy as np
 import pytest
 
 from engine.offline.postprocess import interpolate, smooth
-from engine.offline.recording import Recording, collect, unseen_frame
 from engine.offline.stitching import stitch
-from engine.types import JointState, Poses, Result
+from engine.types import JointState
 from tests.measure.smoothing import exercising, lag, noisy, outcome, path, walking
-
-RATE = 30
-
-
-def recorded(bodies: np.ndarray, times: np.ndarray, ids: int | np.ndarray = 0) -> Recording:
-    """One person's positions (N, 17, 2); NaN where absent, no person where all are."""
-    ids = np.broadcast_to(ids, len(times))
-    results = []
-    for n, (time, xy) in enumerate(zip(times.tolist(), bodies, strict=True)):
-        xy = np.asarray(xy, np.float32)[None]
-        there = ~np.isnan(xy).any(axis=2)
-        poses = Poses(
-            xy,
-            there * np.float32(0.5),
-            np.full(1, 0.5, np.float32),
-            np.array([ids[n]], np.int32),
-            np.where(there, JointState.DETECTED, JointState.ABSENT).astype(np.uint8),
-            xy,
-        )
-        poses = poses.take(there.any(axis=1))
-        results.append(Result(unseen_frame((640, 360), n, time), poses))
-    return collect(results)
-
-
-def walk(seconds: float = 6.0, rate: float = RATE) -> tuple[np.ndarray, np.ndarray]:
-    times = np.arange(int(seconds * rate)) / rate
-    return times, path(walking(3), times)
+from tests.support.tracks import RATE, recorded, walk
 
 
 def test_a_short_gap_of_a_joint_is_filled_on_its_way_and_a_long_one_is_not():

@@ -11,7 +11,7 @@ from engine.offline.recording import Recording, collect
 from engine.types import Result
 from tests.measure.smoothing import noisy, path, walking
 from tests.support.tracking_scenes import NOBODY, Scene, crossings, observe
-from tests.unit.test_offline import recorded, walk
+from tests.support.tracks import recorded, walk
 
 
 def true_recording(scene: Scene) -> Recording:

@@ -4,36 +4,7 @@ import numpy as np
 
 from engine.offline.recording import collect, unseen_frame
 from engine.skeleton import COCO
-from engine.types import JointState, Poses, Result
-
-
-def some_results(frames: int = 7, seed: int = 0) -> list[Result]:
-    """Results with 0 to 3 people, absent joints and all states."""
-    rng = np.random.default_rng(seed)
-    results = []
-    for t in range(frames):
-        count = int(rng.integers(0, 4))
-        state = rng.integers(0, 4, (count, 17)).astype(np.uint8)
-        state[:, 0] = JointState.DETECTED
-        there = state != JointState.ABSENT
-        xy = np.round(rng.uniform(0, 500, (count, 17, 2)), 2).astype(np.float32)
-        score = np.round(rng.uniform(0.1, 1, (count, 17)), 4).astype(np.float32)
-        xy, score = np.where(there[..., None], xy, np.nan), np.where(there, score, 0)
-        raw = np.round(xy.astype(np.float64) + 0.25, 2).astype(np.float32)
-        ids = np.arange(count, dtype=np.int32) - (t % 2)
-        person = np.round(rng.random(count), 4).astype(np.float32)
-        poses = Poses(xy.astype(np.float32), score.astype(np.float32), person, ids, state, raw)
-        frame = unseen_frame((640, 360), 2 * t, round(t / 29.97, 6), source="clip.mp4")
-        results.append(Result(frame, poses))
-    return results
-
-
-def equal(a: Poses, b: Poses) -> bool:
-    """Whether all arrays are the same, NaN included."""
-    names = ("xy", "joint_score", "score", "ids", "state", "raw_xy")
-    return all(
-        np.array_equal(getattr(a, n), getattr(b, n), equal_nan=n.endswith("xy")) for n in names
-    )
+from tests.support.tracks import equal, some_results
 
 
 def test_results_come_back_frame_by_frame_as_they_went_in():

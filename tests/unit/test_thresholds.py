@@ -7,7 +7,6 @@ from contextlib import closing, contextmanager
 
 import pytest
 import torch
-from test_training_start import sizes
 
 from app.bench.live import StampedCamera
 from app.evaluation.command import paper_settings
@@ -32,6 +31,7 @@ from engine.settings import PAPER_GROUPING, GroupingSettings, Settings, load_set
 from engine.skeleton import skeleton_from_names
 from tests.support.clips import write_clip
 from tests.support.live_fakes import Bench
+from tests.support.train_dots import sizes
 from tests.support.walkers_estimator import Walkers
 
 FOUND = Thresholds(min_score=0.33, min_joints=2, source="somewhere")

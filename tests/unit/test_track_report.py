@@ -11,8 +11,7 @@ from app.tracks.table import FORMATS, open_writer, write_all
 from engine.offline.recording import Recording
 from engine.types import Frame
 from tests.measure.smoothing import noisy
-from tests.unit.test_formats import HEADER
-from tests.unit.test_offline import recorded, walk
+from tests.support.tracks import HEADER, recorded, walk
 
 
 class Balanced(HTMLParser):

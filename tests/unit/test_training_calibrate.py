@@ -7,7 +7,6 @@ from dataclasses import replace
 import numpy as np
 import pytest
 import torch
-from test_training_start import sizes
 from typer.testing import CliRunner
 
 import app.weights
@@ -18,6 +17,7 @@ from engine.training.calibrate import Prediction, choose_thresholds, scale_tags
 from engine.training.start import initialise
 from engine.types import JointState, untracked
 from tests.support.eval_scenes import save, two_people_each
+from tests.support.train_dots import sizes
 
 
 @pytest.mark.parametrize("slope", [(0.0, 0.0), (0.2, 0.1)])

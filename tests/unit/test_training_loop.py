@@ -3,7 +3,6 @@
 import numpy as np
 import pytest
 import torch
-from test_training_augment import NAMES, write_data
 
 from engine.errors import WeightsError
 from engine.network.higher_hrnet import HigherHRNet
@@ -15,6 +14,7 @@ from engine.training.checkpoint import export, load_state, save_state
 from engine.training.dataset import Batches, Phase
 from engine.training.loop import Recipe, Trainer, resume, train
 from engine.training.start import initialise
+from tests.support.train_dots import NAMES, write_data
 
 TINY = Sizes(
     width=8,

@@ -7,7 +7,6 @@ from dataclasses import replace
 
 import pytest
 import torch
-from test_training_augment import NAMES, write_data
 
 from app.train import run as train_run
 from app.train.command import TrainingJob, run
@@ -15,6 +14,7 @@ from engine.errors import DataError, DeviceError, OutputError, SettingsError, We
 from engine.network import storage
 from engine.network.weights import load_checkpoint
 from engine.training.pack import Packing, pack
+from tests.support.train_dots import NAMES, write_data
 from tests.support.train_photos import write_photos
 
 

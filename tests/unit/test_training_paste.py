@@ -11,7 +11,7 @@ from engine.training import paste
 from engine.training.annotations import Annotations, Picture
 from engine.training.augment import Views
 from engine.training.dataset import Batches, Phase
-from tests.unit.test_training_augment import centre_of, write_data
+from tests.support.train_dots import centre_of, write_data
 
 RED = np.array([255, 0, 0])
 STANDING = np.array(

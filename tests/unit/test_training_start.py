@@ -3,25 +3,11 @@
 import torch
 
 from engine.network.higher_hrnet import HigherHRNet
-from engine.network.hrnet import Sizes
 from engine.training.curriculum import fine_tuning, from_nothing
 from engine.training.dataset import Phase
 from engine.training.losses import tag_loss
 from engine.training.start import adopt, initialise
-
-
-def sizes(keypoints, tag_slope=(0.0, 0.0)):
-    return Sizes(
-        tag_slope=tag_slope,
-        width=8,
-        stem=8,
-        bottleneck=4,
-        bottlenecks=1,
-        modules=(1, 1, 1),
-        blocks=1,
-        head_blocks=1,
-        keypoints=keypoints,
-    )
+from tests.support.train_dots import sizes
 
 
 def test_random_heatmaps_begin_near_zero_and_tags_spread():

@@ -46,9 +46,9 @@ def refused(path, network=None):
 
 @pytest.mark.parametrize("layout", ["mmpose", "original"])
 @pytest.mark.parametrize("legacy", [False, True], ids=["zip", "before-1.6"])
-def test_a_seeded_w32_of_either_layout_and_file_format_loads(shared, tmp_path, layout, legacy):
+def test_a_seeded_w32_of_either_layout_and_file_format_loads(tmp_path, layout, legacy):
     file = tmp_path / "any.pth"
-    seeded_checkpoint("w32", file, layout, golden=shared / "golden", legacy=legacy)
+    seeded_checkpoint("w32", file, layout, legacy=legacy)
     loaded = load_checkpoint(file)
     assert loaded.network_name == "w32"
     assert loaded.sizes == SIZES["w32"]
@@ -307,9 +307,9 @@ def test_weights_that_cannot_be_fetched_say_how_to_import_them(tmp_path):
         load_checkpoint("original-w48-640", folders=[tmp_path])
 
 
-def test_a_published_name_with_other_bytes_is_refused(shared, tmp_path):
+def test_a_published_name_with_other_bytes_is_refused(tmp_path):
     entry = registry()["w32-512"]
-    seeded_checkpoint("w32", tmp_path / entry.file, golden=shared / "golden")
+    seeded_checkpoint("w32", tmp_path / entry.file)
     assert "that of w32-512 8ae85183" in refused(tmp_path / entry.file)
     with pytest.raises(WeightsError, match="that of w32-512 8ae85183"):
         load_checkpoint("w32-512", folders=[tmp_path])

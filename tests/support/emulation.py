@@ -16,6 +16,7 @@ from functools import lru_cache
 from pathlib import Path
 
 import numpy as np
+import pytest
 
 from gpu_ops import build
 
@@ -95,3 +96,9 @@ def _library(text: str) -> ctypes.CDLL:
         subprocess.run([COMPILER, *OPTIONS, source, "-o", built], check=True)
         built.rename(library)
     return ctypes.CDLL(str(library))
+
+
+def need_compiler() -> None:
+    """Skip where the kernels cannot be compiled for the CPU."""
+    if COMPILER is None:
+        pytest.skip("needs g++, to run the CUDA kernels on the CPU")

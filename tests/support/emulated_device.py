@@ -11,7 +11,7 @@ from torch import Tensor
 
 from gpu_ops.cuda import CudaDevice
 from gpu_ops.device import Network
-from tests.ops.emulation import EmulatedKernels
+from tests.support.emulation import EmulatedKernels
 
 
 class EmulatedEvent:
