@@ -71,17 +71,12 @@ def read_golden(name, image):
 
 @pytest.mark.slow
 def test_w32_finds_the_people_of_the_reference(seeded, tmp_path, capsys):
+    photographs = golden_file("images/000000000785.jpg").parent
     file = annotations_of(tmp_path, 785, 40083)
     with pytest.raises(SystemExit) as ended:
         main(
             [
-                *(
-                    "eval",
-                    "--annotations",
-                    str(file),
-                    "--images",
-                    str(golden_file("images/000000000785.jpg").parent),
-                ),
+                *("eval", "--annotations", str(file), "--images", str(photographs)),
                 *("--weights", str(seeded("w32")), "--input-size", "512", "--device", "cpu"),
                 *("--out", str(tmp_path / "out")),
             ]

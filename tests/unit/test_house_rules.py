@@ -82,3 +82,20 @@ def test_no_except_is_bare():
         if isinstance(node, ast.ExceptHandler) and node.type is None
     ]
     assert bare == []
+
+
+@pytest.mark.parametrize(("room", "most"), [("app", 8), ("engine", 12)])
+def test_a_listing_of_a_room_stays_short(room, most):
+    files = [p.name for p in (ROOT / room).glob("*.py") if p.name != "__init__.py"]
+    assert len(files) <= most, files
+
+
+def test_no_test_file_is_imported_from_another():
+    found = [
+        f"{path.relative_to(ROOT)}:{node.lineno} {module}"
+        for path in (ROOT / "tests").rglob("*.py")
+        for node in ast.walk(ast.parse(path.read_text()))
+        for module in imported(node)
+        if module.rpartition(".")[2].startswith(("test_", "conftest"))
+    ]
+    assert found == []
