@@ -90,6 +90,14 @@ class Trainer:
         self._optimisers = optimisers(
             self.network, lr=recipe.learning_rate, weight_decay=recipe.weight_decay
         )
+        # Apart, or a backbone that begins to learn would shrink everything else's gradients, and
+        # momentum would go on for a hundred steps where it went before.
+        known = list(network.extractor.parameters()) if network.extractor is not None else []
+        held = {id(parameter) for parameter in known}
+        self._clipped_together = (
+            [parameter for parameter in network.parameters() if id(parameter) not in held],
+            known,
+        )
         self._precision = low_precision(device)
         self._scaler = torch.amp.GradScaler(enabled=self._precision is torch.float16)
         self._mean = torch.tensor(MEAN, device=device)
@@ -109,7 +117,8 @@ class Trainer:
         self._scaler.scale(loss).backward()  # type: ignore[no-untyped-call]
         for optimiser in self._optimisers:
             self._scaler.unscale_(optimiser)
-        nn.utils.clip_grad_norm_(self.network.parameters(), self.recipe.clip)
+        for parameters in self._clipped_together:
+            nn.utils.clip_grad_norm_(parameters, self.recipe.clip)
         for optimiser in self._optimisers:
             self._scaler.step(optimiser)
         self._scaler.update()

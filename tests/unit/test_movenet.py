@@ -1,5 +1,7 @@
 """The pretrained extractor computes what MoveNet computes, and learns only where it is let."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import torch
@@ -10,9 +12,12 @@ from engine.errors import WeightsError
 from engine.network.higher_hrnet import HigherHRNet
 from engine.network.hrnet import SIZES, Sizes
 from engine.network.movenet import BLOCKS, CHANNELS, MoveNet, SameConv, from_published
-from engine.training.loop import FROZEN
+from engine.training.augment import Views
+from engine.training.dataset import Batches, Phase
+from engine.training.loop import FROZEN, Recipe, Trainer
 from engine.training.optimiser import optimisers
 from engine.training.start import adopt_extractor, initialise
+from tests.support.train_dots import write_data
 
 MEAN = np.array([123.675, 116.28, 103.53], np.float32).reshape(3, 1, 1)
 DEVIATION = np.array([58.395, 57.12, 57.375], np.float32).reshape(3, 1, 1)
@@ -84,6 +89,28 @@ def test_a_frozen_extractor_stays_as_it_is_while_the_rest_learns(network):
     moved = {key for key, old in before.items() if not torch.equal(old, network.state_dict()[key])}
     assert not {key for key in moved if key.startswith("extractor.")}
     assert {"necks.0.0.weight", "final_layers.1.weight"} <= moved
+
+
+def test_a_thawed_extractor_starts_slowly_and_leaves_the_gradients_of_the_rest_alone(tmp_path):
+    data = write_data(tmp_path)
+    sizes = replace(SIZES["compact"], keypoints=3)
+    recipe = Recipe(warm_up=2, backbone=0.01, thawed=16, thaw_at=10, clip=1.0)
+    phases = [Phase(40, 2, ((64, 64),), Views(scene=0.5))]
+    trainer = Trainer(
+        initialise(HigherHRNet(sizes), seed=1), Batches([data], phases), recipe, torch.device("cpu")
+    )
+    shares = {}
+    for trainer.step in (0, 10, 20, 30):
+        trainer.learn(trainer.batches[0])
+        trainer.step -= 1
+        rates = [group["lr"] for each in trainer._optimisers for group in each.param_groups]
+        shares[trainer.step] = min(rates) / max(rates)
+    assert [shares[step] for step in (0, 10, 20, 30)] == pytest.approx([0, 0, 0.005, 0.01])
+    extractor = trainer.network.extractor
+    inside = [p for p in extractor.parameters() if p.grad is not None]
+    outside = [p for n, p in trainer.network.named_parameters() if not n.startswith("extractor.")]
+    for parameters in (inside, outside):  # each group fills the largest norm by itself
+        assert nn.utils.get_total_norm([p.grad for p in parameters]) == pytest.approx(1, abs=0.01)
 
 
 def test_an_extractor_is_taken_over_alone(network):
