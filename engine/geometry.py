@@ -2,7 +2,9 @@
 
 The published AP depends on these numbers to the last pixel, so they follow the reference
 implementation's test pipeline: the short side becomes the input size, the long side is rounded up
-to a multiple of 64, and the image is centred on a black canvas.
+to a multiple of 64, and the image is centred on a black canvas. Only where that would make an input
+out of all proportion (a strip of 2000x8 pixels) the long side is limited instead, and the image
+lies between black bars; no image of COCO comes near this limit.
 Coordinates: x right, y down, pixel (0, 0) covers [0, 1)².
 """
 
@@ -17,6 +19,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 DIVISOR = 64  # every branch of the network, and every half-size pass, needs whole cells
+LONGEST = 16  # long side of an input, in short sides
+MOST_PIXELS = 1 << 23  # of an input at scale 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,21 +76,31 @@ def fit(image: tuple[int, int], input_size: int, scales: Sequence[float] = (1.0,
     size = _input_size(image, short, smallest, 1.0)
     # Round half to even, and in the reference's order: 425 -> 212, 427 -> 214.
     center = (round(w / 2), round(h / 2))
-    if w < h:
-        extent = (float(w), size[1] / size[0] * w)
-    else:
-        extent = (size[0] / size[1] * h, float(h))
+    by_width = (float(w), size[1] / size[0] * w)
+    by_height = (size[0] / size[1] * h, float(h))
+    whole = _long_side(image, short) <= _longest(short, smallest)
+    extent = by_width if (w < h) == whole else by_height
     return Fit(image, size, smallest, short, center, extent)
 
 
 def _input_size(
     image: tuple[int, int], short: int, smallest: float, scale: float
 ) -> tuple[int, int]:
+    long = _up_to_divisor(min(_long_side(image, short), _longest(short, smallest)))
+    sides = int(short * scale / smallest), int(long * scale / smallest)
+    return sides if image[0] < image[1] else (sides[1], sides[0])
+
+
+def _long_side(image: tuple[int, int], short: int) -> float:
     w, h = image
     # Division before multiplication: the reference's float rounding decides on a multiple of 64.
-    if w < h:
-        return int(short * scale / smallest), int(_up_to_divisor(short / w * h) * scale / smallest)
-    return int(_up_to_divisor(short / h * w) * scale / smallest), int(short * scale / smallest)
+    return short / w * h if w < h else short / h * w
+
+
+def _longest(short: int, smallest: float) -> int:
+    """The limit of the long side at the smallest scale, a multiple of 64."""
+    most = min(LONGEST * short, MOST_PIXELS * smallest**2 / short)
+    return max(short, int(most) // DIVISOR * DIVISOR)
 
 
 def _up_to_divisor(length: float) -> int:

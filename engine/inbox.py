@@ -9,13 +9,16 @@ from typing import Literal
 
 from engine.types import Frame
 
+MOST_BYTES = 1 << 28  # of pixels that wait; two frames of 8K, ten of 4K
+
 
 class Inbox:
     """Frames on their way to the engine.
 
-    `keep="all"`: `put` waits while `capacity` frames are inside, so back-pressure reaches the
-    decoder and nothing is lost. `keep="newest"`: `put` never waits; a frame replaces the waiting
-    one of its source, which is counted in `dropped`.
+    `keep="all"`: `put` waits while `capacity` frames are inside, or fewer where they are so large
+    that these fill `MOST_BYTES`; so back-pressure reaches the decoder and nothing is lost.
+    `keep="newest"`: `put` never waits; a frame replaces the waiting one of its source, which is
+    counted in `dropped`.
     """
 
     def __init__(
@@ -28,6 +31,7 @@ class Inbox:
         self._frames: deque[Frame] = deque()
         self._error: BaseException | None = None
         self._closed = False
+        self._blocked = 0  # threads that wait in `put`
         self._changed = threading.Condition()
         self.dropped: Counter[str] = Counter()  # source -> frames replaced so far
 
@@ -37,12 +41,19 @@ class Inbox:
             if self._keep == "newest":
                 self._drop_older(frame.source)
             else:
-                self._changed.wait_for(lambda: self._closed or len(self._frames) < self._capacity)
+                self._wait_for_room(frame)
             if self._closed:
                 return False
             self._frames.append(frame)
             self._changed.notify_all()
             return True
+
+    def _wait_for_room(self, frame: Frame) -> None:
+        room = min(self._capacity, _as_many_as(frame))
+        self._blocked += 1
+        self._changed.notify_all()
+        self._changed.wait_for(lambda: self._closed or len(self._frames) < room)
+        self._blocked -= 1
 
     def _drop_older(self, source: str) -> None:
         kept = [waiting for waiting in self._frames if waiting.source != source]
@@ -64,7 +75,11 @@ class Inbox:
         with self._changed:
             if wait or full:
                 self._changed.wait_for(
-                    lambda: self._ended or len(self._frames) >= min(enough, self._capacity)
+                    lambda: (
+                        self._ended
+                        or len(self._frames) >= min(enough, self._capacity)
+                        or bool(self._blocked and self._frames)
+                    )
                 )
             taken = [self._frames.popleft() for _ in range(min(most, len(self._frames)))]
             self._changed.notify_all()
@@ -96,3 +111,9 @@ class Inbox:
     def closed(self) -> bool:
         """Whether `close` was called: for sources that wait on something else than `put`."""
         return self._closed
+
+
+def _as_many_as(frame: Frame) -> int:
+    """How many such frames fit: a power of two, so that batches divide what a journal keeps."""
+    fitting = max(1, MOST_BYTES // max(1, frame.pixels.nbytes))
+    return 1 << (fitting.bit_length() - 1)

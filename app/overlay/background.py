@@ -13,6 +13,7 @@ from app.tracks.writer import Ending, Writer
 from engine.types import Result
 
 ROOM = 4  # results that may wait
+_MOST_BYTES = 1 << 27  # of their pixels; of larger frames fewer wait
 
 
 class Background:
@@ -39,6 +40,8 @@ class Background:
         """
         if self._failure is not None:
             raise self._failure
+        size = max(1, result.frame.pixels.nbytes)
+        self._waiting.maxsize = max(1, min(ROOM, _MOST_BYTES // size))
         self._waiting.put(result)
 
     def close(self, ending: Ending) -> None:

@@ -12,6 +12,7 @@ is out, one SourceError says how much is missing and where.
 
 from __future__ import annotations
 
+import os
 import time
 from collections.abc import Iterator
 from itertools import chain
@@ -31,6 +32,14 @@ from engine.sources.stored import content_version
 from engine.sources.stores import is_stored
 from engine.sources.upright import Upright
 from engine.types import Frame
+
+_DECODING = 1 << 28  # bytes of the frames that a decoder's threads work on
+
+
+def _threads(context: av.VideoCodecContext) -> int:
+    """Decoding threads; each holds a frame of its own, so there are fewer for larger frames."""
+    size = 3 * max(1, context.width * context.height)
+    return max(1, min(os.cpu_count() or 1, _DECODING // size))
 
 
 class VideoSource:
@@ -68,6 +77,7 @@ class VideoSource:
     def _prepare(self) -> None:
         """Look at the first packets, and get ready to decode."""
         self._stream.thread_type = "AUTO"
+        self._stream.codec_context.thread_count = _threads(self._stream.codec_context)
         self._health = Health.of(self._container, self._stream, self._address)
         self._demuxed = self._demux()
         head = first_packets(self._demuxed)

@@ -6,6 +6,7 @@ the columns, as a list or as a string of 6-bit digits.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import cv2
@@ -13,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from engine.coco.files import Entry
+from engine.sources.pictures import MOST_PIXELS
 
 
 def scaled(annotation: Entry, x: float, y: float) -> dict[str, Any]:
@@ -49,11 +51,23 @@ def _resized(outline: Entry, x: float, y: float) -> dict[str, Any]:
     return {"size": [size[1], size[0]], "counts": run_lengths(np.asarray(smaller, np.uint8))}
 
 
-def mask_of(counts: list[int], height: int, width: int) -> NDArray[np.uint8]:
-    """(height, width) uint8 of 0 and 1 from run lengths; a code that is too short ends in 0."""
-    runs = np.repeat(np.arange(len(counts)) % 2, counts)[: height * width]
-    mask = np.zeros(height * width, np.uint8)
-    mask[: len(runs)] = runs
+def mask_of(counts: Sequence[int], height: int, width: int) -> NDArray[np.uint8]:
+    """(height, width) uint8 of 0 and 1 from run lengths; a code that is too short ends in 0.
+
+    Raises:
+        ValueError: the mask would be larger than any picture, or a run is negative.
+    """
+    total = height * width
+    if not 0 < total <= MOST_PIXELS:
+        raise ValueError(f"a mask of {width}x{height} pixels")
+    if any(count < 0 for count in counts):
+        raise ValueError("a negative run length")
+    mask = np.zeros(total, np.uint8)
+    at = 0
+    for run, count in enumerate(counts):
+        if run % 2:
+            mask[at : at + min(count, total)] = 1
+        at = min(at + count, total)
     return np.ascontiguousarray(mask.reshape(width, height).T)
 
 

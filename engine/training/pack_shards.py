@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import os
 import re
+import struct
 import zipfile
 import zlib
 from collections.abc import Mapping, Sequence
@@ -18,6 +19,9 @@ from pathlib import Path
 from engine.errors import DataError, OutputError
 
 ANNOTATIONS = "annotations.json"  # first in every shard
+MOST_BYTES = 1 << 26  # of one file in a shard, unpacked; `data pack` writes at most 60 MB in all
+# What zipfile raises for methods, versions, names, encryption and numbers it cannot make sense of.
+_ODD = (NotImplementedError, RuntimeError, ValueError, OverflowError, LookupError, struct.error)
 _NAME = re.compile(r"(.+)-(\d{5})-of-(\d{5})\.zip")
 
 
@@ -70,10 +74,16 @@ def read_member(shard: Path, name: str) -> bytes:
         DataError: it is not there, or the shard cannot be read or is damaged.
     """
     try:
-        return _opened(shard, os.getpid()).read(name)
+        opened = _opened(shard, os.getpid())
+        size = opened.getinfo(name).file_size
+        if size > MOST_BYTES:
+            raise DataError(
+                f"{shard}: {name} in it would take {size} bytes; it is no shard of a pack"
+            )
+        return opened.read(name)
     except KeyError as error:
         raise DataError(f"{shard}: there is no {name} in it; it is no shard of a pack") from error
-    except (zipfile.BadZipFile, zlib.error, OSError, EOFError) as error:
+    except (zipfile.BadZipFile, zlib.error, OSError, EOFError, *_ODD) as error:
         raise _damaged(shard, error) from error
 
 
@@ -82,7 +92,7 @@ def _opened(shard: Path, process: int) -> zipfile.ZipFile:
     # Each process for itself: forked ones would move each other's place in the file.
     try:
         return zipfile.ZipFile(shard)
-    except (zipfile.BadZipFile, OSError) as error:
+    except (zipfile.BadZipFile, OSError, EOFError, *_ODD) as error:
         raise _damaged(shard, error) from error
 
 

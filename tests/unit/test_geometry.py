@@ -6,7 +6,7 @@ import cv2
 import numpy as np
 import pytest
 
-from engine.geometry import fit
+from engine.geometry import MOST_PIXELS, fit
 from tests.measure.golden_warps import picture
 from tests.support.golden import golden_file, golden_json
 
@@ -57,3 +57,15 @@ def test_the_image_centre_lands_on_the_input_centre():
     placed = fit((640, 480), 512)
     middle = placed.to_input(np.array([[320, 240]], np.float32))
     assert middle == pytest.approx(np.array([[352, 256]]), abs=1e-3)
+
+
+@pytest.mark.parametrize("size", [(2000, 8), (20_000, 8), (8, 2000), (1, 1_000_000)])
+@pytest.mark.parametrize("scales", [(1.0,), (2.0, 1.0, 0.5)])
+def test_the_input_of_a_strip_is_bounded_and_holds_the_whole_image(size, scales):
+    for input_size in (256, 512, 2048):
+        placed = fit(size, input_size, scales)
+        w, h = placed.size
+        assert w * h <= MOST_PIXELS or w == h
+        corners = placed.to_input(np.array([(0, 0), size], np.float32))
+        assert (corners > -1).all()
+        assert (corners < np.array(placed.size) + 1).all()

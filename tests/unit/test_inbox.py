@@ -133,3 +133,22 @@ def test_the_inbox_ends_when_every_source_has():
     inbox.finish()
     assert indices(inbox.take(4, wait=True)) == [1]
     assert inbox.take(4, wait=True) == []
+
+
+@pytest.mark.parametrize(("bytes_", "batches"), [(5 * 12, [4, 4, 4]), (2 * 12, [2] * 6)])
+def test_large_frames_wait_in_smaller_number_and_their_batches_are_as_large(
+    monkeypatch, bytes_, batches
+):
+    monkeypatch.setattr("engine.inbox.MOST_BYTES", bytes_)
+    inbox = Inbox(["a"], keep="all", capacity=16)
+
+    def produce():
+        for i in range(12):
+            inbox.put(frame(i))
+        inbox.finish()
+
+    thread = in_thread(produce)
+    taken = [inbox.take(4, wait=True, full=True) for _ in batches]
+    thread.join()
+    assert [len(frames) for frames in taken] == batches
+    assert [i for frames in taken for i in indices(frames)] == list(range(12))
