@@ -7,17 +7,19 @@ an absent keypoint but 0, 0, 0; nowhere else do we write that.
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
 import numpy as np
+from pydantic import Field, TypeAdapter
 
 from app.tracks.lines import Lines
 from app.tracks.writer import Ending, Writer
-from engine.coco.files import by_image
-from engine.errors import DataError
+from engine.coco.files import CocoFile, Entry, parse_coco_object
 from engine.offline.recording import unseen_frame
+from engine.reading.fields import Score, TrackId
+from engine.reading.typed import Model, object_from_json, read_bytes, typed
 from engine.types import UNTRACKED, JointState, Poses, Result
 
 _SPACELESS = (",", ":")
@@ -89,37 +91,44 @@ def read(path: Path) -> tuple[dict[str, Any], Iterator[Result]]:
     Raises:
         DataError: this is not a COCO keypoint file.
     """
-    try:
-        data = json.loads(path.read_text(encoding="utf-8"))
-        category = data["categories"][0]
-        images = sorted(data["images"], key=lambda image: image["id"])
-        keypoints = list(category["keypoints"])
-        annotations = data["annotations"]
-    except (ValueError, KeyError, TypeError, IndexError) as error:
-        raise DataError(f"{path} is not a COCO keypoint file ({error!r})") from error
-    size = [images[0]["width"], images[0]["height"]] if images else [0, 0]
-    limbs = [[a - 1, b - 1] for a, b in category.get("skeleton", ())]
-    rate = data.get("info", {}).get("rate")
-    source = str(data.get("info", {}).get("description", "")).removeprefix("posestream: ")
-    header = {"source": source, "size": size, "rate": rate}
-    return {**header, "keypoints": keypoints, "skeleton": limbs}, _results(
-        images, annotations, len(keypoints), rate, source
-    )
+    data = object_from_json(read_bytes(path), str(path))
+    coco = parse_coco_object(data, path)
+    info = typed(data, _INFO, str(path)).info or _Info()
+    images = sorted(coco.images, key=lambda image: int(image["id"]))
+    size = [images[0]["width"] or 0, images[0]["height"] or 0]
+    limbs = [list(limb) for limb in coco.skeleton.limbs]
+    source = (info.description or "").removeprefix("posestream: ")
+    fields = {"source": source, "size": size, "rate": info.rate}
+    header = {**fields, "keypoints": list(coco.skeleton.names), "skeleton": limbs}
+    return header, _results(images, coco, info.rate, source)
+
+
+class _Info(Model):
+    description: str | None = None
+    rate: Annotated[float, Field(gt=0, le=1e6)] | None = None
+
+
+class _WithInfo(Model):
+    info: _Info | None = None
+
+
+class _Tracked(Model):
+    track_id: TrackId | None = None
+    score: Score | None = None
+    keypoint_scores: list[Score] | None = None
+
+
+_INFO, _TRACKED = TypeAdapter(_WithInfo), TypeAdapter(_Tracked)
 
 
 def _results(
-    images: list[dict[str, Any]],
-    annotations: list[dict[str, Any]],
-    keypoints: int,
-    rate: float | None,
-    source: str,
+    images: Sequence[Entry], coco: CocoFile, rate: float | None, source: str
 ) -> Iterator[Result]:
-    people = by_image(annotations)
     for n, image in enumerate(images):
-        time = image.get("time", n / (rate or 1.0))
-        size = (image["width"], image["height"])
-        frame = unseen_frame(size, image["id"], time, source=source)
-        yield Result(frame, _people(people.get(image["id"], []), keypoints))
+        time = n / (rate or 1.0) if image["time"] is None else image["time"]
+        size = (image["width"] or 0, image["height"] or 0)
+        frame = unseen_frame(size, abs(image["id"]), time, source=source)
+        yield Result(frame, _people(coco.by_image.get(image["id"], []), coco))
 
 
 def _annotation(number: int, image: int, poses: Poses, row: int) -> dict[str, Any]:
@@ -145,19 +154,22 @@ def _annotation(number: int, image: int, poses: Poses, row: int) -> dict[str, An
     }
 
 
-def _people(annotations: list[dict[str, Any]], keypoints: int) -> Poses:
-    count = len(annotations)
-    points = np.array([a["keypoints"] for a in annotations], np.float32)
+def _people(annotations: Sequence[Entry], coco: CocoFile) -> Poses:
+    count, keypoints = len(annotations), len(coco.skeleton)
+    points = np.array([coco.keypoints(a) for a in annotations], np.float32)
     points = points.reshape(count, keypoints, 3)
     there = points[..., 2] > 0
     xy = np.where(there[..., None], points[..., :2], np.float32(np.nan))
-    scores = [a.get("keypoint_scores", there[n].tolist()) for n, a in enumerate(annotations)]
-    ids = [a.get("track_id") for a in annotations]
+    tracked = [typed(a, _TRACKED, f"{coco.path}: annotation {a['id']}") for a in annotations]
+    scores = there.astype(np.float32)
+    for row, person in enumerate(tracked):
+        if person.keypoint_scores and len(person.keypoint_scores) == keypoints:
+            scores[row] = np.where(there[row], person.keypoint_scores, 0.0)
     return Poses(
         xy,
-        np.array(scores, np.float32).reshape(count, keypoints),
-        np.array([a.get("score", 1.0) for a in annotations], np.float32),
-        np.array([UNTRACKED if i is None else i for i in ids], np.int32),
+        scores,
+        np.array([1.0 if p.score is None else p.score for p in tracked], np.float32),
+        np.array([UNTRACKED if p.track_id is None else p.track_id for p in tracked], np.int32),
         np.where(there, JointState.DETECTED, JointState.ABSENT).astype(np.uint8),
         xy,
     )

@@ -6,17 +6,20 @@ Frames without people, the picture's size, the limbs and the raw positions are n
 from __future__ import annotations
 
 import csv
-from collections.abc import Iterator, Mapping
+import io
+from collections.abc import Iterator, Mapping, Sequence
 from itertools import groupby
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from app.tracks.header import checked_header
 from app.tracks.lines import Lines
 from app.tracks.writer import Ending, Writer
 from engine.errors import DataError
 from engine.offline.recording import unseen_frame
+from engine.reading.cells import Cells, text_lines
 from engine.types import UNTRACKED, JointState, Poses, Result
 
 _STATES = ["", "detected", "refined", "interpolated"]  # by JointState
@@ -37,8 +40,9 @@ class CsvWriter:
             OutputError: the file cannot be written.
         """
         self._lines = Lines(path)
-        columns = [f"{name}_{part}" for name in keypoints for part in ("x", "y", "score", "state")]
-        self._lines.add(",".join(["frame", "time", "id", "score", *columns]))
+        first = io.StringIO()
+        csv.writer(first, lineterminator="").writerow([*_FIXED, *_columns(keypoints)])
+        self._lines.add(first.getvalue())
 
     def write(self, result: Result) -> None:
         """Append one row per person."""
@@ -80,43 +84,86 @@ def open_writer(path: Path, header: Mapping[str, Any]) -> Writer:
 def read(path: Path) -> tuple[dict[str, Any], Iterator[Result]]:
     """The header, of which the keypoints' names are all there is, and the frames with people.
 
+    Also what pandas and Excel make of such a file: a byte-order mark, ids such as 3.0, a column of
+    row numbers, semicolons and decimal commas.
+
     Raises:
         DataError: this is not a CSV of tracks, or a row of it is damaged.
     """
-    with path.open(encoding="utf-8", newline="") as file:
-        columns = next(csv.reader(file), [])
-    keypoints = [name.removesuffix("_x") for name in columns[4::4]]
-    expected = [f"{k}_{part}" for k in keypoints for part in ("x", "y", "score", "state")]
-    if not keypoints or columns != _FIXED + expected:
-        raise DataError(f"{path} is not a CSV of tracks: its columns are {', '.join(columns[:6])}…")
-    return {"source": path.stem, "size": [0, 0], "keypoints": keypoints}, _results(path, keypoints)
+    delimiter = _delimiter(path)
+    _, columns = next(_rows_of(path, delimiter), ("", []))
+    columns = [column.strip() for column in columns]
+    where = {name: at for at, name in enumerate(columns)}
+    keypoints = [c.removesuffix("_x") for c in columns if c.endswith("_x")]
+    missing = [c for c in (*_FIXED, *_columns(keypoints)) if c not in where]
+    if not keypoints or missing or len(where) < len(columns):
+        what = (
+            f"it has no column {missing[0]}" if missing else "two of its columns are called alike"
+        )
+        raise DataError(f"{path} is not a CSV of tracks: {what}; it has {', '.join(columns[:6])}…")
+    fields = {"source": path.stem, "size": [0, 0], "keypoints": keypoints}
+    return checked_header(fields, f"{path}, line 1"), _results(path, delimiter, where, keypoints)
 
 
-def _results(path: Path, keypoints: list[str]) -> Iterator[Result]:
-    with path.open(encoding="utf-8", newline="") as file:
-        rows = csv.reader(file)
-        next(rows)
-        for (index, time), group in groupby(rows, key=lambda row: tuple(row[:2])):
-            try:
-                frame = unseen_frame((0, 0), int(index), float(time), source=path.stem)
-                yield Result(frame, _people(list(group), len(keypoints)))
-            except (ValueError, KeyError) as error:
-                raise DataError(f"{path}, line {rows.line_num}: {error}") from error
+def _columns(keypoints: Sequence[str]) -> list[str]:
+    return [f"{name}_{part}" for name in keypoints for part in ("x", "y", "score", "state")]
 
 
-def _people(rows: list[list[str]], keypoints: int) -> Poses:
-    cells = np.array([row[4:] for row in rows], object).reshape(len(rows), keypoints, 4)
-    numbers = np.array([[[_number(c) for c in p[:3]] for p in row] for row in cells], np.float32)
-    state = np.array([[_STATE_OF[p[3]] for p in row] for row in cells], np.uint8)
+def _delimiter(path: Path) -> str:
+    """A comma, or what Excel writes instead in countries with a decimal comma."""
+    _, first = next(text_lines(path), (1, ""))
+    return ";" if first.count(";") > first.count(",") else ","
+
+
+def _rows_of(path: Path, delimiter: str) -> Iterator[tuple[str, list[str]]]:
+    """Rows with their places; empty ones are left out."""
+    lines = text_lines(path)
+    rows = csv.reader((text for _, text in lines), delimiter=delimiter)
+    try:
+        for row in rows:
+            if any(row):
+                yield f"{path}, line {rows.line_num}", row
+    except csv.Error as error:
+        raise DataError(f"{path}, line {rows.line_num}: {error}") from error
+
+
+def _results(
+    path: Path, delimiter: str, where: Mapping[str, int], keypoints: Sequence[str]
+) -> Iterator[Result]:
+    rows = _rows_of(path, delimiter)
+    next(rows)
+    decimal = "," if delimiter == ";" else "."
+    cells = (Cells(place, row, decimal=decimal) for place, row in rows)
+    for (index, time), group in groupby(
+        cells,
+        key=lambda row: (row.whole(where["frame"], "frame"), row.needed(where["time"], "time")),
+    ):
+        frame = unseen_frame((0, 0), index, time, source=path.stem)
+        yield Result(frame, _people(list(group), where, keypoints))
+
+
+def _people(rows: Sequence[Cells], where: Mapping[str, int], keypoints: Sequence[str]) -> Poses:
+    names = [[f"{k}_{part}" for part in ("x", "y", "score")] for k in keypoints]
+    numbers = np.array(
+        [[[row.number(where[c], c) for c in three] for three in names] for row in rows], np.float32
+    ).reshape(len(rows), len(keypoints), 3)
+    state = np.array([[_state(row, where, k) for k in keypoints] for row in rows], np.uint8)
+    state[np.isnan(numbers[..., :2]).any(axis=2)] = JointState.ABSENT
+    there = state != JointState.ABSENT
+    xy = np.where(there[..., None], numbers[..., :2], np.float32(np.nan))
     return Poses(
-        numbers[..., :2],
-        np.where(state == JointState.ABSENT, np.float32(0), numbers[..., 2]),
-        np.array([float(row[3]) for row in rows], np.float32),
-        np.array([int(row[2]) if row[2] else UNTRACKED for row in rows], np.int32),
+        xy,
+        np.where(there, np.nan_to_num(numbers[..., 2]), np.float32(0)),
+        np.array([row.needed(where["score"], "score", 1e6) for row in rows], np.float32),
+        np.array([row.track_id(where["id"], "id") for row in rows], np.int32),
         state,
-        numbers[..., :2],
+        xy,
     )
 
 
-def _number(cell: str) -> float:
-    return float(cell) if cell else float("nan")
+def _state(row: Cells, where: Mapping[str, int], keypoint: str) -> int:
+    text = row.text(where[f"{keypoint}_state"], f"{keypoint}_state").lower()
+    if text not in _STATE_OF:
+        known = ", ".join(filter(None, _STATE_OF))
+        raise DataError(f"{row.place}: {keypoint}_state must be one of {known}, got {text!r:.60}")
+    return _STATE_OF[text]

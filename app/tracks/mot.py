@@ -15,8 +15,8 @@ import numpy as np
 
 from app.tracks.lines import Lines
 from app.tracks.writer import Ending, Writer
-from engine.errors import DataError
 from engine.offline.recording import unseen_frame
+from engine.reading.cells import Cells, text_lines
 from engine.types import UNTRACKED, JointState, Poses, Result
 
 CORNERS = ("box_top_left", "box_bottom_right")
@@ -64,15 +64,17 @@ def read(path: Path) -> tuple[dict[str, Any], Iterator[Result]]:
         DataError: this is not MOT challenge text.
     """
     rows = []
-    for number, line in enumerate(path.read_text(encoding="utf-8").splitlines(), 1):
-        try:
-            frame, person, left, top, width, height, score = map(float, line.split(",")[:7])
-        except ValueError as error:
-            raise DataError(
-                f"{path}, line {number}: not MOT challenge text ({line[:40]})"
-            ) from error
+    for number, line in text_lines(path):
+        if not line.strip():
+            continue
+        cells = Cells(f"{path}, line {number}: not MOT challenge text", line.split(","))
+        frame, person = cells.whole(0, "frame"), cells.track_id(1, "id")
+        names = ("left", "top", "width", "height", "score")
+        left, top, width, height, score = (
+            cells.needed(at, name, 1e7) for at, name in enumerate(names, 2)
+        )
         corners = ((left, top), (left + width, top + height))
-        rows.append((int(frame), int(person), corners, score))
+        rows.append((frame, person, corners, score))
     header = {"source": path.stem, "size": [0, 0], "keypoints": list(CORNERS), "skeleton": []}
     return header, _results(sorted(rows, key=lambda row: row[0]))
 

@@ -2,20 +2,49 @@
 
 from __future__ import annotations
 
-import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
 import numpy as np
+from pydantic import Field, TypeAdapter
 
+from app.tracks.header import checked_header
 from app.tracks.ndjson_writer import STATES, VERSION, NdjsonWriter
 from app.tracks.writer import Writer
 from engine.errors import DataError
 from engine.offline.recording import unseen_frame
+from engine.reading.fields import Count, Pixels, Score, Seconds, Side, TrackId
+from engine.reading.typed import Model, from_json, object_from_json
 from engine.types import UNTRACKED, JointState, Poses, Result
 
 _STATE_OF = {letter: state for state, letter in enumerate(STATES)}
+_Point = tuple[Pixels, Pixels, Score]
+_RawPoint = Annotated[list[float], Field(min_length=2, max_length=3)]
+
+
+class Person(Model):
+    """Somebody in a frame line."""
+
+    id: TrackId | None
+    score: Score
+    keypoints: tuple[_Point | None, ...]
+    state: str | None = None  # a letter of STATES per keypoint
+    raw: tuple[_RawPoint | None, ...] | None = None
+
+
+class _Line(Model):
+    type: str
+
+
+class _FrameLine(Model):
+    index: Count
+    time: Seconds
+    size: tuple[Side, Side] | None = None
+    people: tuple[Person, ...]
+
+
+_LINE, _FRAME = TypeAdapter(_Line), TypeAdapter(_FrameLine)
 
 
 def open_writer(path: Path, header: Mapping[str, Any]) -> Writer:
@@ -33,72 +62,87 @@ def read(path: Path) -> tuple[dict[str, Any], Iterator[Result]]:
     """
     lines = _lines(path)
     first = next(lines, None)
-    if first is None or first[1].get("type") != "header":
+    header = object_from_json(first[1], first[0]) if first else {}
+    if header.get("type") != "header":
         raise DataError(f"{path} is not a tracks file: its first line is no header")
-    header = first[1]
     if header.get("version") != VERSION:
         raise DataError(
-            f"{path} has version {header.get('version')!r} of the format, this program reads "
+            f"{path} has version {header.get('version')!r:.40} of the format, this program reads "
             f"{VERSION}; use the version of posestream that wrote it"
         )
     fields = {key: value for key, value in header.items() if key not in ("type", "version")}
-    return fields, _results(path, header, lines)
+    fields = checked_header(fields, f"{path}, line 1")
+    return fields, _results(fields, lines)
 
 
-def people_from(people: list[dict[str, Any]], keypoints: int) -> Poses:
-    """The people of a frame line."""
+def people_from(people: Sequence[Person], keypoints: int) -> Poses:
+    """The people of a frame line.
+
+    Raises:
+        ValueError: somebody has another number of keypoints.
+    """
     count = len(people)
     points = np.full((count, keypoints, 3), np.nan)
     raw = np.full((count, keypoints, 2), np.nan)
     state = np.zeros((count, keypoints), np.uint8)
     for row, person in enumerate(people):
-        points[row] = [p or (np.nan, np.nan, 0.0) for p in person["keypoints"]]
-        letters = person.get("state")
-        state[row] = (
-            [_STATE_OF[letter] for letter in letters]
-            if letters is not None
-            else np.where(np.isnan(points[row, :, 0]), JointState.ABSENT, JointState.DETECTED)
-        )
-        before = person.get("raw", person["keypoints"])
+        _expect(len(person.keypoints), keypoints, "keypoints")
+        points[row] = [p or (np.nan, np.nan, 0.0) for p in person.keypoints]
+        state[row] = _states(person, keypoints)
+        before = person.keypoints if person.raw is None else person.raw
+        _expect(len(before), keypoints, "raw")
         raw[row] = [p[:2] if p else (np.nan, np.nan) for p in before]
+    state[np.isnan(points[..., 0])] = JointState.ABSENT
+    there = (state != JointState.ABSENT)[..., None]
     return Poses(
-        points[..., :2].astype(np.float32),
-        points[..., 2].astype(np.float32),
-        np.array([p["score"] for p in people], np.float32),
-        np.array([UNTRACKED if p["id"] is None else p["id"] for p in people], np.int32),
+        np.where(there, points[..., :2], np.nan).astype(np.float32),
+        np.where(there[..., 0], points[..., 2], 0.0).astype(np.float32),
+        np.array([p.score for p in people], np.float32),
+        np.array([UNTRACKED if p.id is None else p.id for p in people], np.int32),
         state,
-        raw.astype(np.float32),
+        np.where(there, raw, np.nan).astype(np.float32),
     )
 
 
-def _results(
-    path: Path, header: dict[str, Any], lines: Iterator[tuple[int, dict[str, Any]]]
-) -> Iterator[Result]:
+def _states(person: Person, keypoints: int) -> list[int]:
+    if person.state is None:
+        return [JointState.DETECTED if p else JointState.ABSENT for p in person.keypoints]
+    _expect(len(person.state), keypoints, "state")
+    if wrong := set(person.state) - set(STATES):
+        raise ValueError(f"state has {wrong.pop()!r}; its letters are {STATES}")
+    return [_STATE_OF[letter] for letter in person.state]
+
+
+def _expect(found: int, keypoints: int, field: str) -> None:
+    if found != keypoints:
+        raise ValueError(f"{field} has {found} entries, the header names {keypoints} keypoints")
+
+
+def _results(header: dict[str, Any], lines: Iterator[tuple[str, bytes]]) -> Iterator[Result]:
     segment, size, keypoints = 0, tuple(header["size"]), len(header["keypoints"])
-    source = str(header.get("source", ""))
-    for number, line in lines:
-        try:
-            if line["type"] == "gap":
-                segment += 1
-            elif line["type"] == "frame":
-                width, height = line.get("size", size)
-                index, time = line["index"], line["time"]
-                frame = unseen_frame((width, height), index, time, segment=segment, source=source)
-                yield Result(frame, people_from(line["people"], keypoints))
-        except (KeyError, TypeError, ValueError) as error:
-            raise DataError(f"{path}, line {number}: not as it should be ({error!r})") from error
-
-
-def _lines(path: Path) -> Iterator[tuple[int, dict[str, Any]]]:
-    """Numbered lines from 1; a last line without its end was never finished and is left out."""
-    with path.open(encoding="utf-8") as file:
-        for number, text in enumerate(file, 1):
-            if not text.endswith("\n"):
-                return
+    for place, text in lines:
+        kind = from_json(text, _LINE, place).type
+        if kind == "gap":
+            segment += 1
+        elif kind == "frame":
+            line = from_json(text, _FRAME, place)
+            width, height = line.size or size
+            frame = unseen_frame(
+                (width, height), line.index, line.time, segment=segment, source=header["source"]
+            )
             try:
-                line = json.loads(text)
+                poses = people_from(line.people, keypoints)
             except ValueError as error:
-                raise DataError(f"{path}, line {number}: not JSON ({error})") from error
-            if not isinstance(line, dict):
-                raise DataError(f"{path}, line {number}: not a JSON object")
-            yield number, line
+                raise DataError(f"{place}: people: {error}") from error
+            yield Result(frame, poses)
+
+
+def _lines(path: Path) -> Iterator[tuple[str, bytes]]:
+    """Lines with their places; a last line without its end was never finished and is left out."""
+    try:
+        with path.open("rb") as file:
+            for number, text in enumerate(file, 1):
+                if text.endswith(b"\n"):
+                    yield f"{path}, line {number}", text
+    except OSError as error:
+        raise DataError(f"{path}: cannot be read ({error.strerror})") from error

@@ -15,11 +15,14 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+from pydantic import TypeAdapter
 
 from app.tracks.writer import Ending, Writer
 from engine.errors import DataError
 from engine.files import cannot_write
 from engine.offline.recording import unseen_frame
+from engine.reading.fields import Pixels, Seconds, TrackId
+from engine.reading.typed import Model, from_json, read_bytes
 from engine.skeleton import COCO
 from engine.types import UNTRACKED, JointState, Poses, Result
 
@@ -28,7 +31,7 @@ _NECK = -1
 _ORDER = (0, _NECK, 6, 8, 10, 5, 7, 9, 12, 14, 16, 11, 13, 15, 2, 1, 4, 3)
 _SHOULDERS = [5, 6]
 _OTHERS = ("face", "hand_left", "hand_right")
-_NAME = re.compile(r"(.*)_(\d{6,})_keypoints\.json")
+_NAME = re.compile(r"(.*)_(\d{6,15})_keypoints\.json")
 
 
 def open_writer(path: Path, header: Mapping[str, Any]) -> Writer:
@@ -112,14 +115,33 @@ def _points(poses: Poses, coco: bool) -> NDArray[np.float64]:
     return points
 
 
+class _Person(Model):
+    person_id: tuple[TrackId, ...] | TrackId | None = None
+    pose_keypoints_2d: tuple[Pixels, ...] = ()
+
+    @property
+    def id(self) -> int:
+        """The first id; UNTRACKED where there is none."""
+        ids = self.person_id if isinstance(self.person_id, tuple) else (self.person_id,)
+        return UNTRACKED if not ids or ids[0] is None else ids[0]
+
+
+class _File(Model):
+    people: tuple[_Person, ...]
+    time: Seconds | None = None
+
+
+_FILE = TypeAdapter(_File)
+
+
 def _result(file: Path) -> Result:
+    value = from_json(read_bytes(file), _FILE, str(file))
+    people = [person for person in value.people if person.pose_keypoints_2d]
     try:
-        value = json.loads(file.read_text(encoding="utf-8"))
-        people = value["people"]
-        numbers = [_coco_17(np.array(p["pose_keypoints_2d"], np.float64)) for p in people]
-        ids = [int((p.get("person_id") or [UNTRACKED])[0]) for p in people]
-    except (ValueError, KeyError, TypeError) as error:
+        numbers = [_coco_17(np.array(p.pose_keypoints_2d, np.float64)) for p in people]
+    except ValueError as error:
         raise DataError(f"{file} is not OpenPose JSON of COCO keypoints: {error}") from error
+    ids = [person.id for person in people]
     match = _NAME.fullmatch(file.name)
     index = int(match.group(2)) if match else 0
     points = np.array(numbers, np.float32).reshape(len(people), len(COCO), 3)
@@ -134,11 +156,15 @@ def _result(file: Path) -> Result:
         np.where(there, JointState.DETECTED, JointState.ABSENT).astype(np.uint8),
         xy,
     )
-    return Result(unseen_frame((0, 0), index, float(value.get("time", index))), poses)
+    return Result(
+        unseen_frame((0, 0), index, value.time if value.time is not None else float(index)), poses
+    )
 
 
 def _coco_17(values: NDArray[np.float64]) -> NDArray[np.float64]:
     """(51 | 54 | 75,) of COCO-17, COCO-18 or BODY_25 to (17, 3)."""
+    if len(values) % 3:
+        raise ValueError(f"{len(values)} numbers, expected 3 per keypoint")
     points = values.reshape(-1, 3)
     if len(points) == 17:
         return points

@@ -8,21 +8,27 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any, Literal
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
+from pydantic import Field, TypeAdapter
 
+from app.tracks.header import checked_header
 from app.tracks.writer import Ending, Writer
 from engine.errors import DataError
 from engine.files import cannot_write
 from engine.offline.recording import concatenate, unseen_frame
+from engine.reading.fields import Count
+from engine.reading.typed import Model, from_json, object_from_json
 from engine.tracking.json_arrays import decode_array, encode_array
 from engine.types import UNTRACKED, JointState, Poses, Result
 
 _HEADER, _FRAMES = b"posestream.header", b"posestream.frames"
 _GROUP = 4096  # people per group of rows
+# What pyarrow raises for damaged files, and what columns of other types lead to.
+_DAMAGED = (pa.ArrowException, OSError, KeyError, ValueError, TypeError, OverflowError, MemoryError)
 _PARTS = ("x", "y", "score", "state", "raw_x", "raw_y")
 
 
@@ -49,7 +55,9 @@ class ParquetWriter:
         self._closed = False
         schema = _schema(self._keypoints).with_metadata({_HEADER: json.dumps(dict(header))})
         try:
-            self._file = pq.ParquetWriter(path, schema, compression="zstd")
+            self._file = pq.ParquetWriter(
+                path, schema, compression="zstd", write_page_checksum=True
+            )
         except OSError as error:
             raise cannot_write(path, error) from error
 
@@ -101,33 +109,70 @@ def read(path: Path) -> tuple[dict[str, Any], Iterator[Result]]:
         DataError: this is not a Parquet file of ours.
     """
     try:
-        file = pq.ParquetFile(path)
-    except (pa.ArrowInvalid, OSError) as error:
-        raise DataError(f"{path} is not a Parquet file: {error}") from error
-    metadata = file.schema_arrow.metadata or {}
-    frames = (file.metadata.metadata or {}).get(_FRAMES)
+        file = pq.ParquetFile(path, page_checksum_verification=True)
+        metadata = file.schema_arrow.metadata or {}
+        frames = (file.metadata.metadata or {}).get(_FRAMES)
+    except _DAMAGED as error:
+        raise DataError(f"{path} is not a Parquet file: {_first_line(error)}") from error
     if _HEADER not in metadata or frames is None:
         raise DataError(f"{path} was not written by posestream, or not to its end")
-    header = json.loads(metadata[_HEADER])
-    return header, _results(file, header, [decode_array(column) for column in json.loads(frames)])
+    header = checked_header(
+        object_from_json(metadata[_HEADER], f"{path}, header"), f"{path}, header"
+    )
+    index = from_json(frames, _INDEX, f"{path}, index of frames")
+    return header, _results(path, file, header, [_column(path, packed) for packed in index])
+
+
+class _Packed(Model):
+    dtype: Literal["<i8", "<f8", "<i4"]
+    shape: tuple[Count]
+    data: Annotated[str, Field(pattern=r"^[A-Za-z0-9+/]*={0,2}$")]
+
+
+_INDEX = TypeAdapter(Annotated[list[_Packed], Field(min_length=3, max_length=3)])
+
+
+def _column(path: Path, packed: _Packed) -> list[int | float]:
+    try:
+        values: list[int | float] = decode_array(packed.model_dump()).tolist()
+    except ValueError as error:
+        raise DataError(f"{path}, index of frames: {error}") from error
+    if not np.isfinite(values).all():
+        raise DataError(f"{path}, index of frames: a time is no number")
+    return values
+
+
+def _first_line(error: BaseException) -> str:
+    return str(error).partition("\n")[0][:200]
 
 
 def _results(
-    file: pq.ParquetFile, header: dict[str, Any], frames: list[np.ndarray[Any, Any]]
+    path: Path, file: pq.ParquetFile, header: dict[str, Any], frames: list[list[int | float]]
 ) -> Iterator[Result]:
     width, height = header["size"]
     keypoints = header["keypoints"]
-    rows = _rows(file, keypoints)
+    rows = _checked_rows(path, file, keypoints)
     index, person = next(rows, (None, None))
-    for at, time, segment in zip(*(column.tolist() for column in frames), strict=True):
+    if len({len(column) for column in frames}) > 1:
+        raise DataError(f"{path}, index of frames: its columns differ in length")
+    for at, time, segment in zip(*frames, strict=True):
         here: list[Poses] = []
         while index == at and person is not None:
             here.append(person)
             index, person = next(rows, (None, None))
         frame = unseen_frame(
-            (width, height), at, time, segment=segment, source=str(header.get("source", ""))
+            (width, height), int(at), time, segment=int(segment), source=header["source"]
         )
         yield Result(frame, concatenate(here, len(keypoints)))
+
+
+def _checked_rows(
+    path: Path, file: pq.ParquetFile, keypoints: list[str]
+) -> Iterator[tuple[int, Poses]]:
+    try:
+        yield from _rows(file, keypoints)
+    except _DAMAGED as error:
+        raise DataError(f"{path} is damaged: {_first_line(error)}") from error
 
 
 def _rows(file: pq.ParquetFile, keypoints: list[str]) -> Iterator[tuple[int, Poses]]:

@@ -9,21 +9,25 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from app.tracks.header import checked_header
 from app.tracks.writer import Ending, Writer
 from engine.errors import DataError
 from engine.files import cannot_write
 from engine.offline.recording import unseen_frame
+from engine.reading.cells import Cells, text_lines
 from engine.skeleton import COCO
 from engine.types import UNTRACKED, JointState, Poses, Result, nobody
 
 _KEYS = (
     "DataRate CameraRate NumFrames NumMarkers Units OrigDataRate OrigDataStartFrame OrigNumFrames"
 )
+_DIFFERENT = 0.02  # a stated rate this much of the measured one away from it is not believed
 _BATCH = 256  # rows of a person gathered before they are written
 
 
@@ -102,7 +106,10 @@ class TrcWriter:
 
     def _top(self, name: str, frames: list[tuple[int, float]]) -> str:
         span = frames[-1][1] - frames[0][1]
-        rate = self._rate or ((len(frames) - 1) / span if span > 0 else 1.0)
+        measured = (len(frames) - 1) / span if span > 0 else None
+        rate = self._rate or measured or 1.0
+        if measured and abs(rate - measured) > _DIFFERENT * measured:
+            rate = measured  # what the container said is not what its times say
         number, count = f"{rate:.6g}", len(frames)
         values = (
             number,
@@ -134,20 +141,21 @@ def read(path: Path) -> tuple[dict[str, Any], Iterator[Result]]:
     Raises:
         DataError: this is not a TRC file.
     """
-    try:
-        with path.open(encoding="utf-8") as file:
-            top = [next(file).rstrip("\n").split("\t") for _ in range(5)]
-        values = dict(zip(top[1], top[2], strict=False))
-        names = [name for name in top[3][2:] if name]
-        rate = float(values["DataRate"])
-        if len(names) != int(values["NumMarkers"]):
-            raise ValueError(f"{len(names)} marker names, {values['NumMarkers']} announced")
-    except (StopIteration, ValueError, KeyError, UnicodeDecodeError) as error:
-        raise DataError(f"{path} is not a TRC file: {error}") from error
+    top = [Cells(f"{path}, line {n}", text.split("\t")) for n, text in islice(text_lines(path), 5)]
+    if len(top) < 4:
+        raise DataError(f"{path} is not a TRC file: it has {len(top)} lines")
+    values = {name: at for at in range(len(top[1])) if (name := top[1].text(at, "a key"))}
+    if not {"DataRate", "NumMarkers"} <= values.keys():
+        raise DataError(f"{path} is not a TRC file: its second line names no DataRate, NumMarkers")
+    rate = top[2].needed(values["DataRate"], "DataRate")
+    count = top[2].whole(values["NumMarkers"], "NumMarkers")
+    names = [name for at in range(2, len(top[3])) if (name := top[3].text(at, "a marker"))]
+    if len(names) != count:
+        raise DataError(f"{path} is not a TRC file: {len(names)} marker names, {count} announced")
     ours = {marker(name): name for name in COCO.names}
     keypoints = [ours.get(name, name) for name in names]
     header = {"source": path.stem, "size": [0, 0], "rate": rate, "keypoints": keypoints}
-    return header, _results(path, len(names))
+    return checked_header(header, f"{path}, line 4"), _results(path, len(names))
 
 
 def marker(keypoint: str) -> str:
@@ -171,21 +179,19 @@ def _filled(frames: list[tuple[int, float]], rows: Iterator[str], keypoints: int
 
 
 def _results(path: Path, keypoints: int) -> Iterator[Result]:
-    match = re.search(r"person(\d+)", path.stem)
+    match = re.search(r"person(\d{1,9})", path.stem)
     person = int(match.group(1)) if match else 0
-    with path.open(encoding="utf-8") as file:
-        for number, text in enumerate(file, 1):
-            cells = text.rstrip("\n").split("\t")
-            if number <= 5 or not cells[0].strip():
-                continue
-            try:
-                values = [float(cell) if cell.strip() else np.nan for cell in cells[2:]]
-                values += [np.nan] * (3 * keypoints - len(values))
-                xy = np.array(values[: 3 * keypoints], np.float32).reshape(1, keypoints, 3)[..., :2]
-                frame = unseen_frame((0, 0), int(cells[0]) - 1, float(cells[1]))
-            except ValueError as error:
-                raise DataError(f"{path}, line {number}: {error}") from error
-            yield Result(frame, _person(person, xy))
+    for number, text in text_lines(path):
+        cells = Cells(f"{path}, line {number}", text.split("\t"))
+        if number <= 5 or not cells.text(0, "Frame#"):
+            continue
+        there = min(len(cells), 2 + 3 * keypoints)
+        values = [cells.number(at, "a coordinate") for at in range(2, there)]
+        values += [np.nan] * (3 * keypoints - len(values))
+        xy = np.array(values, np.float32).reshape(1, keypoints, 3)[..., :2]
+        index = max(0, cells.whole(0, "Frame#") - 1)
+        frame = unseen_frame((0, 0), index, cells.needed(1, "Time"))
+        yield Result(frame, _person(person, xy))
 
 
 def _person(person: int, xy: np.ndarray[Any, np.dtype[np.float32]]) -> Poses:

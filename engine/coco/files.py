@@ -1,24 +1,97 @@
-"""COCO keypoint files as they lie on disk: one reader for measuring, training and packing.
+"""COCO keypoint files as they lie on disk: one reader for measuring, training, packing and tracks.
 
-What cannot be right is refused here, with the file, the annotation, the field and its value. What
-an annotation must hold beyond that depends on its use: measuring needs areas, training does not.
+Every field is read as one type. The spellings of CVAT, VIA, Label Studio and others are accepted:
+numbers as text, null for "not given", empty keypoints for a person who is not known, flat boxes,
+backslashes in file names, sizes of -1. What cannot be right is refused with the file, the
+annotation, the field and its value. What an annotation must hold beyond that depends on its use.
 """
 
 from __future__ import annotations
 
-import json
-import math
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from functools import cached_property
-from pathlib import Path, PurePath
-from typing import Any, TypeVar
+from pathlib import Path, PurePosixPath, PureWindowsPath
+from typing import Annotated, Any, TypeVar
+
+from pydantic import BeforeValidator, Field, TypeAdapter
 
 from engine.errors import DataError
+from engine.reading.fields import Flag, Keypoints, Pixels, Whole
+from engine.reading.typed import Model, object_from_json, read_bytes, typed
 from engine.skeleton import Skeleton, skeleton_from_names
 
-Entry = Mapping[str, Any]  # an image or an annotation, as the file has it
+Entry = Mapping[str, Any]  # an image or an annotation: fields of ours, and the others as they were
 _Annotation = TypeVar("_Annotation", bound=Entry)
+
+
+def _flat(value: Any) -> Any:
+    """A list of numbers from one of lists of numbers; null is 0, as in [null, null, 0]."""
+    if not isinstance(value, list):
+        return value
+    if value and all(isinstance(item, list) for item in value):
+        value = [number for item in value for number in item]
+    return [0 if number is None else number for number in value]
+
+
+def _or_none(value: Any) -> Any:
+    return None if value in ("", []) else value
+
+
+def _path(value: Any) -> Any:
+    """A file name that stays in its folder, with the slashes of this system."""
+    if not isinstance(value, str):
+        return value
+    name = value.replace("\\", "/")
+    outside = PurePosixPath(name).is_absolute() or PureWindowsPath(name).drive
+    if not name.strip("/. ") or outside or ".." in PurePosixPath(name).parts or "\0" in name:
+        raise ValueError("must lead to a file in the image folder")
+    return name
+
+
+_Numbers = Annotated[list[Pixels], BeforeValidator(_flat)]
+_Optional = BeforeValidator(_or_none)
+
+
+class _Image(Model):
+    id: Whole
+    file_name: Annotated[str, BeforeValidator(_path)]
+    width: Annotated[Whole | None, _Optional] = None
+    height: Annotated[Whole | None, _Optional] = None
+    time: float | None = None
+
+
+class _Person(Model):
+    id: Annotated[Whole | None, _Optional] = None
+    image_id: Whole
+    iscrowd: Flag = 0
+    keypoints: Annotated[_Numbers | None, _Optional] = None
+    bbox: Annotated[_Numbers | None, _Optional] = None
+    area: Annotated[float | None, _Optional] = None
+
+
+class _Category(Model):
+    id: Whole
+    name: Any = None
+    keypoints: Keypoints
+    skeleton: list[tuple[Whole, Whole]] | None = None
+
+
+class _Belonging(Model):
+    category_id: Annotated[Whole | None, _Optional] = None
+
+
+_Entries = Annotated[list[dict[str, Any]], Field()]
+
+
+class _File(Model):
+    categories: _Entries
+    images: _Entries
+    annotations: _Entries
+
+
+_FILE, _IMAGE, _PERSON = TypeAdapter(_File), TypeAdapter(_Image), TypeAdapter(_Person)
+_CATEGORY, _BELONGING = TypeAdapter(_Category), TypeAdapter(_Belonging)
 
 
 @dataclass(frozen=True, eq=False)
@@ -40,30 +113,36 @@ class CocoFile:
         """The complaint about an annotation, for raising."""
         return DataError(f"{self.path}: annotation {annotation.get('id')}: {what}")
 
-    def numbers(self, annotation: Entry, field: str, count: int, meaning: str) -> list[float]:
-        """A field of so many finite numbers.
+    def keypoints(self, annotation: Entry) -> list[float]:
+        """x, y, visibility of every keypoint, in pixels of the image; zeros where there are none.
 
         Raises:
-            DataError: it holds something else.
+            DataError: their number is not that of the category.
         """
-        values = annotation.get(field)
-        if not isinstance(values, list) or len(values) != count:
-            got = f"{len(values)} of them" if isinstance(values, list) else repr(values)
-            raise self.bad(annotation, f"{field} must be {meaning}, got {got:.80}")
-        for i, value in enumerate(values):
-            if not isinstance(value, int | float) or not math.isfinite(value):
-                raise self.bad(annotation, f"{field}[{i}] is {value!r:.80}, must be a number")
+        k = len(self.skeleton)
+        values: list[float] | None = annotation["keypoints"]
+        if values is None:
+            return [0.0] * (3 * k)
+        if len(values) != 3 * k:
+            raise self.bad(
+                annotation,
+                f"keypoints must be 3 x {k} = {3 * k} numbers (x, y, visibility), "
+                f"got {len(values)}",
+            )
         return values
 
-    def keypoints(self, annotation: Entry) -> list[float]:
-        """x, y, visibility of every keypoint; pixels of the image."""
-        k = len(self.skeleton)
-        meaning = f"3 x {k} = {3 * k} numbers (x, y, visibility)"
-        return self.numbers(annotation, "keypoints", 3 * k, meaning)
+    def box(self, annotation: Entry) -> list[float] | None:
+        """x, y, width, height, in pixels of the image; None where it is not given.
 
-    def box(self, annotation: Entry) -> list[float]:
-        """x, y, width, height; pixels of the image."""
-        return self.numbers(annotation, "bbox", 4, "4 numbers (x, y, width, height)")
+        Raises:
+            DataError: it is no box.
+        """
+        values: list[float] | None = annotation["bbox"]
+        if values is not None and len(values) != 4:
+            raise self.bad(
+                annotation, f"bbox must be 4 numbers (x, y, width, height), got {len(values)}"
+            )
+        return values
 
 
 def read_coco(file: Path) -> CocoFile:
@@ -72,32 +151,29 @@ def read_coco(file: Path) -> CocoFile:
     Raises:
         DataError: it cannot be read or is not one.
     """
-    try:
-        return parse_coco(file.read_bytes(), file)
-    except OSError as error:
-        raise DataError(
-            f"{file}: cannot be read ({error.strerror}); give a COCO person_keypoints json"
-        ) from error
+    return parse_coco(read_bytes(file), file)
 
 
 def parse_coco(text: bytes, path: Path) -> CocoFile:
     """The same from the file's content; `path` is where it comes from, for complaints."""
-    try:
-        content = json.loads(text)
-    except ValueError as error:
-        raise DataError(f"{path}: not a JSON file ({error})") from error
-    if not isinstance(content, dict):
-        raise DataError(f"{path}: not a COCO keypoint file, its top level is no object")
-    category = _category(_list(content, "categories", path), path)
-    images = _images(_list(content, "images", path), path)
+    return parse_coco_object(object_from_json(text, f"{path}: not a COCO keypoint file"), path)
+
+
+def parse_coco_object(value: dict[str, Any], path: Path) -> CocoFile:
+    """The same from the JSON object that the content is."""
+    content = typed(value, _FILE, f"{path}: not a COCO keypoint file")
+    category = _category(content.categories, path)
+    images = _images(content.images, path)
     known = {image["id"] for image in images}
-    annotations = _list(content, "annotations", path)
-    ours = [a for a in annotations if a.get("category_id", category["id"]) == category["id"]]
-    coco = CocoFile(path, category, _skeleton(category, path), images, tuple(ours))
+    ours = tuple(
+        _checked(annotation, _PERSON, f"{path}: annotation {annotation.get('id')!r:.40}")
+        for annotation in content.annotations
+        if _belongs(annotation, category["id"], path)
+    )
+    coco = CocoFile(path, category, _skeleton(category, path), images, ours)
     for annotation in ours:
-        if annotation.get("image_id") not in known:
-            what = f"its image_id {annotation.get('image_id')!r} is no listed image"
-            raise coco.bad(annotation, what)
+        if annotation["image_id"] not in known:
+            raise coco.bad(annotation, f"its image_id {annotation['image_id']} is no listed image")
     return coco
 
 
@@ -118,38 +194,36 @@ def need_distinct(ids: Iterable[object], what: str, path: Path) -> None:
         seen.add(one)
 
 
-def _list(content: Mapping[str, Any], key: str, path: Path) -> list[dict[str, Any]]:
-    value = content.get(key)
-    if not isinstance(value, list) or not all(isinstance(item, dict) for item in value):
-        raise DataError(f"{path}: not a COCO keypoint file, it has no list {key!r}")
-    return value
+def _checked(entry: Entry, kind: TypeAdapter[Any], place: str) -> dict[str, Any]:
+    """All fields of an entry; those that `kind` names have its types."""
+    checked: Model = typed(entry, kind, place)
+    return {**entry, **dict(checked)}
+
+
+def _belongs(annotation: Entry, category: int, path: Path) -> bool:
+    place = f"{path}: annotation {annotation.get('id')!r:.40}"
+    found = typed(annotation, _BELONGING, place).category_id
+    return found is None or found == category
 
 
 def _category(categories: list[dict[str, Any]], path: Path) -> Entry:
     with_keypoints = [c for c in categories if c.get("keypoints")]
     if len(with_keypoints) != 1:
-        names = ", ".join(str(c.get("name")) for c in categories[:5]) or "none"
+        names = ", ".join(f"{c.get('name')!s:.40}" for c in categories[:5]) or "none"
         raise DataError(
             f"{path}: {len(with_keypoints)} of its {len(categories)} categories have keypoints "
             f"({names}…), exactly one must; for COCO take person_keypoints_*.json"
         )
-    if not isinstance(with_keypoints[0].get("id"), int):
-        raise DataError(f"{path}: the category with keypoints has no whole-number id")
-    return with_keypoints[0]
+    return _checked(with_keypoints[0], _CATEGORY, f"{path}: the category with keypoints")
 
 
 def _skeleton(category: Entry, path: Path) -> Skeleton:
-    names = category["keypoints"]
-    if not isinstance(names, list) or not all(isinstance(name, str) and name for name in names):
-        raise DataError(f"{path}: the category's keypoints must be names, got {names!r:.120}")
-    need_distinct(names, "keypoint name", path)
-    limbs = category.get("skeleton") or []
+    names, limbs = category["keypoints"], category["skeleton"] or []
     for limb in limbs:
-        ends = limb if isinstance(limb, list) else []
-        if len(ends) != 2 or any(end not in range(1, len(names) + 1) for end in ends):
+        if not all(1 <= end <= len(names) for end in limb):
             raise DataError(
-                f"{path}: the category's skeleton has {limb!r:.80}; a link must be two keypoint "
-                f"numbers from 1 to {len(names)}"
+                f"{path}: the category's skeleton has {limb}; a link must be two keypoint numbers "
+                f"from 1 to {len(names)}"
             )
     return skeleton_from_names(names, [(a - 1, b - 1) for a, b in limbs])
 
@@ -157,13 +231,15 @@ def _skeleton(category: Entry, path: Path) -> Skeleton:
 def _images(images: list[dict[str, Any]], path: Path) -> tuple[Entry, ...]:
     if not images:
         raise DataError(f"{path}: it lists no images")
-    for image in images:
-        name = image.get("file_name")
-        if not isinstance(image.get("id"), int) or not isinstance(name, str) or not name:
-            raise DataError(
-                f"{path}: an image has no whole-number id or no file_name: {image!r:.200}"
-            )
-        if PurePath(name).is_absolute() or ".." in PurePath(name).parts:
-            raise DataError(f"{path}: image {image['id']}: {name!r} leads out of the image folder")
-    need_distinct((image["id"] for image in images), "image id", path)
-    return tuple(images)
+    checked = tuple(
+        _checked(image, _IMAGE, f"{path}: image {image.get('id')!r:.40}") for image in images
+    )
+    need_distinct((image["id"] for image in checked), "image id", path)
+    return tuple({**image, **_size(image)} for image in checked)
+
+
+def _size(image: Entry) -> dict[str, int | None]:
+    """The size, or None twice where it is not given, as -1 or 0 say."""
+    w, h = image["width"], image["height"]
+    given = w is not None and h is not None and 0 < w <= 1_000_000 and 0 < h <= 1_000_000
+    return {"width": w if given else None, "height": h if given else None}

@@ -9,7 +9,7 @@ from __future__ import annotations
 import logging
 import time
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -34,6 +34,12 @@ class CocoImage:
     entry: ImageEntry
     path: Path
 
+    @property
+    def size(self) -> tuple[int, int]:
+        """(width, height) in pixels; `find_images` sees to it that it is known."""
+        assert self.entry.size is not None
+        return self.entry.size
+
 
 def find_images(entries: Sequence[ImageEntry], folder: Path) -> tuple[list[CocoImage], list[str]]:
     """Look for the annotated images in a folder.
@@ -47,8 +53,8 @@ def find_images(entries: Sequence[ImageEntry], folder: Path) -> tuple[list[CocoI
     if not folder.is_dir():
         raise DataError(f"there is no image folder {folder}; give it with --images")
     images = [CocoImage(entry, folder / entry.file) for entry in entries]
-    found = [image for image in images if image.path.is_file()]
     missing = [image.entry.file for image in images if not image.path.is_file()]
+    found = [_sized(image) for image in images if image.path.is_file()]
     if not found:
         raise DataError(
             f"none of the {len(images)} annotated images is in {folder} (for example "
@@ -67,7 +73,18 @@ def by_input_shape(
     images: Sequence[CocoImage], fit: Callable[[tuple[int, int]], Fit]
 ) -> list[CocoImage]:
     """Sorted by network input shape, then by id, so that batches are full."""
-    return sorted(images, key=lambda image: (fit(image.entry.size).size, image.entry.id))
+    return sorted(images, key=lambda image: (fit(image.size).size, image.entry.id))
+
+
+def _sized(image: CocoImage) -> CocoImage:
+    """The same with a size: the picture's own, where the annotations give none."""
+    if image.entry.size is not None:
+        return image
+    try:
+        height, width = read_annotated(image).shape[:2]
+    except SourceError:  # whoever reads it for measuring says so
+        height = width = 1
+    return replace(image, entry=replace(image.entry, size=(width, height)))
 
 
 class CocoImages:
@@ -88,9 +105,7 @@ class CocoImages:
         self.positions = positions
         self.skipped: list[str] = []  # file names
         self._skip = skip_unreadable
-        self.info = SourceInfo(
-            kind="images", size=images[0].entry.size, rate=1.0, frames=len(positions)
-        )
+        self.info = SourceInfo(kind="images", size=images[0].size, rate=1.0, frames=len(positions))
 
     def frames(self) -> Iterator[Frame]:
         """Yield every picture.
@@ -133,12 +148,13 @@ def read_annotated(image: CocoImage) -> NDArray[np.uint8]:
     except NotAPicture as error:
         raise SourceError(f"{image.path} {error}") from error
     h, w = picture.shape[:2]
-    if {w, h} != set(image.entry.size):
+    wanted = image.entry.size or (w, h)
+    if {w, h} != set(wanted):
         raise DataError(
             f"{image.path} has {w}x{h} pixels, but the annotations are for "
-            f"{image.entry.size[0]}x{image.entry.size[1]}: it is another image, or was resized"
+            f"{wanted[0]}x{wanted[1]}: it is another image, or was resized"
         )
-    if (w, h) != image.entry.size:
+    if (w, h) != wanted:
         log.warning("%s lies on its side: its EXIF tag and its annotations disagree", image.path)
     return picture
 

@@ -156,11 +156,13 @@ def _picture(image: Entry, coco: CocoFile, place: Place) -> Picture | None:
     for annotation in coco.by_image.get(image["id"], ()):
         points = _joints(annotation, coco)
         known = points[points[:, 2] > 0]
-        if annotation.get("iscrowd") or not len(known):
-            unknown.append(_box(annotation, known, coco))
+        box = _box(annotation, known, coco)
+        if annotation["iscrowd"] or not len(known):
+            unknown += [] if box is None else [box]
         else:
+            assert box is not None, "somebody with keypoints has a box around them"
             joints.append(points)
-            boxes.append(_box(annotation, known, coco))
+            boxes.append(box)
     if not joints:
         return None
     path, member = place(image)
@@ -175,27 +177,27 @@ def _picture(image: Entry, coco: CocoFile, place: Place) -> Picture | None:
 
 
 def _size(image: Entry) -> tuple[int, int] | None:
-    w, h = image.get("width"), image.get("height")
-    return (w, h) if isinstance(w, int) and isinstance(h, int) else None
+    w, h = image["width"], image["height"]
+    return None if w is None else (w, h)
 
 
 def _joints(annotation: Entry, coco: CocoFile) -> NDArray[np.float32]:
-    k = len(coco.skeleton)
-    if annotation.get("keypoints") is None:
-        return np.zeros((k, 3), np.float32)
-    points = np.array(coco.keypoints(annotation), np.float32).reshape(k, 3)
+    points = np.array(coco.keypoints(annotation), np.float32).reshape(len(coco.skeleton), 3)
     points[:, 2] = points[:, 2] > 0
     return points
 
 
-def _box(annotation: Entry, known: NDArray[np.float32], coco: CocoFile) -> NDArray[np.float32]:
-    if annotation.get("bbox") is None and len(known):
-        low, high = known[:, :2].min(0), known[:, :2].max(0)
-        return np.concatenate((low, np.maximum(high - low, 1))).astype(np.float32)
-    box = np.array(coco.box(annotation), np.float32)
-    if box[2] <= 0 or box[3] <= 0:
-        raise coco.bad(annotation, f"bbox {annotation['bbox']} is empty")
-    return box
+def _box(
+    annotation: Entry, known: NDArray[np.float32], coco: CocoFile
+) -> NDArray[np.float32] | None:
+    """The box, or where it is flat or not given the one around the keypoints; None without any."""
+    given = coco.box(annotation)
+    if given is not None and given[2] > 0 and given[3] > 0:
+        return np.array(given, np.float32)
+    if not len(known):
+        return None
+    low, high = known[:, :2].min(0), known[:, :2].max(0)
+    return np.concatenate((low, np.maximum(high - low, 1))).astype(np.float32)
 
 
 def _decoded(coded: bytes, name: str, *, turned: bool = True) -> NDArray[np.uint8]:

@@ -56,9 +56,7 @@ def gmac(network: HigherHRNet, height: int = 256, width: int = 256) -> float:
 
 def cost(checkpoint: Checkpoint, validation: ValidationSet, *, repeats: int = REPEATS) -> Cost:
     """Time the first image of common size, at the input size, without the mirrored pass."""
-    image = next(
-        (one for one in validation.images if one.entry.size == COMMON), validation.images[0]
-    )
+    image = next((one for one in validation.images if one.size == COMMON), validation.images[0])
     frame = Frame(read_annotated(image), 0, 0.0, 0.0, "frontier")
     seen = []
     with validation.estimator(checkpoint.network, checkpoint.skeleton) as estimator:

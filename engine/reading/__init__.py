@@ -1,0 +1,1 @@
+"""Values from files: typed, tolerant of what other programs write, and refused in one line."""
