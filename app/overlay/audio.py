@@ -22,7 +22,7 @@ class AudioCopy:
             ValueError: there is no sound, or the output's format has no place for this kind.
         """
         self._output = output
-        self._input = av.open(readable(Address.of(source).text), metadata_errors="replace")
+        self._input = av.open(readable(Address.of(source).text), "r", metadata_errors="replace")
         try:
             self._from = self._input.streams.audio[0]
             self._to = output.add_stream_from_template(self._from)

@@ -20,16 +20,16 @@ from app.process.inputs import Job, Outputs
 from app.process.journal import Journal, Rest, choice, content_hash
 from app.process.outcome import Outcome
 from app.process.progress import Bars
+from app.process.supply import Supply
 from app.signals import Stop
 from app.tracks.ndjson import read as read_tracks
 from app.tracks.rounding import rounded
 from app.tracks.writer import Writer
 from engine.errors import OutputError, PoseError, SettingsError, SourceError
 from engine.estimator import PoseEstimator
-from engine.inbox import Inbox
 from engine.offline.postprocess import postprocess
 from engine.offline.recording import collect
-from engine.pipeline import run
+from engine.pipeline import associate
 from engine.settings import Settings
 from engine.sources import open_source
 from engine.sources.addresses import shown
@@ -38,7 +38,6 @@ from engine.tracking.camera_motion import CameraMotion
 from engine.tracking.stages import Stages, smoothed
 from engine.types import Frame, Result
 
-CAPACITY = 16  # frames decoded ahead
 _INTERRUPTED = "interrupted"
 
 
@@ -51,23 +50,26 @@ def process_one(
     stop: Stop,
     *,
     force: bool = False,
+    supply: Supply = Supply(),
 ) -> Outcome:
     """Run one source through the engine into its files; failures are in the report.
 
     Args:
+        estimator: of which `supply.detect` may need no more than what describes it.
         force: do it anew, whatever is there.
+        supply: where frames and detections come from.
     """
     report = Outcome(shown(job.source))
     began = time.perf_counter()
     try:
-        source = open_source(job.source)
+        source = supply.open(job.source)
         with closing(source):
             if settings.offline.needed and not can_be_read_again(source):
                 raise SettingsError(
                     f"{shown(job.source)} can be read only once, but offline.relink, fill_gaps and "
                     "zero_phase need it twice: save it to a file first, or leave them out"
                 )
-            work = _Work(source, files, settings, estimator, report, bars, stop, force)
+            work = _Work(source, files, settings, estimator, report, bars, stop, force, supply)
             work.run()
             work.follow_up(job.source)
             report.notes += notes_of(source)
@@ -89,6 +91,7 @@ class _Work:
     bars: Bars
     stop: Stop
     force: bool
+    supply: Supply
     journal: Journal | None = None
 
     def run(self) -> None:
@@ -144,7 +147,7 @@ class _Work:
         whole = postprocess(recording, self.settings.offline)
         self.report.frames = self.report.people = 0
         self.report.ids.clear()
-        again = open_source(text)
+        again = self.supply.open(text)
         with closing(again), self._writing(True) as writers:
             pictures = again.frames()
             for result in whole.results():
@@ -223,13 +226,10 @@ class _Work:
             camera.restore(journal.states[0])
             stages.restore(journal.states[1])
         rest = Rest(self.source, frames)
-        inbox = Inbox([rest.name], keep="all", capacity=CAPACITY)
-        cameras = {rest.name: camera} if self.settings.tracking.enabled else {}
-        results = run(
-            [rest], inbox, self.estimator, lambda n: (stages,), cameras=cameras, full_batches=True
-        )
-        with closing(results):  # type: ignore[type-var]
-            for result in results:
+        wanted = camera if self.settings.tracking.enabled else None
+        detections = self.supply.detect(rest, self.estimator, wanted)
+        with closing(detections):  # type: ignore[type-var]
+            for result in associate(detections, {rest.name: (stages,)}):
                 yield replace(result, poses=rounded(result.poses)), kept
                 if self.stop.asked:
                     return
@@ -260,6 +260,8 @@ class _Work:
                 sinks.open_writers(
                     writers, self.source, self.files, self.settings, self.estimator, self._tracks
                 )
+                if self.supply.also is not None:
+                    writers.append(self.supply.also())
                 self.report.outputs = self.files.all()
             yield writers
         except BaseException as error:

@@ -111,6 +111,7 @@ def _opened(address: Address) -> Container:
 def _tried(address: Address) -> Container:
     return av.open(
         readable(address.text),
+        "r",
         format=address.format,
         options=dict(address.options),
         timeout=(OPEN_SECONDS, READ_SECONDS) if _is_stream(address.text) else None,
