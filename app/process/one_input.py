@@ -20,7 +20,7 @@ from app.process.inputs import Job, Outputs
 from app.process.journal import Journal, Rest, choice, content_hash
 from app.process.outcome import Outcome
 from app.process.progress import Bars
-from app.process.supply import Supply
+from app.process.supply import HERE, Supply
 from app.signals import Stop
 from app.tracks.ndjson import read as read_tracks
 from app.tracks.rounding import rounded
@@ -50,7 +50,7 @@ def process_one(
     stop: Stop,
     *,
     force: bool = False,
-    supply: Supply = Supply(),
+    supply: Supply = HERE,
 ) -> Outcome:
     """Run one source through the engine into its files; failures are in the report.
 

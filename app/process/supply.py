@@ -30,3 +30,6 @@ class Supply:
     open: Callable[[str], Source] = open_source
     detect: Callable[[Source, Any, CameraMotion | None], Iterator[Detection]] = detect_here
     also: Callable[[], Writer] | None = None  # opens one more writer of the final results
+
+
+HERE = Supply()

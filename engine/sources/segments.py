@@ -20,6 +20,7 @@ from itertools import chain, pairwise
 import av
 
 from engine.sources.addresses import shown
+from engine.sources.choice import Container, Stream
 from engine.sources.clock import FileClock
 from engine.sources.container import Address, open_container
 from engine.sources.health import Health
@@ -27,6 +28,8 @@ from engine.sources.video import VideoSource
 from engine.types import Frame
 
 LEAD = 16  # frames between a key frame and a cut: a decoder may reorder so many
+# AVI stores no time of showing; in a transport stream a seek lands anywhere.
+_SEEKABLE = ("mov,mp4", "matroska")
 _KEYS = 3  # key frames before a cut that a seek may land on
 
 
@@ -36,16 +39,18 @@ class Segment:
 
     start: int  # first frame
     end: int | None  # one behind the last; None: the end of the video
-    seek: int | None = None  # ticks of the container, decoding time; None: the beginning
-    keys: tuple[tuple[int, int], ...] = ()  # (decoding time, frames stored before), to land on
+    seek: int | None = None  # ticks of the container; None: the beginning
+    keys: tuple[tuple[int, int], ...] = ()  # (stamp, frames stored before), to land on
+    by_dts: bool = True  # stamps are times of decoding, else of showing
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Index:
     """What a container stores, in decoding order."""
 
-    stamps: array[int]  # decoding time of each frame, ticks of the container
+    stamps: array[int]  # time of each frame, ticks of the container
     keys: array[int]  # numbers of the key frames
+    by_dts: bool  # stamps are times of decoding (MP4's index), else of showing
 
 
 def index_of(text: str) -> Index | None:
@@ -59,39 +64,47 @@ def index_of(text: str) -> Index | None:
     """
     container, stream = open_container(Address.of(text), shown(text))
     with container:
-        if container.format.name == "avi":  # stores no time of showing
+        if not container.format.name.startswith(_SEEKABLE):
             return None
         entries = stream.index_entries if "mp4" in container.format.name else ()
         if entries and len(entries) == stream.frames:
             if any(entry.is_discard for entry in entries):
                 return None
-            found = [(entry.timestamp, entry.is_keyframe) for entry in entries]
-        else:
-            found = []
-            for packet in container.demux(stream):
-                if not packet.size:
-                    continue
-                if packet.dts is None or packet.pts is None or packet.is_discard:
-                    return None
-                found.append((packet.dts, packet.is_keyframe))
-    stamps = array("q", (stamp for stamp, _ in found))
-    if any(a >= b for a, b in pairwise(stamps)):
-        return None
-    return Index(stamps, array("q", (n for n, (_, key) in enumerate(found) if key)))
+            stamps = array("q", (entry.timestamp for entry in entries))
+            keys = array("q", (n for n, entry in enumerate(entries) if entry.is_keyframe))
+            increasing = all(a < b for a, b in pairwise(stamps))
+            return Index(stamps, keys, by_dts=True) if increasing else None
+        return _read_through(container, stream)
+
+
+def _read_through(container: Container, stream: Stream) -> Index | None:
+    stamps, keys = array("q"), array("q")
+    for packet in container.demux(stream):
+        if not packet.size:
+            continue
+        if packet.pts is None or packet.is_discard or packet.is_corrupt:
+            return None
+        if packet.is_keyframe:
+            keys.append(len(stamps))
+        stamps.append(packet.pts)
+    distinct = len(set(stamps)) == len(stamps)
+    return Index(stamps, keys, by_dts=False) if distinct else None
 
 
 def cut(index: Index, length: int, multiple: int) -> Iterator[Segment]:
     """Segments of at least `length` frames that begin at multiples of `multiple`."""
-    start, seek, keys = 0, None, ()
+    start, seek = 0, None
+    keys: tuple[tuple[int, int], ...] = ()
     for key in index.keys:
         at = -(-(key + LEAD) // multiple) * multiple
         if key == 0 or at - start < length or at > len(index.stamps) - LEAD:
             continue
-        yield Segment(start, at, seek, keys)
-        start, seek = at, index.stamps[at - LEAD]
+        yield Segment(start, at, seek, keys, index.by_dts)
         last = bisect_right(index.keys, at - LEAD)
+        start = at
+        seek = index.stamps[at - LEAD if index.by_dts else index.keys[last - 1]]
         keys = tuple((index.stamps[k], k) for k in index.keys[max(0, last - _KEYS) : last])
-    yield Segment(start, None, seek, keys)
+    yield Segment(start, None, seek, keys, index.by_dts)
 
 
 class SegmentSource(VideoSource):
@@ -114,16 +127,19 @@ class SegmentSource(VideoSource):
     def _go_to(self, seek: int, keys: dict[int, int]) -> None:
         self._container.seek(seek, stream=self._stream)
         packets = self._demux()
-        first = next((packet for packet in packets if packet.size), None)
-        if first is None or first.pts is None or first.dts not in keys:
+        first = next((p for p in packets if p.is_keyframe and self._stamp(p) in keys), None)
+        if first is None or first.pts is None:
             self.unsound = "its key frames are not where its index says"
             self._decoded = iter(())
             return
-        self._before, self._key = keys[first.dts], first.pts
+        self._before, self._key = keys[self._stamp(first) or 0], first.pts
         self._health = Health(None, None)
         self._clock = FileClock(self._stream, self._rate, counts_decoding=False)
         self._demuxed = chain([first], map(self._counted, packets))
         self._decoded = self._decode()
+
+    def _stamp(self, packet: av.Packet[av.VideoStream]) -> int | None:
+        return packet.dts if self._segment.by_dts else packet.pts
 
     def _counted(self, packet: av.Packet[av.VideoStream]) -> av.Packet[av.VideoStream]:
         """Count the frames stored after the key frame that are shown before it."""
