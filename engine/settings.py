@@ -146,7 +146,12 @@ class DisplaySettings(Section):
     thickness: Annotated[float, Field(gt=0, le=10)] = 1.0  # of lines, times the size that fits
 
 
-TrackFormat = Literal["ndjson", "csv", "parquet", "coco", "openpose", "trc", "mot"]
+# fmt: off
+TrackFormat = Literal[
+    "ndjson", "csv", "parquet", "coco", "coco-results", "openpose", "trc", "mot", "yolo",
+    "c3d", "dlc-csv", "dlc-h5", "sleap", "nwb", "angles", "angles-mot",
+]
+# fmt: on
 
 
 class OutputSettings(Section):

@@ -36,6 +36,7 @@ class Frame:
     arrived: float  # time.perf_counter() when it was captured
     source: str  # which source it is from
     segment: int = 0  # counts interruptions; tracks do not continue across segments
+    file_name: str = ""  # of the picture, below its folder; empty for videos and cameras
 
     def __post_init__(self) -> None:
         if self.pixels.ndim != 3 or self.pixels.shape[2] != 3 or self.pixels.dtype != np.uint8:

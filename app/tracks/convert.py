@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
+
+if TYPE_CHECKING:
+    from app.tracks.table import Format
+    from engine.types import Result
 
 
 def command(
@@ -19,13 +24,38 @@ def command(
     from_: Annotated[
         str | None, typer.Option("--from", help="The format of the input, if its name misleads.")
     ] = None,
+    person_height: Annotated[
+        float | None,
+        typer.Option(min=0.3, max=3.0, help="Write metres: the people's standing height, m."),
+    ] = None,
+    scale_line: Annotated[
+        str | None,
+        typer.Option(
+            metavar="X1,Y1,X2,Y2,METRES", help="Write metres: a line in pixels and its length, m."
+        ),
+    ] = None,
 ) -> None:
-    """Turn tracks from one format into another: ndjson, csv, parquet, coco, openpose, trc, mot."""
-    for path in convert(tracks, to, out, from_):
+    """Turn tracks from one format into others; see docs/formats.md for all names."""
+    metres = Metres(person_height, scale_line) if person_height or scale_line else None
+    for path in convert(tracks, to, out, from_, metres):
         print(path)
 
 
-def convert(tracks: Path, to: str, out: Path | None = None, from_: str | None = None) -> list[Path]:
+@dataclass(frozen=True, slots=True)
+class Metres:
+    """How the size of a pixel is found; see `app.tracks.metres`."""
+
+    person_height: float | None = None  # m, standing
+    line: str | None = None  # "x1,y1,x2,y2,metres"
+
+
+def convert(
+    tracks: Path,
+    to: str,
+    out: Path | None = None,
+    from_: str | None = None,
+    metres: Metres | None = None,
+) -> list[Path]:
     """Read tracks and write them in other formats, frame by frame.
 
     Args:
@@ -33,6 +63,7 @@ def convert(tracks: Path, to: str, out: Path | None = None, from_: str | None = 
         to: names of formats, separated by commas.
         out: folder for the results; None: where the tracks are.
         from_: the format of `tracks`; None: as its name says.
+        metres: write metres instead of pixels, where the formats have a unit.
 
     Returns:
         where the results are; for TRC the beginning of the files' names.
@@ -49,14 +80,44 @@ def convert(tracks: Path, to: str, out: Path | None = None, from_: str | None = 
     kind = formats_named(from_)[0] if from_ else format_of(tracks)
     folder, name = out or tracks.parent, tracks.name.removesuffix(kind.ending.rstrip("/"))
     name = name if name != tracks.name else tracks.stem
+    targets = formats_named(to)
     header, results = read(tracks, kind)
-    paths = [target.path(folder, name) for target in formats_named(to)]
+    results = (replace(result, poses=rounded(result.poses)) for result in results)
+    if metres is not None:
+        _need_units(targets, metres)
+        header, results = _in_metres(tracks, kind, header, results, metres)
+    unit = "" if metres is None else "_m"
+    paths = [target.path(folder, name, unit) for target in targets]
     if any(path.exists() and path.samefile(tracks) for path in paths):
         raise OutputError(f"{tracks} would be written over; choose another folder with -o")
     make_folder(folder)
     with Sink() as sink:
-        for target, path in zip(formats_named(to), paths, strict=True):
+        for target, path in zip(targets, paths, strict=True):
             sink.open(target.name, partial(open_writer, target, path, header))
         for result in results:
-            sink.write(replace(result, poses=rounded(result.poses)))
+            sink.write(result)
     return paths
+
+
+def _in_metres(
+    tracks: Path, kind: Format, header: dict[str, Any], results: Iterator[Result], metres: Metres
+) -> tuple[dict[str, Any], Iterator[Result]]:
+    """The header with its unit and the results in metres; reads the file twice for a height."""
+    from app.tracks.metres import by_height, by_line, in_metres
+    from app.tracks.table import read_recording
+
+    if metres.line is not None:
+        scale = by_line(metres.line)
+    else:
+        scale = by_height(read_recording(tracks, kind), metres.person_height or 0.0)
+    return {**header, "units": "m"}, in_metres(results, scale)
+
+
+def _need_units(targets: Sequence[Format], metres: Metres) -> None:
+    from engine.errors import SettingsError
+
+    if metres.person_height and metres.line:
+        raise SettingsError("give --person-height or --scale-line, not both")
+    pixels = [target.name for target in targets if target.name not in ("trc", "c3d")]
+    if pixels:
+        raise SettingsError(f"only trc and c3d can hold metres, not {', '.join(pixels)}")

@@ -1,7 +1,9 @@
-"""MOT challenge text: frame, id, left, top, width, height, score, -1, -1, -1.
+"""MOT challenge text: frame, id, left, top, width, height, score, class, visibility.
 
-Frames count from 1. The box is the one around the keypoints. People without an id are left out.
-Read back, a person has two keypoints: the corners of the box.
+Frames and ids count from 1, because readers take 0 for "no track": an id is ours plus 1. The box is
+the one around the keypoints, the class 1 (pedestrian), the visibility the share of keypoints found:
+-1 there would mean hidden. People without an id are left out. Read back, a person has two
+keypoints: the corners of the box.
 """
 
 from __future__ import annotations
@@ -19,6 +21,8 @@ from engine.offline.recording import unseen_frame
 from engine.reading.cells import Cells, text_lines
 from engine.types import UNTRACKED, JointState, Poses, Result
 
+FIRST = 1  # id in the file of our id 0
+_PERSON = 1  # MOT's class "pedestrian"
 CORNERS = ("box_top_left", "box_bottom_right")
 
 
@@ -48,8 +52,8 @@ class MotWriter:
             xy = poses.xy[row, there[row]].astype(np.float64)
             (left, top), (width, height) = xy.min(axis=0), np.ptp(xy, axis=0)
             self._lines.add(
-                f"{result.frame.index + 1},{person},{left:.2f},{top:.2f},{width:.2f},{height:.2f},"
-                f"{poses.score[row]:.4f},-1,-1,-1"
+                f"{result.frame.index + 1},{person + FIRST},{left:.2f},{top:.2f},{width:.2f},"
+                f"{height:.2f},{poses.score[row]:.4f},{_PERSON},{there[row].mean():.4f}"
             )
 
     def close(self, ending: Ending) -> None:
@@ -76,7 +80,10 @@ def read(path: Path) -> tuple[dict[str, Any], Iterator[Result]]:
         corners = ((left, top), (left + width, top + height))
         rows.append((frame, person, corners, score))
     header = {"source": path.stem, "size": [0, 0], "keypoints": list(CORNERS), "skeleton": []}
-    return header, _results(sorted(rows, key=lambda row: row[0]))
+    least = min((person for _, person, _, _ in rows if person >= 0), default=FIRST)
+    first = min(least, FIRST)  # some programs count from 0
+    ours = [(f, max(person - first, UNTRACKED), box, score) for f, person, box, score in rows]
+    return header, _results(sorted(ours, key=lambda row: row[0]))
 
 
 def _results(rows: list[tuple[int, int, Any, float]]) -> Iterator[Result]:

@@ -40,6 +40,7 @@ class _Line(Model):
 class _FrameLine(Model):
     index: Count
     time: Seconds
+    file: str = ""  # of an image folder's picture
     size: tuple[Side, Side] | None = None
     people: tuple[Person, ...]
 
@@ -126,9 +127,13 @@ def _results(header: dict[str, Any], lines: Iterator[tuple[str, bytes]]) -> Iter
             segment += 1
         elif kind == "frame":
             line = from_json(text, _FRAME, place)
-            width, height = line.size or size
             frame = unseen_frame(
-                (width, height), line.index, line.time, segment=segment, source=header["source"]
+                line.size or size,
+                line.index,
+                line.time,
+                segment=segment,
+                source=header["source"],
+                file_name=line.file,
             )
             try:
                 poses = people_from(line.people, keypoints)

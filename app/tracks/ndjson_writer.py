@@ -70,6 +70,8 @@ class NdjsonWriter:
             "index": frame.index,
             "time": round(frame.time, 6),
         }
+        if frame.file_name:
+            line["file"] = frame.file_name
         if frame.size != self._size:  # an image folder, or a stream that changed
             line["size"] = frame.size
         line["people"] = _people(result.poses, raw=self._raw)

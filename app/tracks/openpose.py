@@ -31,7 +31,7 @@ _NECK = -1
 _ORDER = (0, _NECK, 6, 8, 10, 5, 7, 9, 12, 14, 16, 11, 13, 15, 2, 1, 4, 3)
 _SHOULDERS = [5, 6]
 _OTHERS = ("face", "hand_left", "hand_right")
-_NAME = re.compile(r"(.*)_(\d{6,15})_keypoints\.json")
+_NAME = re.compile(r"(?!\.)(.*?)_?(\d{1,15})_keypoints\.json")
 
 
 def open_writer(path: Path, header: Mapping[str, Any]) -> Writer:
@@ -52,8 +52,9 @@ class OpenPoseWriter:
         self._coco = tuple(header["keypoints"]) == COCO.names
         try:
             path.mkdir(parents=True, exist_ok=True)
+            ours = re.compile(re.escape(self._name) + r"_\d{12}_keypoints\.json")
             for old in path.iterdir():
-                if _NAME.fullmatch(old.name):
+                if ours.fullmatch(old.name):
                     old.unlink()
         except OSError as error:
             raise cannot_write(path, error) from error
@@ -89,7 +90,7 @@ def read(path: Path) -> tuple[dict[str, Any], Iterator[Result]]:
     Raises:
         DataError: there are no such files, or keypoints other than 17, 18 or 25.
     """
-    files = sorted(file for file in path.iterdir() if _NAME.fullmatch(file.name))
+    files = _files(path)
     if not files:
         raise DataError(f"no NAME_000000000000_keypoints.json in {path}")
     header = {
@@ -99,6 +100,17 @@ def read(path: Path) -> tuple[dict[str, Any], Iterator[Result]]:
         "skeleton": [list(limb) for limb in COCO.limbs],
     }
     return header, (_result(file) for file in files)
+
+
+def _files(folder: Path) -> list[Path]:
+    """The frames' files in order; of several names the one that most files have."""
+    found: dict[str, list[tuple[int, Path]]] = {}
+    for file in folder.iterdir():
+        match = _NAME.fullmatch(file.name)
+        if match:
+            found.setdefault(match.group(1), []).append((int(match.group(2)), file))
+    most = max(found.values(), key=len, default=[])
+    return [file for _, file in sorted(most)]
 
 
 def _points(poses: Poses, coco: bool) -> NDArray[np.float64]:

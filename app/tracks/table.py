@@ -22,12 +22,18 @@ class Format:
 
     name: str
     ending: str  # after the input's name; a folder where it ends with "/"
-    module: str  # has `open_writer(path, header)` and `read(path)`
+    module: str  # has `open_writer(path, header)` and, where it can be read, `read(path)`
     what: str
+    extra: str = ""  # of the package, that brings what it needs
 
-    def path(self, folder: Path, name: str) -> Path:
-        """Where the tracks of an input go; of TRC, which has a file per person, the stem."""
-        return folder / (name + self.ending.rstrip("/"))
+    def path(self, folder: Path, name: str, unit: str = "") -> Path:
+        """Where the tracks of an input go; of TRC, which has a file per person, the stem.
+
+        Args:
+            unit: "_m" for metres instead of pixels.
+        """
+        ending = self.ending.rstrip("/")
+        return folder / (name + unit + (ending.removeprefix("_px") if unit else ending))
 
     def exists(self, path: Path) -> bool:
         """Whether there is anything where `path` points to."""
@@ -36,16 +42,28 @@ class Format:
         return path.exists()
 
 
+_EXTRA = "formats"
 FORMATS = {
     f.name: f
     for f in (
         Format("ndjson", ".ndjson", "app.tracks.ndjson", "everything, a JSON line per frame"),
         Format("csv", ".csv", "app.tracks.csv", "a row per person and frame"),
-        Format("parquet", ".parquet", "app.tracks.parquet", "everything, in columns"),
+        Format("parquet", ".parquet", "app.tracks.parquet", "everything, in columns", "parquet"),
         Format("coco", ".coco.json", "app.tracks.coco", "COCO annotations with track ids"),
+        Format(
+            "coco-results", ".coco-results.json", "app.tracks.coco_results", "a list of results"
+        ),
         Format("openpose", "_json/", "app.tracks.openpose", "OpenPose JSON, a file per frame"),
         Format("trc", "_px", "app.tracks.trc", "TRC markers in pixels, a file per person"),
         Format("mot", ".mot.txt", "app.tracks.mot", "boxes as in the MOT challenge"),
+        Format("yolo", "_yolo/", "app.tracks.yolo", "YOLO-pose labels, a file per frame"),
+        Format("c3d", ".c3d", "app.tracks.c3d", "C3D points of all people", _EXTRA),
+        Format("dlc-csv", ".dlc.csv", "app.tracks.deeplabcut", "DeepLabCut's table as CSV"),
+        Format("dlc-h5", ".dlc.h5", "app.tracks.deeplabcut", "DeepLabCut's table in HDF5", _EXTRA),
+        Format("sleap", ".analysis.h5", "app.tracks.sleap", "SLEAP's analysis HDF5", _EXTRA),
+        Format("nwb", ".nwb", "app.tracks.nwb", "NWB with ndx-pose", _EXTRA),
+        Format("angles", ".angles.csv", "app.tracks.angles", "joint angles in degrees"),
+        Format("angles-mot", "_angles/", "app.tracks.opensim_motion", "joint angles for OpenSim"),
     )
 }
 
@@ -73,15 +91,29 @@ def format_of(path: Path) -> Format:
     if name.endswith(".trc"):
         return FORMATS["trc"]
     if path.is_dir():
-        return FORMATS["openpose"]
+        return FORMATS["yolo" if (path / "data.yaml").exists() else "openpose"]
     endings = {f.ending: f for f in FORMATS.values() if not f.ending.startswith("_")}
-    more = {".json": FORMATS["coco"], ".txt": FORMATS["mot"], ".jsonl": FORMATS["ndjson"]}
-    for ending, found in {**endings, **more}.items():
+    more = {
+        ".json": FORMATS["coco"],
+        ".txt": FORMATS["mot"],
+        ".jsonl": FORMATS["ndjson"],
+        ".h5": FORMATS["sleap" if _holds(path, b"track_occupancy") else "dlc-h5"],
+    }
+    for ending, found in sorted({**endings, **more}.items(), key=lambda item: -len(item[0])):
         if name.endswith(ending):
-            return found
+            return FORMATS["dlc-csv"] if found.name == "csv" and _holds(path, b"scorer") else found
     raise DataError(
         f"cannot tell the format of {path} by its name; say it with --from: {', '.join(FORMATS)}"
     )
+
+
+def _holds(path: Path, word: bytes) -> bool:
+    """Whether a word is near the beginning of a file, which names of DeepLabCut do not tell."""
+    try:
+        with path.open("rb") as file:
+            return word in file.read(8192)
+    except OSError:
+        return False
 
 
 def open_writer(kind: Format, path: Path, header: Mapping[str, Any]) -> Writer:

@@ -1,8 +1,9 @@
 """TRC, the marker format of OpenSim, in pixels as Sports2D writes it: a file per person.
 
 Markers have the names Pose2Sim and OpenSim models use (RShoulder); x right, y down, z 0. Cells of
-absent keypoints are empty; frames between two sights of a person are there, so that rows follow
-each other as those programs expect. Frame# counts from 1.
+absent keypoints are `nan`: OpenSim counts cells and refuses rows that end with empty ones. Frames
+between two appearances of a person are there, so that rows follow each other as those programs
+expect. Frame# counts from 1.
 """
 
 from __future__ import annotations
@@ -15,6 +16,7 @@ from typing import Any
 
 import numpy as np
 
+from app.tracks.dense import mean_rate
 from app.tracks.header import checked_header
 from app.tracks.writer import Ending, Writer
 from engine.errors import DataError
@@ -27,7 +29,7 @@ from engine.types import UNTRACKED, JointState, Poses, Result, nobody
 _KEYS = (
     "DataRate CameraRate NumFrames NumMarkers Units OrigDataRate OrigDataStartFrame OrigNumFrames"
 )
-_DIFFERENT = 0.02  # a stated rate this much of the measured one away from it is not believed
+_ABSENT = "nan\tnan\tnan"
 _BATCH = 256  # rows of a person gathered before they are written
 
 
@@ -43,6 +45,8 @@ class TrcWriter:
         """Nothing is created before the first person."""
         self._stem, self._keypoints = path, tuple(header["keypoints"])
         self._rate = header.get("rate")
+        self._unit = str(header.get("units", "px"))
+        self._places = 2 if self._unit == "px" else 5
         self._frames: list[tuple[int, float]] = []
         self._rows: dict[int, list[str]] = {}
         self._known: set[int] = set()
@@ -58,11 +62,11 @@ class TrcWriter:
         poses, index = result.poses, result.frame.index
         self._frames.append((index, result.frame.time))
         there = poses.state != JointState.ABSENT
-        xy = poses.xy.astype(np.float64)
+        xy, places = poses.xy.astype(np.float64), self._places
         for row, person in enumerate(poses.ids.tolist()):
             if person != UNTRACKED:
                 cells = (
-                    f"{x:.2f}\t{y:.2f}\t0.00" if seen else "\t\t"
+                    f"{x:.{places}f}\t{y:.{places}f}\t{0:.{places}f}" if seen else _ABSENT
                     for seen, (x, y) in zip(there[row], xy[row], strict=True)
                 )
                 rows = self._rows.setdefault(person, [])
@@ -105,18 +109,14 @@ class TrcWriter:
             raise cannot_write(path, error) from error
 
     def _top(self, name: str, frames: list[tuple[int, float]]) -> str:
-        span = frames[-1][1] - frames[0][1]
-        measured = (len(frames) - 1) / span if span > 0 else None
-        rate = self._rate or measured or 1.0
-        if measured and abs(rate - measured) > _DIFFERENT * measured:
-            rate = measured  # what the container said is not what its times say
+        rate = mean_rate([time for _, time in frames], self._rate)
         number, count = f"{rate:.6g}", len(frames)
         values = (
             number,
             number,
             count,
             len(self._keypoints),
-            "px",
+            self._unit,
             number,
             frames[0][0] + 1,
             count,
@@ -145,15 +145,19 @@ def read(path: Path) -> tuple[dict[str, Any], Iterator[Result]]:
     if len(top) < 4:
         raise DataError(f"{path} is not a TRC file: it has {len(top)} lines")
     values = {name: at for at in range(len(top[1])) if (name := top[1].text(at, "a key"))}
-    if not {"DataRate", "NumMarkers"} <= values.keys():
-        raise DataError(f"{path} is not a TRC file: its second line names no DataRate, NumMarkers")
+    if not {"DataRate", "NumMarkers", "Units"} <= values.keys():
+        raise DataError(
+            f"{path} is not a TRC file: its second line names no DataRate, NumMarkers, Units"
+        )
     rate = top[2].needed(values["DataRate"], "DataRate")
     count = top[2].whole(values["NumMarkers"], "NumMarkers")
+    unit = top[2].text(values["Units"], "Units")
+    if not unit.lower().startswith(("px", "pix")):
+        raise DataError(f"{path}: its unit is {unit}, tracks are in px")
     names = [name for at in range(2, len(top[3])) if (name := top[3].text(at, "a marker"))]
     if len(names) != count:
         raise DataError(f"{path} is not a TRC file: {len(names)} marker names, {count} announced")
-    ours = {marker(name): name for name in COCO.names}
-    keypoints = [ours.get(name, name) for name in names]
+    keypoints = [keypoint_of(name) for name in names]
     header = {"source": path.stem, "size": [0, 0], "rate": rate, "keypoints": keypoints}
     return checked_header(header, f"{path}, line 4"), _results(path, len(names))
 
@@ -166,10 +170,18 @@ def marker(keypoint: str) -> str:
     return keypoint.title().replace("_", "")
 
 
+def keypoint_of(marker_name: str) -> str:
+    """LShoulder as COCO calls it: left_shoulder; names that COCO has not stay as they are."""
+    return _COCO_NAMES.get(marker_name, marker_name)
+
+
+_COCO_NAMES = {marker(name): name for name in COCO.names}
+
+
 def _filled(frames: list[tuple[int, float]], rows: Iterator[str], keypoints: int) -> Iterator[str]:
-    """A line per frame; empty cells where the person was not seen."""
+    """A line per frame; absent cells where the person was not seen."""
     here, _, cells = next(rows, "-1\t").rstrip("\n").partition("\t")
-    empty = "\t".join(["\t\t"] * keypoints)
+    empty = "\t".join([_ABSENT] * keypoints)
     for index, time in frames:
         line = empty
         if index == int(here):

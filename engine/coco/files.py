@@ -59,6 +59,7 @@ class _Image(Model):
     width: Annotated[Whole | None, _Optional] = None
     height: Annotated[Whole | None, _Optional] = None
     time: float | None = None
+    frame: Annotated[Whole | None, _Optional] = None  # of our files: its index
 
 
 class _Person(Model):

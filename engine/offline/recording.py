@@ -112,12 +112,18 @@ def concatenate(people: Iterable[Poses], keypoints: int) -> Poses:
 
 
 def unseen_frame(
-    size: tuple[int, int], index: int, time: float, *, segment: int = 0, source: str = ""
+    size: tuple[int, int],
+    index: int,
+    time: float,
+    *,
+    segment: int = 0,
+    source: str = "",
+    file_name: str = "",
 ) -> Frame:
     """A frame whose picture is not at hand: black, and without memory of its own."""
     width, height = size
     pixels = np.broadcast_to(np.zeros((1, 1, 3), np.uint8), (height, width, 3))
-    return Frame(pixels, index, time, 0.0, source, segment)
+    return Frame(pixels, index, time, 0.0, source, segment, file_name)
 
 
 def skeleton_of(header: Mapping[str, Any]) -> Skeleton:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import glob
+import os
 import re
 import time
 from collections.abc import Collection, Iterable, Iterator, Sequence
@@ -59,6 +60,7 @@ class ImageSource:
             time_base=1 / Fraction(rate).limit_denominator(1001),
         )
         self._rate = rate
+        self._names = _names(self.files)
 
     def _first(self) -> NDArray[np.uint8]:
         failure: SourceError | None = None
@@ -83,7 +85,14 @@ class ImageSource:
             except SourceError as error:
                 failures.append(str(error))
                 continue
-            yield Frame(pixels, index, index / self._rate, time.perf_counter(), self.name)
+            yield Frame(
+                pixels,
+                index,
+                index / self._rate,
+                time.perf_counter(),
+                self.name,
+                file_name=self._names[index],
+            )
         if failures:
             more = f" (and {len(failures) - 1} more)" if len(failures) > 1 else ""
             raise SourceError(f"{failures[0]}{more}; the other images are done")
@@ -135,6 +144,12 @@ def matching(pattern: str) -> list[Path]:
 def natural(paths: Iterable[Path]) -> list[Path]:
     """Sorted with numbers by value: frame2 before frame10."""
     return sorted(paths, key=lambda path: [_part(t) for t in re.split(r"(\d+)", str(path))])
+
+
+def _names(files: Sequence[Path]) -> list[str]:
+    """The files' names below the folder that holds them all, with / on every system."""
+    folder = os.path.commonpath([file.absolute().parent for file in files])
+    return [file.absolute().relative_to(folder).as_posix() for file in files]
 
 
 def _part(text: str) -> tuple[bool, int, str]:

@@ -20,7 +20,9 @@ from tests.support.folders import contents
 from tests.support.walkers_estimator import Walkers, process
 
 ROOT = Path(__file__).parents[2]
-EVERYTHING = ("output.formats=" + str(list(FORMATS)).replace("'", '"'),)
+# The formats whose bytes are ours; libraries put ids and times of their own into the others.
+OURS = [f.name for f in FORMATS.values() if f.extra in ("", "parquet")]
+EVERYTHING = ("output.formats=" + str(OURS).replace("'", '"'),)
 OFFLINE = (
     *EVERYTHING,
     "offline.relink=true",
@@ -55,7 +57,7 @@ def run_until(moment, clip, out, changes):
 def test_killed_at_any_moment_and_run_again_the_files_are_the_same(tmp_path, clip, changes):
     process([clip], tmp_path / "whole", *changes)
     expected = contents(tmp_path / "whole")
-    assert len(expected) > len(FORMATS)
+    assert len(expected) > len(OURS)
     chance = random.Random(1)
     out = tmp_path / "killed"
     note = out / ".posestream" / "clip.json"

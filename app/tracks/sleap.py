@@ -1,0 +1,97 @@
+"""SLEAP's analysis HDF5: arrays of tracks, as `sleap-convert --format analysis` writes them.
+
+Needs h5py (extra `formats`). The arrays are stored as SLEAP's MATLAB-friendly layout has them:
+the frame is their last axis. `posestream_time`, which SLEAP does not write, is there for reading
+back. People without an id are left out.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+import h5py
+import numpy as np
+from numpy.typing import NDArray
+
+from app.tracks.dense import Dense, WholeWriter, dense, results_of
+from app.tracks.header import checked_header
+from app.tracks.person_names import id_of, person_names
+from app.tracks.writer import Writer
+from engine.errors import DataError
+from engine.offline.recording import Recording
+from engine.types import Result
+
+_TIME = "posestream_time"
+
+
+def open_writer(path: Path, header: Mapping[str, Any]) -> Writer:
+    """A writer of a new file."""
+    return WholeWriter(path, header, _save)
+
+
+def read(path: Path) -> tuple[dict[str, Any], Iterator[Result]]:
+    """The header and the results; without our times a frame's time is its number.
+
+    Raises:
+        DataError: this is not an analysis file.
+    """
+    try:
+        with h5py.File(path) as file:
+            tracks = np.asarray(file["tracks"], np.float32)  # (N, 2, K, T)
+            names, parts = _texts(file["track_names"]), _texts(file["node_names"])
+            count, _, joints, frames = tracks.shape
+            score = _array(file, "point_scores", (count, joints, frames))
+            person = _array(file, "instance_scores", (count, frames))
+            time = np.asarray(file[_TIME] if _TIME in file else np.arange(frames), np.float64)
+            limbs = np.asarray(file["edge_inds"]).reshape(-1, 2).tolist()
+    except (OSError, KeyError, ValueError, TypeError) as error:
+        raise DataError(f"{path} is not a SLEAP analysis file: {error}") from error
+    if len(parts) != joints or len(time) != frames:
+        raise DataError(f"{path} is not a SLEAP analysis file: its arrays disagree in length")
+    names = names if len(names) == count else [str(n) for n in range(count)]
+    ids = tuple(id_of(name, n) for n, name in enumerate(names))
+    header: dict[str, Any] = {"source": path.stem, "size": [0, 0], "rate": None}
+    found = Dense(ids, time, tracks.transpose(3, 0, 2, 1), score.transpose(2, 0, 1), person.T)
+    header = {**header, "keypoints": parts, "skeleton": limbs}
+    return checked_header(header, str(path)), results_of(found, (0, 0))
+
+
+def _save(path: Path, recording: Recording) -> None:
+    found = dense(recording)
+    seen = ~np.isnan(found.person)
+    names, limbs = recording.skeleton.names, recording.skeleton.limbs
+    content: dict[str, Any] = {
+        "tracks": found.xy.transpose(1, 3, 2, 0).astype(np.float64),
+        "track_occupancy": seen.astype(np.uint8),  # (T, N)
+        "point_scores": found.score.transpose(1, 2, 0).astype(np.float64),
+        "instance_scores": found.person.T.astype(np.float64),
+        "tracking_scores": np.where(seen, 1.0, np.nan).T,
+        "track_names": np.array(person_names(found.ids), "S"),
+        "node_names": np.array(names, "S"),
+        "edge_inds": np.array(limbs, np.int64).reshape(-1, 2),
+        "edge_names": np.array([(names[a], names[b]) for a, b in limbs], "S").reshape(-1, 2),
+        _TIME: found.time,
+    }
+    with h5py.File(path, "w") as file:
+        for name, value in content.items():
+            file.create_dataset(name, data=value)
+        for name in ("video_path", "labels_path"):
+            file.create_dataset(name, data=str(recording.header.get("source", "")))
+        file.create_dataset("video_ind", data=0)
+        file.create_dataset("provenance", data="{}")
+
+
+def _texts(data: h5py.Dataset) -> list[str]:
+    return [text.decode() if isinstance(text, bytes) else str(text) for text in data[()].ravel()]
+
+
+def _array(file: h5py.File, name: str, shape: tuple[int, ...]) -> NDArray[np.float32]:
+    """An array of scores; 1 where the file has none."""
+    if name not in file:
+        return np.ones(shape, np.float32)
+    values = np.asarray(file[name], np.float32)
+    if values.shape != shape:
+        raise ValueError(f"{name} is {values.shape}, expected {shape}")
+    return values

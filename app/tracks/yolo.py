@@ -1,0 +1,147 @@
+"""YOLO-pose labels: a text file per frame, a line per person, all in fractions of the picture.
+
+`NAME_yolo/` holds `train/labels/*.txt` and `data.yaml`; pictures go to `train/images`. A line is
+class, box (centre, width, height) and x, y, v of each keypoint, with 2 for a keypoint that is there
+and 0 0 0 for one that is not. Ids and scores have no place in it. `posestream:` in data.yaml holds
+the frames' sizes for reading back.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterator, Mapping
+from pathlib import Path, PurePosixPath
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from app.tracks.coco import picture_name
+from app.tracks.header import checked_header
+from app.tracks.writer import Ending, Writer
+from engine.errors import DataError
+from engine.files import cannot_write, write_whole
+from engine.offline.recording import skeleton_of, unseen_frame
+from engine.types import UNTRACKED, JointState, Poses, Result
+
+_INFO = "posestream: "  # begins the line of data.yaml that is ours
+_LABELS = "train/labels"
+_VISIBLE = 2
+
+
+def open_writer(path: Path, header: Mapping[str, Any]) -> Writer:
+    """A writer into this folder."""
+    return YoloWriter(path, header)
+
+
+class YoloWriter:
+    """A file per frame, and the description of the data set at the end."""
+
+    def __init__(self, path: Path, header: Mapping[str, Any]) -> None:
+        """Make the folder.
+
+        Raises:
+            OutputError: it cannot be made.
+        """
+        self._folder, self._header = path, header
+        self._source = str(header.get("source", ""))
+        self._frames: list[tuple[str, int, float, int, int]] = []
+        self._closed = False
+        try:
+            (path / _LABELS).mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise cannot_write(path, error) from error
+
+    def write(self, result: Result) -> None:
+        """Write the labels of one frame."""
+        frame = result.frame
+        name = PurePosixPath(picture_name(self._source, frame)).with_suffix("")
+        label = str(name).replace("/", "_")
+        path = self._folder / _LABELS / f"{label}.txt"
+        self._frames.append((label, frame.index, round(frame.time, 6), *frame.size))
+        lines = (_line(result.poses, row, frame.size) for row in range(len(result.poses)))
+        try:
+            path.write_text("".join(f"{line}\n" for line in lines if line), encoding="utf-8")
+        except OSError as error:
+            raise cannot_write(path, error) from error
+
+    def close(self, ending: Ending) -> None:
+        """Write data.yaml."""
+        if self._closed:
+            return
+        self._closed = True
+        skeleton = skeleton_of(self._header)
+        ours = {"rate": self._header.get("rate"), "keypoints": list(skeleton.names)}
+        ours["skeleton"] = [list(limb) for limb in skeleton.limbs]
+        ours["frames"] = self._frames
+        text = (
+            "path: .\ntrain: train/images\nval: train/images\n"
+            f"kpt_shape: [{len(skeleton)}, 3]\nflip_idx: {list(skeleton.mirror)}\n"
+            f"node_names: {json.dumps(ours['keypoints'])}\nskeleton: {ours['skeleton']}\n"
+            f"names:\n  0: person\n{_INFO}{json.dumps(ours)}\n"
+        )
+        write_whole(self._folder / "data.yaml", text.encode())
+
+
+def read(path: Path) -> tuple[dict[str, Any], Iterator[Result]]:
+    """The header and the results of a folder that posestream wrote; people have no ids.
+
+    Raises:
+        DataError: data.yaml is missing or does not say the sizes of the pictures.
+    """
+    try:
+        text = (path / "data.yaml").read_text(encoding="utf-8")
+        found = re.search(rf"^{_INFO}(.*)$", text, re.MULTILINE)
+        if found is None:
+            raise ValueError("it does not say the sizes of the pictures")
+        ours = json.loads(found.group(1))
+        keypoints = [str(name) for name in ours["keypoints"]]
+        frames = [(str(n), int(i), float(t), int(w), int(h)) for n, i, t, w, h in ours["frames"]]
+        size = list(frames[0][3:]) if frames else [0, 0]
+        header = {"source": path.name.removesuffix("_yolo"), "size": size, "rate": ours["rate"]}
+        limbs = ours["skeleton"]
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise DataError(f"{path}/data.yaml: not a data set of posestream: {error}") from error
+    header = {**header, "keypoints": keypoints, "skeleton": limbs}
+    return checked_header(header, str(path)), (
+        _result(path / _LABELS / f"{name}.txt", index, time, (width, height), len(keypoints))
+        for name, index, time, width, height in frames
+    )
+
+
+def _line(poses: Poses, row: int, size: tuple[int, int]) -> str:
+    there = poses.state[row] != JointState.ABSENT
+    if not there.any():
+        return ""
+    scaled = np.clip(poses.xy[row].astype(np.float64) / size, 0, 1)
+    low, high = scaled[there].min(axis=0), scaled[there].max(axis=0)
+    box = [*((low + high) / 2), *(high - low)]
+    points = (
+        f"{x:.6f} {y:.6f} {_VISIBLE}" if seen else "0 0 0"
+        for seen, (x, y) in zip(there, scaled, strict=True)
+    )
+    return " ".join(["0", *(f"{value:.6f}" for value in box), *points])
+
+
+def _result(file: Path, index: int, time: float, size: tuple[int, int], keypoints: int) -> Result:
+    try:
+        rows = [line.split() for line in file.read_text(encoding="utf-8").splitlines() if line]
+        values = np.array(rows, np.float64).reshape(len(rows), 5 + 3 * keypoints)
+    except (OSError, ValueError) as error:
+        raise DataError(f"{file}: not YOLO labels of {keypoints} keypoints: {error}") from error
+    return Result(unseen_frame(size, index, time), _people(values[:, 5:], size, keypoints))
+
+
+def _people(values: NDArray[np.float64], size: tuple[int, int], keypoints: int) -> Poses:
+    points = values.reshape(len(values), keypoints, 3)
+    there = points[..., 2] > 0
+    xy = np.where(there[..., None], np.round(points[..., :2] * size, 2), np.nan).astype(np.float32)
+    return Poses(
+        xy,
+        there.astype(np.float32),
+        np.ones(len(values), np.float32),
+        np.full(len(values), UNTRACKED, np.int32),
+        np.where(there, JointState.DETECTED, JointState.ABSENT).astype(np.uint8),
+        xy,
+    )
