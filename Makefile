@@ -21,12 +21,12 @@ check: $(VENV)/.dev
 
 $(VENV)/.run: pyproject.toml
 	$(PYTHON) -m venv $(VENV)
-	$(BIN)/pip install -q -e .
+	$(BIN)/pip install -q -c .ci/constraints.txt -e .
 	touch $@
 
 $(VENV)/.dev: pyproject.toml
 	$(PYTHON) -m venv $(VENV)
-	$(BIN)/pip install -q -e '.[dev]'
+	$(BIN)/pip install -q -c .ci/constraints.txt -e '.[dev]'
 	touch $@ $(VENV)/.run
 
 clean:

@@ -48,6 +48,12 @@ EXTRAS = {
     "anny": "synth",
     "moderngl": "synth",
     "tensorboard": "train",
+    "pandas": "formats",
+    "tables": "formats",
+    "h5py": "formats",
+    "ezc3d": "formats",
+    "pynwb": "formats",
+    "ndx_pose": "formats",
 }
 
 

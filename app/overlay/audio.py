@@ -9,7 +9,7 @@ import av.audio
 import av.container
 import av.error
 
-from engine.sources.container import Address, readable
+from engine.sources.container import METADATA, Address, readable
 
 
 class AudioCopy:
@@ -22,7 +22,7 @@ class AudioCopy:
             ValueError: there is no sound, or the output's format has no place for this kind.
         """
         self._output = output
-        self._input = av.open(readable(Address.of(source).text), "r", metadata_errors="replace")
+        self._input = av.open(readable(Address.of(source).text), "r", **METADATA)
         try:
             self._from = self._input.streams.audio[0]
             self._to = output.add_stream_from_template(self._from)

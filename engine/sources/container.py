@@ -12,6 +12,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from fractions import Fraction
 from pathlib import Path
+from typing import Any
 
 import av
 import av.container
@@ -29,6 +30,10 @@ from engine.sources.upright import Upright
 
 OPEN_SECONDS = 10.0  # a host that does not answer is given up after this
 READ_SECONDS = 5.0  # a stream that sends nothing is lost after this
+# Titles that are not UTF-8 must not end a video; PyAV 19 replaces what it cannot read by itself.
+METADATA: dict[str, Any] = (
+    {"metadata_errors": "replace"} if int(av.__version__.partition(".")[0]) < 19 else {}
+)
 _ENDLESS = {"rtsp", "rtsps", "rtmp", "rtmps", "rtp", "srt", "udp", "tcp", "mms", "mmsh"}
 _TRANSPORT = {
     "rtsp": {"rtsp_flags": "prefer_tcp", "buffer_size": "4194304", "max_delay": "200000"},
@@ -115,7 +120,7 @@ def _tried(address: Address) -> Container:
         format=address.format,
         options=dict(address.options),
         timeout=(OPEN_SECONDS, READ_SECONDS) if _is_stream(address.text) else None,
-        metadata_errors="replace",
+        **METADATA,
     )
 
 
