@@ -5,8 +5,8 @@ from __future__ import annotations
 import logging
 import threading
 import time
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
+from types import TracebackType
 
 from engine.inbox import Inbox
 from engine.sources.source import Source
@@ -18,22 +18,37 @@ GRACE = 0.3  # seconds for all threads together
 log = logging.getLogger(__name__)
 
 
-@contextmanager
-def capturing(sources: Sequence[Source], inbox: Inbox) -> Iterator[None]:
-    """Fill the inbox from every source while the block runs; afterwards no thread is left."""
-    threads = [
-        threading.Thread(
-            target=_capture, args=(source, inbox), name=f"capture {source.name}", daemon=True
+class Captures:
+    """Fills the inbox from every source; on leaving the with-block no thread is left."""
+
+    def __init__(self, inbox: Inbox) -> None:
+        self._inbox = inbox
+        self._threads: list[threading.Thread] = []
+
+    def __enter__(self) -> Captures:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self._inbox.close()
+        _join(self._threads)
+
+    def start(self, source: Source) -> None:
+        """Begin to read a source that the inbox expects."""
+        thread = threading.Thread(
+            target=_capture, args=(source, self._inbox), name=f"capture {source.name}", daemon=True
         )
-        for source in sources
-    ]
-    for thread in threads:
+        self._threads = [t for t in self._threads if t.is_alive()] + [thread]
         thread.start()
-    try:
-        yield
-    finally:
-        inbox.close()
-        _join(threads)
+
+    def join(self, source: Source) -> None:
+        """Begin to read one more source while others are being read. Any thread."""
+        self._inbox.expect()
+        self.start(source)
 
 
 def _join(threads: Sequence[threading.Thread]) -> None:

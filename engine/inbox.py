@@ -35,6 +35,18 @@ class Inbox:
         self._changed = threading.Condition()
         self.dropped: Counter[str] = Counter()  # source -> frames replaced so far
 
+    def expect(self) -> None:
+        """One more source will end with `finish`."""
+        with self._changed:
+            self._unfinished += 1
+
+    def forget(self, source: str) -> None:
+        """Drop the waiting frames of a source, uncounted: it is not wanted any more."""
+        with self._changed:
+            self._frames = deque(frame for frame in self._frames if frame.source != source)
+            self.dropped.pop(source, None)
+            self._changed.notify_all()
+
     def put(self, frame: Frame) -> bool:
         """Offer a frame; False once the inbox is closed, so that the caller stops capturing."""
         with self._changed:

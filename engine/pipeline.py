@@ -14,7 +14,7 @@ from contextlib import closing
 from dataclasses import dataclass, field
 from typing import Any, Protocol, TypeVar
 
-from engine.capture import capturing
+from engine.capture import Captures
 from engine.inbox import Inbox
 from engine.sources.source import Source
 from engine.tracking.camera_motion import STILL, CameraMotion, CameraStep
@@ -22,6 +22,21 @@ from engine.types import Frame, Poses, Result
 
 Stage = Callable[[Frame, Poses, CameraStep], Poses]
 Ticket = TypeVar("Ticket")
+
+
+Made = TypeVar("Made")
+
+
+class _OnDemand(dict[str, Made]):
+    """Makes the value of a source when it is first asked for: sources may join later."""
+
+    def __init__(self, make: Callable[[str], Made]) -> None:
+        super().__init__()
+        self._make = make
+
+    def __missing__(self, name: str) -> Made:
+        self[name] = made = self._make(name)
+        return made
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -63,8 +78,9 @@ def run(
     estimator: Estimator[Any],
     stages: Callable[[str], Sequence[Stage]] = lambda source: (),
     *,
-    cameras: Mapping[str, CameraMotion] | None = None,
+    cameras: Mapping[str, CameraMotion | None] | None = None,
     full_batches: bool = False,
+    captures: Captures | None = None,
 ) -> Iterator[Result]:
     """Yield a result per frame, in order, until the sources end or the inbox is closed.
 
@@ -76,14 +92,19 @@ def run(
         cameras: source -> its camera, to continue from a state; default: a new one for every
             source that has stages.
         full_batches: wait for whole batches, so that results do not depend on timing.
+        captures: of this inbox, for sources that join and leave while it runs.
 
     Raises:
         PoseError: what ended a source, after the results of all frames before it.
     """
-    after = {source.name: stages(source.name) for source in sources}
+    after = _OnDemand(stages)
+    for source in sources:
+        after[source.name] = stages(source.name)
     if cameras is None:
-        cameras = {name: CameraMotion() for name, made in after.items() if made}
-    detections = detect(sources, inbox, estimator, cameras, full_batches=full_batches)
+        cameras = _OnDemand(lambda name: CameraMotion() if after[name] else None)
+    detections = detect(
+        sources, inbox, estimator, cameras, full_batches=full_batches, captures=captures
+    )
     with closing(detections):  # type: ignore[type-var]  # it is a generator
         yield from associate(detections, after)
 
@@ -92,16 +113,20 @@ def detect(
     sources: Sequence[Source],
     inbox: Inbox,
     estimator: Estimator[Any],
-    cameras: Mapping[str, CameraMotion],
+    cameras: Mapping[str, CameraMotion | None],
     *,
     full_batches: bool = False,
+    captures: Captures | None = None,
 ) -> Iterator[Detection]:
     """Yield a detection per frame; arguments and errors as of `run`.
 
     When a detection is yielded, the camera of its source has just seen its frame.
     """
+    captures = captures or Captures(inbox)
     in_flight: deque[tuple[list[Frame], Any]] = deque()
-    with capturing(sources, inbox):
+    with captures:
+        for source in sources:
+            captures.start(source)
         while True:
             # Wait for frames only when nothing is in flight: a slow camera gets its pose at
             # once, and a fast file keeps the device busy.
@@ -119,14 +144,14 @@ def _detections(
     frames: Sequence[Frame],
     ticket: Any,
     estimator: Estimator[Any],
-    cameras: Mapping[str, CameraMotion],
+    cameras: Mapping[str, CameraMotion | None],
     inbox: Inbox,
 ) -> Iterator[Detection]:
     found = estimator.collect(ticket)
     times = estimator.times
     for frame, poses in zip(frames, found, strict=True):
         began = time.perf_counter()
-        camera = cameras.get(frame.source)
+        camera = cameras[frame.source]
         step = camera(frame.pixels, poses.xy) if camera else STILL
         spent = {**times, "stages": time.perf_counter() - began}
         yield Detection(frame, poses, step, inbox.dropped[frame.source], spent)

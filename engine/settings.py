@@ -137,13 +137,25 @@ class OfflineSettings(Section):
         return self.relink or self.zero_phase or self.fill_gaps > 0
 
 
+Angle = Literal["knee", "elbow", "hip", "shoulder", "trunk"]
+
+
 class DisplaySettings(Section):
     """What is drawn on pictures."""
 
     min_joint_score: Fraction = 0.15  # weaker joints are not drawn
+    limbs: bool = True
+    joints: bool = True
     boxes: bool = False
-    ids: bool = True
+    ids: bool = True  # numbers, or names that were given
     thickness: Annotated[float, Field(gt=0, le=10)] = 1.0  # of lines, times the size that fits
+    colours: Literal["person", "side"] = "person"  # one per person, or left warm and right cold
+    skeleton_only: bool = False  # on black, without the picture
+    blur_heads: bool = False  # of the people found
+    mirrored: bool = False  # left and right exchanged, as in a mirror
+    count: bool = False  # how many people are in the frame
+    trails: tuple[str, ...] = ()  # joints whose way over the last 1.5 s is drawn
+    angles: tuple[Angle, ...] = ()  # drawn at the joint, degrees
 
 
 # fmt: off

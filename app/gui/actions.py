@@ -11,17 +11,22 @@ from PyQt6.QtCore import QObject, QUrl
 from PyQt6.QtGui import QDesktopServices, QKeySequence, QShortcut
 from PyQt6.QtWidgets import (
     QAbstractButton,
+    QAbstractItemView,
+    QAbstractSpinBox,
     QApplication,
     QComboBox,
     QFileDialog,
+    QLineEdit,
     QSlider,
     QWidget,
 )
 
 from app.gui.notices import LogDialog
+from app.gui.people import qt_plate
 from app.gui.shortcuts import ACTIONS, ShortcutSheet
 from app.gui.sources import SourceDialog
 from app.live.protocol import RecordPlan, Told
+from engine.sources.addresses import shown
 
 if TYPE_CHECKING:
     from app.gui.window import Window
@@ -54,7 +59,7 @@ class Actions(QObject):
         self._window.runner.toggle()
 
     def pause(self) -> None:
-        """Pause or play a file."""
+        """Pause or play files; at their end, play them again."""
         if self._window.runner.player:
             transport = self._window.transport
             transport.set_paused(not transport.is_paused, tell=True)
@@ -77,6 +82,24 @@ class Actions(QObject):
         """Go back 5 s."""
         self._jump(-_JUMP)
 
+    def slower(self) -> None:
+        """Play more slowly."""
+        self._window.transport.change_speed(-1)
+
+    def faster(self) -> None:
+        """Play faster."""
+        self._window.transport.change_speed(1)
+
+    def loop(self) -> None:
+        """Begin again at the end, or not."""
+        self._window.transport.loop.toggle()
+
+    def go_to(self) -> None:
+        """Type a time to go to."""
+        if self._window.transport.isVisible():
+            self._window.transport.clock.setFocus()
+            self._window.transport.clock.selectAll()
+
     def add_source(self) -> None:
         """Choose another source."""
         window = self._window
@@ -84,7 +107,8 @@ class Actions(QObject):
             window.show_page()
             return
         dialog = SourceDialog(window.offer, window.theme, window)
-        dialog.page.chosen.connect(window.runner.choose)
+        dialog.page.set_recent(window.preferences.recent)
+        dialog.page.chosen.connect(window.choose)
         dialog.open()
 
     def open_video(self) -> None:
@@ -95,19 +119,23 @@ class Actions(QObject):
         """Do not watch the source that was added last any more."""
         sources = self._window.runner.plan.sources
         if sources:
-            self._window.runner.remove(sources[-1])
+            self._window.runner.remove(shown(sources[-1]))
 
     def record(self) -> None:
         """Start a recording, or finish it."""
         window = self._window
         if window.runner.state != "running":
             return
-        if window.recording:
+        if window.reactions.recording:
             window.runner.bridge.record(None)
+        elif why := window.controls.recording.missing:
+            window.say(Told(f"Nothing to record. {why}", "warning"))
         else:
             folder = window.preferences.folder / f"{datetime.now():%Y-%m-%d %H.%M.%S}"
-            raw, overlay, tracks = window.controls.recording.wanted
-            window.runner.bridge.record(RecordPlan(folder, raw, overlay, tracks))
+            kept = window.controls.recording.kept
+            titles = {name: window.title_of(name) for name in window.runner.plan.names}
+            window.runner.bridge.record(RecordPlan(folder, *kept, titles, qt_plate))
+            window.reactions.warn_of_space()
 
     def screenshot(self) -> None:
         """Save what is on the canvas as a PNG."""
@@ -123,13 +151,13 @@ class Actions(QObject):
             window.say(Told(f"Cannot make the folder {folder}: {error.strerror}.", "error"))
             return
         if window.canvas.screenshot().save(str(file)):
-            window.say(Told(f"Saved {file}"))
+            window.say(Told(f"Saved {file.name} in {folder}", folder=folder))
         else:
             window.say(Told(f"Cannot write {file}: is the folder writable?", "error"))
 
-    def open_folder(self) -> None:
+    def open_folder(self, folder: Path | None = None) -> None:
         """Show recordings and screenshots in the system's file browser."""
-        folder = self._window.preferences.folder
+        folder = folder or self._window.preferences.folder
         if not (folder.is_dir() and QDesktopServices.openUrl(QUrl.fromLocalFile(str(folder)))):
             self._window.say(Told(f"Recordings and screenshots go to {folder}"))
 
@@ -139,6 +167,7 @@ class Actions(QObject):
         folder = QFileDialog.getExistingDirectory(self._window, "Keep recordings in", before)
         if folder:
             self._window.preferences.folder = Path(folder)
+            self._window.reactions.show_folder()
 
     def zoom_to_fit(self) -> None:
         """Show the whole picture."""
@@ -180,6 +209,25 @@ class Actions(QObject):
         """Show or hide the numbers of people."""
         self._window.controls.toggle("ids")
 
+    def mirror(self) -> None:
+        """Show the picture as in a mirror, or not."""
+        self._window.controls.toggle("mirrored")
+
+    def skeleton_only(self) -> None:
+        """Show people on black, or the picture as well."""
+        self._window.controls.toggle("skeleton_only")
+
+    def blur_heads(self) -> None:
+        """Blur heads, or not."""
+        self._window.controls.toggle("blur_heads")
+
+    def follow_next(self) -> None:
+        """Follow the next person in view; after the last one nobody."""
+        roster = self._window.roster
+        here = sorted(who for who, seen in roster.people.items() if seen.here)
+        later = [who for who in here if roster.followed is None or who > roster.followed]
+        roster.follow(later[0] if later else roster.followed)
+
     def heatmap(self) -> None:
         """Show the heatmap of the next joint; after the last one, of none."""
         box = self._window.controls.heatmap
@@ -194,11 +242,16 @@ class Actions(QObject):
         ShortcutSheet(parent=self._window).open()
 
     def dismiss(self) -> None:
-        """Close the message; without one, leave full screen."""
-        if self._window.notices.isVisible():
-            self._window.notices.hide()
-        elif self._window.isFullScreen():
-            self._window.set_full_screen(False)
+        """Close the message, follow no more, leave full screen: the first that applies."""
+        window = self._window
+        if window.canvas.is_drawing_zone:
+            window.canvas.draw_zone(None)
+        elif window.notices.isVisible():
+            window.notices.hide()
+        elif window.roster.followed:
+            window.roster.follow(None)
+        elif window.isFullScreen():
+            window.set_full_screen(False)
 
     def quit(self) -> None:
         """Close the window."""
@@ -211,10 +264,16 @@ class Actions(QObject):
 
     def _leave_keys_to(self, before: QWidget | None, now: QWidget | None) -> None:
         """Keys that a focused control needs for itself are its own."""
-        taken: set[str] = set()
-        if isinstance(now, QAbstractButton | QComboBox):
-            taken |= _SPACE
-        if isinstance(now, QSlider):
-            taken |= _ARROWS
         for shortcut in self._shortcuts:
-            shortcut.setEnabled(shortcut.key().toString() not in taken)
+            shortcut.setEnabled(not _needs(now, shortcut.key().toString()))
+
+
+def _needs(control: QWidget | None, key: str) -> bool:
+    """Whether a key means something to a control: letters while typing, space on a button."""
+    if isinstance(control, QLineEdit | QAbstractSpinBox):
+        return len(key) == 1 or key in _SPACE | _ARROWS
+    if isinstance(control, QComboBox | QAbstractItemView):
+        return len(key) == 1 or key in _SPACE
+    if isinstance(control, QAbstractButton):
+        return key in _SPACE
+    return isinstance(control, QSlider) and key in _ARROWS

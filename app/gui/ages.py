@@ -5,14 +5,12 @@ from __future__ import annotations
 import time
 from collections import deque
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 from numpy.typing import NDArray
 
 from engine.types import Result
-
-SHOWN_STAGES = ("take", "submit", "collect", "track", "smooth")
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,6 +30,26 @@ def spread(values: NDArray[np.float64]) -> Spread:
     return Spread(float(p50), float(p95), float(p99), float(values.max()), len(values))
 
 
+@dataclass(slots=True)
+class SourceAges:
+    """What was painted of one source."""
+
+    painted: deque[tuple[float, float]] = field(default_factory=lambda: deque(maxlen=2000))
+    shown: int = 0  # pictures
+    analysed: int = 0  # of them with people of their own
+    dropped: int = 0  # by the inbox
+    result: Result | None = None  # the newest
+    arrived: float = 0.0  # perf_counter of the newest picture's capture
+
+    def rate(self, now: float, seconds: float) -> float:
+        """Pictures painted per second."""
+        while self.painted and now - self.painted[0][0] > seconds:
+            self.painted.popleft()
+        if len(self.painted) < 2:
+            return 0.0
+        return (len(self.painted) - 1) / max(self.painted[-1][0] - self.painted[0][0], 1e-6)
+
+
 class Ages:
     """The age of every frame when it was painted, over the last `seconds`."""
 
@@ -40,33 +58,50 @@ class Ages:
     ) -> None:
         self.seconds = seconds
         self._clock = clock
-        self._painted: deque[tuple[float, float]] = deque(maxlen=2000)  # (when, age), s
-        self._dropped: dict[str, int] = {}
-        self._frames: dict[str, int] = {}
+        self._sources: dict[str, SourceAges] = {}
         self._times: dict[str, float] = {}
 
-    def add(self, result: Result, age: float) -> None:
-        """One frame was painted `age` seconds after its capture."""
-        self._painted.append((self._clock(), age))
-        source = result.frame.source
-        self._dropped[source] = result.dropped
-        self._frames[source] = self._frames.get(source, 0) + 1
+    def add(self, source: str, arrived: float, age: float, result: Result | None) -> None:
+        """One picture was painted `age` seconds after its capture, with people of `result`."""
+        known = self._sources.setdefault(source, SourceAges())
+        known.painted.append((self._clock(), age))
+        known.shown += 1
+        known.arrived = arrived
+        if result is None or result is known.result:
+            return
+        known.result, known.dropped = result, result.dropped
+        known.analysed += 1
         for stage, seconds in result.times.items():
             old = self._times.get(stage, seconds)
             self._times[stage] = old + 0.1 * (seconds - old)
 
     def clear(self) -> None:
         """Begin anew."""
-        self._painted.clear()
-        for known in (self._dropped, self._frames, self._times):
-            known.clear()
+        self._sources.clear()
+        self._times.clear()
+
+    def forget_stages(self) -> None:
+        """Another network works from now on: what the last one took does not count."""
+        self._times.clear()
+        for known in self._sources.values():
+            known.analysed = 0
+
+    def keep(self, sources: set[str]) -> None:
+        """Forget all other sources."""
+        self._sources = {name: known for name, known in self._sources.items() if name in sources}
+
+    @property
+    def sources(self) -> dict[str, SourceAges]:
+        """What is known of each source."""
+        return dict(self._sources)
 
     def recent(self) -> list[tuple[float, float]]:
         """(seconds ago, age in seconds) of the frames of the last `seconds`, oldest first."""
         now = self._clock()
-        while self._painted and now - self._painted[0][0] > self.seconds:
-            self._painted.popleft()
-        return [(now - when, age) for when, age in self._painted]
+        ages = [pair for known in self._sources.values() for pair in known.painted]
+        return sorted(
+            ((now - when, age) for when, age in ages if now - when <= self.seconds), reverse=True
+        )
 
     def spread(self) -> Spread | None:
         """Of the recent ages; None without any."""
@@ -74,26 +109,34 @@ class Ages:
         return spread(np.array(ages)) if ages else None
 
     def rate(self) -> float:
-        """Frames painted per second, all sources together."""
-        recent = self.recent()
-        if len(recent) < 2:
-            return 0.0
-        return (len(recent) - 1) / max(recent[0][0] - recent[-1][0], 1e-6)
+        """Pictures painted per second, all sources together."""
+        now = self._clock()
+        return sum(known.rate(now, self.seconds) for known in self._sources.values())
+
+    def age_now(self) -> float | None:
+        """How old the oldest picture on the screen is at this moment; None without one."""
+        ages = [self._clock() - known.arrived for known in self._sources.values()]
+        return max(ages, default=None)
 
     @property
     def count(self) -> int:
-        """Frames painted so far."""
-        return sum(self._frames.values())
+        """Pictures painted so far."""
+        return sum(known.shown for known in self._sources.values())
+
+    @property
+    def analysed(self) -> int:
+        """Of them those whose people are their own."""
+        return sum(known.analysed for known in self._sources.values())
 
     @property
     def dropped(self) -> int:
         """Frames replaced by newer ones so far."""
-        return sum(self._dropped.values())
+        return sum(known.dropped for known in self._sources.values())
 
     @property
     def dropped_share(self) -> float:
         """Dropped frames as a share of all that arrived."""
-        arrived = self.dropped + sum(self._frames.values())
+        arrived = self.dropped + self.analysed
         return self.dropped / arrived if arrived else 0.0
 
     @property

@@ -15,16 +15,29 @@ import logging
 import os
 import sys
 import threading
+from collections.abc import Mapping
 from contextlib import closing
 from dataclasses import dataclass
 from functools import partial
 
 from PyQt6.QtCore import QObject, pyqtSignal
 
-from app.live.protocol import Event, Picture, Plan, Recorded, RecordPlan, Session, Start, Told
+from app.live.protocol import (
+    CameraMode,
+    Event,
+    Picture,
+    Plan,
+    Recorded,
+    RecordPlan,
+    Session,
+    Start,
+    Told,
+)
+from app.overlay.look import Look
+from app.overlay.traces import NO_TRACES, Traces
 from engine.errors import PoseError
 from engine.settings import Settings
-from engine.types import Result
+from engine.types import Frame, Poses, Result, nobody
 
 _NICER = 5  # steps of priority
 
@@ -33,10 +46,17 @@ log = logging.getLogger(__name__)
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Shown:
-    """A result with its picture in the size of the screen."""
+    """A picture in the size of the screen, and the people that are drawn on it."""
 
-    result: Result
+    frame: Frame
     picture: Picture
+    result: Result | None  # of this frame, or in a preview of one before; None: not one yet
+    traces: Traces = NO_TRACES
+
+    @property
+    def poses(self) -> Poses:
+        """The people of the result; nobody without one."""
+        return self.result.poses if self.result else nobody(1)
 
 
 class _Run:
@@ -44,6 +64,8 @@ class _Run:
 
     def __init__(self) -> None:
         self.session: Session | None = None
+        self.people: dict[str, tuple[Result, Traces]] = {}  # newest of each source
+        self.heated = False  # pictures carry a heatmap: they must be of the same frame
 
 
 class Bridge(QObject):
@@ -60,6 +82,7 @@ class Bridge(QObject):
         self._lock = threading.Lock()
         self._newest: dict[str, Shown] = {}
         self._events: list[Event] = []
+        self._previews = False
         self._run: _Run | None = None  # the one that is listened to
         self._thread: threading.Thread | None = None  # the last one; it has joined those before
 
@@ -84,6 +107,8 @@ class Bridge(QObject):
         work = (run, self._thread)
         self._thread = threading.Thread(target=self._work, args=work, name="engine", daemon=True)
         self._thread.start()
+        if self._previews:
+            self._start_preview(run)
 
     def stop(self) -> None:
         """End the session and say so. Returns at once, whatever its thread is doing."""
@@ -100,8 +125,51 @@ class Bridge(QObject):
 
     def watch(self, joint: int | None) -> None:
         """Show the heatmap of a keypoint."""
-        if self.session:
+        if self._run and self.session:
+            self._run.heated = joint is not None
             self.session.watch(joint)
+
+    def preview(self, on: bool) -> None:
+        """Show every picture as it comes, with the newest people, or each with its own."""
+        started, self._previews = on and not self._previews, on
+        if started and self._run:
+            self._start_preview(self._run)
+
+    def _start_preview(self, run: _Run) -> None:
+        threading.Thread(target=self._preview, args=(run,), name="preview", daemon=True).start()
+
+    def add(self, source: str) -> None:
+        """Let a source join the running session."""
+        if self.session:
+            self.session.add(source)
+
+    def remove(self, name: str) -> None:
+        """Let a source leave the running session."""
+        with self._lock:
+            self._newest.pop(name, None)
+        if self._run and self.session:
+            self._run.people.pop(name, None)
+            self.session.remove(name)
+
+    def use_cameras(self, cameras: Mapping[str, CameraMode]) -> None:
+        """How the running session opens sources from now on."""
+        if self.session:
+            self.session.use_cameras(cameras)
+
+    def look(self, look: Look) -> None:
+        """Draw people this way in what the running session saves and sends."""
+        if self.session:
+            self.session.look(look)
+
+    def note(self, source: str, number: int, text: str) -> None:
+        """Put a remark into the tracks that are being recorded."""
+        if self.session:
+            self.session.note(source, number, text)
+
+    def send(self, targets: frozenset[str]) -> None:
+        """Send the running session's results to these."""
+        if self.session:
+            self.session.send(targets)
 
     def record(self, plan: RecordPlan | None) -> None:
         """Start or finish a recording of the running session."""
@@ -162,14 +230,40 @@ class Bridge(QObject):
         """Leave a result for the window; False when nobody listens any more."""
         if self._run is not run:
             return False
-        shown = Shown(result, session.picture(result.frame, self.picture_size))
+        source = result.frame.source
+        traces = session.traces.get(source, NO_TRACES)
+        known = run.people[source] = (result, traces)
+        if self._previews and not run.heated:
+            return self._run is run
+        return self._leave(run, Shown(result.frame, self._picture(run, result.frame), *known))
+
+    def _picture(self, run: _Run, frame: Frame) -> Picture:
+        assert run.session is not None, "it delivered this frame"
+        return run.session.picture(frame, self.picture_size)
+
+    def _leave(self, run: _Run, shown: Shown) -> bool:
+        """Put a picture where the window fetches it; False when the run is not listened to."""
         with self._lock:
             heard, first = self._run is run, not self._newest
             if heard:
-                self._newest[result.frame.source] = shown
+                self._newest[shown.frame.source] = shown
         if heard and first:
             self.news.emit()
         return heard
+
+    def _preview(self, run: _Run) -> None:
+        """The preview thread: every picture as it comes, with the newest people known."""
+        _let_the_window_go_first()
+        if run.session is None:
+            return
+        with closing(run.session.frames()) as frames:
+            for frame in frames:
+                if self._run is not run or not self._previews:
+                    return
+                if run.heated:
+                    continue
+                result, traces = run.people.get(frame.source, (None, NO_TRACES))
+                self._leave(run, Shown(frame, self._picture(run, frame), result, traces))
 
     def _tell(self, run: _Run, event: Event) -> None:
         """Leave an event; of a session let go, only what became of files and what went wrong."""

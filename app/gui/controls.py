@@ -1,74 +1,97 @@
-"""The sidebar: every value a person can change while watching, and what the model costs.
+"""The sidebar: everything a person can change while watching, in the order of what they came for.
 
 Holds one `Settings` value and replaces it whole on every change. It never calls the engine.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from dataclasses import replace
-from typing import Any
+from collections.abc import Mapping, Sequence
 
 from PyQt6.QtCore import pyqtSignal
-from PyQt6.QtWidgets import (
-    QCheckBox,
-    QComboBox,
-    QPushButton,
-    QScrollArea,
-    QVBoxLayout,
-    QWidget,
-)
+from PyQt6.QtWidgets import QCheckBox, QPushButton, QScrollArea, QVBoxLayout, QWidget
 
+from app.gui.display_section import TICKS, DisplaySection
 from app.gui.model_section import Cost, ModelSection
-from app.gui.people import Look
+from app.gui.people_panel import PeoplePanel
 from app.gui.performance_panel import PerformancePanel
 from app.gui.recording_section import RecordingSection
-from app.gui.section import Section, form, tick
-from app.gui.sliders import DISPLAY, PEOPLE, SMOOTHING, TRACKING, Knob, SliderRow
-from app.live.protocol import Offer
+from app.gui.roster import Roster
+from app.gui.section import Section, note, tick
+from app.gui.send_section import SendSection
+from app.gui.sliders import DISPLAY, FINDING, SMOOTHING, TRACKING, Knob, SliderRow
+from app.live.offered import Offer
+from app.overlay.look import Look
 from engine.settings import EngineSettings, Settings
-from engine.skeleton import Skeleton
+from engine.skeleton import COCO, Skeleton
 
 
 class Controls(QScrollArea):
-    """Model, thresholds, smoothing, display; performance on top."""
+    """People, display, recording, send, model, advanced, performance."""
 
-    changed = pyqtSignal(object)  # Settings: thresholds and filters, to be used at once
-    engine_changed = pyqtSignal(object)  # Settings: needs a new session
-    look_changed = pyqtSignal(object)  # Look
+    changed = pyqtSignal(object)  # Settings: to be used at once
+    engine_changed = pyqtSignal(object)  # Settings: another model or device
+    look_changed = pyqtSignal()
     watched = pyqtSignal(object)  # the keypoint whose heatmap is shown, or None
+    was_reset = pyqtSignal()
 
     def __init__(
         self,
         settings: Settings,
         offer: Offer,
         performance: PerformancePanel,
+        roster: Roster,
         cost: Cost = lambda weights, device, precision: None,
         parent: QWidget | None = None,
     ) -> None:
         """Show `settings`; `cost` gives the milliseconds a model was measured to take here."""
         super().__init__(parent)
         self.settings = settings
-        self.look = Look()
+        self.skeleton: Skeleton = COCO
         self._suiting: Mapping[str, float] = {}
         self.performance = performance
         self._sliders: list[SliderRow] = []
         self._ticks: list[tuple[QCheckBox, str, str]] = []  # box, section, field
-        self.heatmap = QComboBox()
+        self._parts = {f: self._tick("display", f, text, tip) for f, text, tip in TICKS}
         self._reset = QPushButton("Reset all but the model")
-        self.model = ModelSection(settings.engine, offer, cost)
+        self.people = PeoplePanel(roster)
+        self.display = DisplaySection(self._parts)
         self.recording = RecordingSection()
-        self.sections = (
-            self._performance(),
-            self.model,
-            self._people(),
-            self._steadiness(),
-            self._display(),
+        self.sending = SendSection(offer.outputs)
+        self.model = ModelSection(settings.engine, offer, cost)
+        self.advanced = self._advanced()
+        folded = Section("Performance", opened=False)
+        folded.add(performance)
+        performance.summary.connect(folded.set_summary)
+        self.sections: Sequence[Section] = (
+            self.people,
+            self.display,
             self.recording,
+            self.sending,
+            self.model,
+            self.advanced,
+            folded,
         )
+        self._side = tick(
+            "Colour by body side",
+            False,
+            "Left limbs warm, right limbs cold, instead of one colour per person",
+            lambda on: self._set("display", "colours", "side" if on else "person"),
+        )
+        self.display.add(self._side, *self._rows(DISPLAY))
+        self.heatmap = self.display.heatmap
         self._lay_out()
-        self.model.chosen.connect(self._engine_chosen)
-        self._tell_look()
+        self._connect()
+        self.set_skeleton(COCO)
+        self.set_settings(settings)
+
+    @property
+    def look(self) -> Look:
+        """How pictures are drawn, as the settings say."""
+        return Look(
+            self.skeleton,
+            self.settings.display,
+            faint_strangers=self.settings.tracking.enabled,
+        )
 
     def set_settings(self, settings: Settings) -> None:
         """Show other values, for example those of the last time."""
@@ -76,9 +99,10 @@ class Controls(QScrollArea):
         for row in self._sliders:
             row.set_value(self._value(row.knob))
         for box, section, field in self._ticks:
-            box.blockSignals(True)
-            box.setChecked(getattr(getattr(settings, section), field))
-            box.blockSignals(False)
+            _set_quietly(box, getattr(getattr(settings, section), field))
+        _set_quietly(self._side, settings.display.colours == "side")
+        self.display.trails.set_value(settings.display.trails)
+        self.display.angles.set_value(settings.display.angles)
         self._tell_look()
 
     def suit(self, values: Mapping[str, float]) -> None:
@@ -87,28 +111,37 @@ class Controls(QScrollArea):
         self.set_settings(self.settings)
 
     def reset(self) -> None:
-        """Thresholds, filters and display as they come; model and device stay."""
+        """Everything as it comes; model and device stay."""
         fresh = Settings()
         self.set_settings(fresh.model_copy(update={"engine": self.settings.engine}))
+        self.heatmap.setCurrentIndex(0)
+        self.people.keep.setChecked(False)
+        self.display.preview.setChecked(False)
+        self.recording.set_kept(["overlay", "tracks"])
+        self.recording.chosen.emit()
+        self.sending.reset()
         self.changed.emit(self.settings)
-
-    def change_look(self, **changes: Any) -> None:
-        """Paint people differently."""
-        self.look = replace(self.look, **changes)
-        self.look_changed.emit(self.look)
+        self.was_reset.emit()
 
     def set_skeleton(self, skeleton: Skeleton) -> None:
-        """Offer the heatmaps of these keypoints, and paint these limbs."""
-        offered = [self.heatmap.itemText(i) for i in range(1, self.heatmap.count())]
-        if offered != [name.replace("_", " ") for name in skeleton.names]:
+        """Offer the heatmaps and trails of these keypoints, and paint these limbs."""
+        names = [name.replace("_", " ") for name in skeleton.names]
+        if [self.heatmap.itemText(i) for i in range(1, self.heatmap.count())] != names:
             self.heatmap.clear()
-            self.heatmap.addItem("none", None)
-            for joint, name in enumerate(skeleton.names):
-                self.heatmap.addItem(name.replace("_", " "), joint)
-        self.change_look(skeleton=skeleton)
+            self.heatmap.addItem("no joint", None)
+            for joint, name in enumerate(names):
+                self.heatmap.addItem(name, joint)
+        self.display.trails.offer(skeleton.names)
+        self.skeleton = skeleton
+        self._tell_look()
+
+    def set_engine(self, engine: EngineSettings) -> None:
+        """Show the model that runs."""
+        self.settings = self.settings.model_copy(update={"engine": engine})
+        self.model.set_engine(engine)
 
     def toggle(self, part: str) -> None:
-        """Switch a part of the picture on or off: limbs, joints, boxes, ids."""
+        """Switch a part of the picture on or off, by its name in the display settings."""
         self._parts[part].toggle()
 
     def _lay_out(self) -> None:
@@ -120,7 +153,6 @@ class Controls(QScrollArea):
         for section in self.sections:
             rows.addWidget(section)
         rows.addWidget(self._reset)
-        self._reset.clicked.connect(self.reset)
         rows.addStretch()
         self.setObjectName("sidebar")
         self.setWidget(body)
@@ -128,66 +160,31 @@ class Controls(QScrollArea):
         self.setFrameShape(QScrollArea.Shape.NoFrame)
         self.setAccessibleName("Controls")
 
-    def _performance(self) -> Section:
-        section = Section("Performance")
-        section.add(self.performance)
-        return section
+    def _connect(self) -> None:
+        self._reset.clicked.connect(self.reset)
+        self.model.chosen.connect(self._engine_chosen)
+        self.display.trails_chosen.connect(lambda names: self._set("display", "trails", names))
+        self.display.angles_chosen.connect(lambda names: self._set("display", "angles", names))
+        self.heatmap.currentIndexChanged.connect(
+            lambda: self.watched.emit(self.heatmap.currentData())
+        )
 
-    def _people(self) -> Section:
-        section = Section("People")
-        section.add(*self._rows(PEOPLE))
+    def _advanced(self) -> Section:
+        section = Section("Advanced", opened=False)
+        section.add(note("Finding people", role="muted"), *self._rows(FINDING))
         section.add(
             self._tick(
                 "grouping",
                 "refine",
                 "Search for missing joints",
                 "Look for a person's missing joints in the whole heatmap; they are drawn hollow",
-            )
-        )
-        return section
-
-    def _steadiness(self) -> Section:
-        section = Section("Tracking and smoothing", opened=False)
-        section.add(
-            self._tick(
-                "tracking",
-                "enabled",
-                "Follow people by number",
-                "Give every person a number that stays",
             ),
+            note("Following people", role="muted"),
+            self._tick("tracking", "enabled", "Number people", "Each keeps the same number"),
             *self._rows(TRACKING),
-            self._tick(
-                "smoothing",
-                "enabled",
-                "Smooth joints",
-                "One-Euro filter per person and joint, on real time stamps",
-            ),
+            note("Steady joints", role="muted"),
+            self._tick("smoothing", "enabled", "Smooth joints", "A One-Euro filter per joint"),
             *self._rows(SMOOTHING),
-        )
-        return section
-
-    def _display(self) -> Section:
-        section = Section("Display", opened=False)
-        self._parts = {
-            "limbs": tick("Limbs", True, "Lines between joints", self._look_of("limbs")),
-            "joints": tick("Joints", True, "Discs: larger where surer", self._look_of("joints")),
-            "boxes": self._tick("display", "boxes", "Boxes", "Around each person"),
-            "ids": self._tick("display", "ids", "Numbers", "Of tracked people"),
-        }
-        section.add(*self._parts.values())
-        section.add(
-            tick(
-                "Colour by body side",
-                False,
-                "Left limbs warm, right limbs cold, instead of one colour per person",
-                lambda on: self.change_look(colours="side" if on else "person"),
-            )
-        )
-        section.add(*self._rows(DISPLAY))
-        section.rows.addLayout(form([("Heatmap", self.heatmap)]))
-        self.set_skeleton(self.look.skeleton)
-        self.heatmap.currentIndexChanged.connect(
-            lambda: self.watched.emit(self.heatmap.currentData())
         )
         return section
 
@@ -203,9 +200,6 @@ class Controls(QScrollArea):
         box = tick(text, on, tip, lambda on: self._set(section, field, on))
         self._ticks.append((box, section, field))
         return box
-
-    def _look_of(self, field: str) -> Callable[[bool], None]:
-        return lambda on: self.change_look(**{field: on})
 
     def _value(self, knob: Knob) -> float:
         part = getattr(self.settings, knob.section)
@@ -226,15 +220,15 @@ class Controls(QScrollArea):
         self.changed.emit(self.settings)
 
     def _tell_look(self) -> None:
-        display = self.settings.display
-        self.change_look(
-            min_joint_score=display.min_joint_score,
-            thickness=display.thickness,
-            boxes=display.boxes,
-            ids=display.ids,
-            faint_strangers=self.settings.tracking.enabled,
-        )
+        self.recording.set_blurred(self.settings.display.blur_heads)
+        self.look_changed.emit()
 
     def _engine_chosen(self, engine: EngineSettings) -> None:
         self.settings = self.settings.model_copy(update={"engine": engine})
         self.engine_changed.emit(self.settings)
+
+
+def _set_quietly(box: QCheckBox, on: bool) -> None:
+    box.blockSignals(True)
+    box.setChecked(on)
+    box.blockSignals(False)

@@ -7,7 +7,7 @@ from numpy.typing import NDArray
 from PyQt6.QtGui import QImage
 
 from app.gui.bridge import Shown
-from engine.types import Result
+from engine.types import Frame
 
 
 def screen_image(shown: Shown) -> QImage:
@@ -15,9 +15,9 @@ def screen_image(shown: Shown) -> QImage:
     return _image(shown.picture, QImage.Format.Format_RGB32)
 
 
-def frame_image(result: Result) -> QImage:
+def frame_image(frame: Frame) -> QImage:
     """The whole frame as an image."""
-    return _image(result.frame.pixels, QImage.Format.Format_RGB888)
+    return _image(frame.pixels, QImage.Format.Format_RGB888)
 
 
 def _image(pixels: NDArray[np.uint8], form: QImage.Format) -> QImage:

@@ -15,7 +15,8 @@ from PyQt6.QtWidgets import QApplication
 from app.gui.display import check_display
 from app.gui.preferences import Preferences
 from app.gui.window import Window
-from app.live.protocol import Offer, Plan, Start
+from app.live.offered import Offer
+from app.live.protocol import Plan, Start
 
 _TURN = 0.001  # s a thread of Python may work before another has its turn; usually 0.005
 _LAST_WAIT = 30.0  # s for the engine's thread to finish a recording when the window is gone
@@ -40,7 +41,7 @@ def show(plan: Plan, offer: Offer, start: Start, *, remembered: bool) -> NoRetur
     preferences = Preferences()
     if remembered:
         plan = replace(plan, settings=preferences.settings(plan.settings))
-    window = Window(plan, offer, start, preferences)
+    window = Window(replace(plan, hold=True), offer, start, preferences)
     window.show()
     sys.setswitchinterval(_TURN)
     signal.signal(signal.SIGINT, lambda number, frame: window.close())

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from datetime import datetime
+from pathlib import Path
 
-from PyQt6.QtCore import QEvent, QObject, Qt, QTimer
+from PyQt6.QtCore import QEvent, QObject, Qt, QTimer, pyqtSignal
 from PyQt6.QtWidgets import (
     QDialog,
     QFrame,
@@ -12,6 +13,7 @@ from PyQt6.QtWidgets import (
     QLabel,
     QListWidget,
     QListWidgetItem,
+    QPushButton,
     QToolButton,
     QVBoxLayout,
     QWidget,
@@ -30,6 +32,8 @@ _KEPT = 500
 class Notices(QFrame):
     """The newest sentence, floating at the lower edge of its parent, above the bar there."""
 
+    folder_asked = pyqtSignal(object)  # a folder that the sentence is about
+
     def __init__(self, parent: QWidget, bar: QWidget) -> None:
         super().__init__(parent)
         self._bar = bar
@@ -37,6 +41,8 @@ class Notices(QFrame):
         self.log: list[tuple[datetime, Told]] = []
         self._theme = style.DARK
         self._mark, self.text, self.closer = QLabel(), QLabel(), QToolButton()
+        self.opener = QPushButton("Open folder")
+        self._folder: Path | None = None
         self._hide_later = QTimer(self)
         self._hide_later.setSingleShot(True)
         self._hide_later.timeout.connect(self.hide)
@@ -50,7 +56,8 @@ class Notices(QFrame):
         row = QHBoxLayout(self)
         row.setContentsMargins(14, 8, 8, 8)
         row.setSpacing(10)
-        for widget in (self._mark, self.text, self.closer):
+        self.opener.clicked.connect(lambda: self.folder_asked.emit(self._folder))
+        for widget in (self._mark, self.text, self.opener, self.closer):
             row.addWidget(widget)
         parent.installEventFilter(self)
         self.hide()
@@ -68,6 +75,8 @@ class Notices(QFrame):
         colour = self._theme[_COLOURS[told.level]]
         self._mark.setPixmap(style.pixmap(_ICONS[told.level], colour, 20, self.devicePixelRatioF()))
         self.text.setText(told.text)
+        self._folder = told.folder
+        self.opener.setVisible(told.folder is not None)
         self.setProperty("level", told.level)
         sheet = self.style()
         if sheet:
@@ -76,7 +85,7 @@ class Notices(QFrame):
         self._place()
         self._hide_later.stop()
         if _STAYS[told.level]:
-            self._hide_later.start(_STAYS[told.level])
+            self._hide_later.start(_STAYS[told.level] * (2 if told.folder else 1))
 
     def eventFilter(self, watched: QObject | None, event: QEvent | None) -> bool:  # noqa: N802
         """Stay at the lower edge when the parent changes its size."""

@@ -1,164 +1,132 @@
-"""Paints people: limbs, joints, boxes and ids, crisp at the resolution of the screen."""
+"""Puts the marks of a scene on the screen with QPainter, crisp at the screen's resolution."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from functools import lru_cache
-from typing import Literal
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 from PyQt6.QtCore import QLineF, QPointF, QRectF, Qt
-from PyQt6.QtGui import QColor, QPainter, QPen
+from PyQt6.QtGui import QColor, QImage, QPainter, QPainterPath, QPen
 
-from app.gui import style
-from app.gui.sprites import PLACES, SHADE, disc, disc_side, plate
-from engine.skeleton import COCO, Skeleton
-from engine.types import JointState, Poses
+from app.gui.sprites import PLACES, disc, disc_side, plate
+from app.overlay.marks import RIM, Box, Colour, Discs, Lines, Mark, Plate, Scene
 
 _FLAT = Qt.PenCapStyle.FlatCap  # four times as fast as round ends; the joints cover them
-_NO_BRUSH = Qt.BrushStyle.NoBrush
-_DETECTED = int(JointState.DETECTED)
-_STRANGER = 0.4  # opacity
-_STEPS = 4  # of certainty that are told apart
+_TILES = 5  # squares across a blurred head, as in overlay videos
 
 
-@dataclass(frozen=True, slots=True)
-class Look:
-    """What is painted of a person."""
-
-    skeleton: Skeleton = COCO
-    limbs: bool = True
-    joints: bool = True
-    boxes: bool = False
-    ids: bool = True
-    faint_strangers: bool = True  # people the tracker has not numbered yet
-    colours: Literal["person", "side"] = "person"
-    min_joint_score: float = 0.15
-    thickness: float = 1.0
-
-
-def paint_people(painter: QPainter, poses: Poses, look: Look, scale: float, left: QPointF) -> None:
-    """Paint everyone.
+def paint_scene(painter: QPainter, scene: Scene) -> None:
+    """Put down every mark of a scene; the picture must be there already.
 
     Args:
-        painter: in logical screen pixels, clipped to the picture.
-        poses: in image pixels.
-        scale: logical screen pixels per image pixel.
-        left: where the picture's top left corner is on the screen.
+        painter: in logical pixels, clipped to the picture.
+        scene: laid out in the same pixels.
     """
     painter.setRenderHint(QPainter.RenderHint.Antialiasing)
-    seen = (poses.joint_score >= look.min_joint_score) & np.isfinite(poses.xy).all(axis=2)
-    xy = np.nan_to_num(poses.xy.astype(np.float64)) * scale + (left.x(), left.y())
-    for row in range(len(poses)):
-        if seen[row].any():
-            stranger = look.faint_strangers and poses.ids[row] < 0
-            painter.setOpacity(_STRANGER if stranger else 1.0)
-            _person(painter, poses, row, xy[row], seen[row], look)
+    for mark in scene.marks:
+        painter.setOpacity(mark.opacity)
+        _put(painter, mark)
     painter.setOpacity(1.0)
 
 
-def _person(
-    painter: QPainter,
-    poses: Poses,
-    row: int,
-    xy: NDArray[np.float64],
-    seen: NDArray[np.bool_],
-    look: Look,
-) -> None:
-    """One person; xy (K, 2) screen pixels, seen (K,) which joints to paint."""
-    colour = style.person_colour(int(poses.ids[row]))
-    corner, far = xy[seen].min(axis=0), xy[seen].max(axis=0)
-    height = float(far[1] - corner[1])
-    width = look.thickness * round(min(max(height / 90, 1.6), 4.0) * 4) / 4
-    spots, there = list(map(tuple, xy.tolist())), seen.tolist()
-    if look.boxes:
-        _box(painter, _rect(corner, far, 3 * width), colour, width)
-    if look.limbs:
-        _limbs(painter, spots, there, look, colour, width)
-    if look.joints:
-        _joints(painter, spots, there, poses.joint_score[row], poses.state[row], colour, width)
-    if look.ids and poses.ids[row] >= 0:
-        _label(painter, f"{poses.ids[row]}", _rect(corner, far, 3 * width), colour)
+def paint_mosaics(painter: QPainter, scene: Scene, picture: QImage, place: QRectF) -> None:
+    """Hide heads: paint a few squares of the picture's own colours over each.
+
+    Args:
+        picture: the whole frame, in any size.
+        place: where it lies, in the painter's pixels; not mirrored.
+    """
+    across = picture.width() / max(place.width(), 1.0)
+    for x, y, radius in scene.mosaics:
+        spot = QRectF(x - radius, y - radius, 2 * radius, 2 * radius)
+        seen = spot.translated(-place.x(), -place.y())
+        if scene.mirrored:
+            seen.moveLeft(place.width() - seen.right())
+        part = QRectF(seen.topLeft() * across, seen.size() * across).toAlignedRect()
+        part = part.intersected(picture.rect())
+        if part.isEmpty():
+            continue
+        few = picture.copy(part).scaled(
+            _TILES, _TILES, transformMode=Qt.TransformationMode.SmoothTransformation
+        )
+        if scene.mirrored:
+            few = few.mirrored(True, False)
+        cut = QPainterPath()
+        cut.addEllipse(spot)
+        painter.save()
+        painter.setClipPath(cut, Qt.ClipOperation.IntersectClip)
+        painter.setRenderHint(QPainter.RenderHint.SmoothPixmapTransform, False)
+        painter.drawImage(spot, few)
+        painter.restore()
 
 
-def _rect(corner: NDArray[np.float64], far: NDArray[np.float64], margin: float) -> QRectF:
-    whole = QRectF(QPointF(*corner.tolist()), QPointF(*far.tolist()))
-    return whole.adjusted(-margin, -margin, margin, margin)
+def qt_plate(text: str, ground: Colour, ink: Colour, size: float) -> NDArray[np.uint8]:
+    """A plate as the window shows it, for recordings: (h, w, 4) uint8 RGBA. Any thread."""
+    image = plate(text, ground, ink, size, 1.0)
+    image = image.convertToFormat(QImage.Format.Format_RGBA8888)
+    data: Any = image.constBits()
+    rows: NDArray[np.uint8] = np.frombuffer(data.asarray(image.sizeInBytes()), np.uint8)
+    return rows.reshape(image.height(), -1, 4)[:, : image.width()].copy()
 
 
-def _box(painter: QPainter, rect: QRectF, colour: QColor, width: float) -> None:
-    for pen in (_pen(SHADE.rgba(), width + 1.5), _pen(colour.rgba(), max(1.2, width * 0.6))):
-        painter.setPen(pen)
-        painter.setBrush(_NO_BRUSH)
-        painter.drawRoundedRect(rect, 6, 6)
+def _put(painter: QPainter, mark: Mark) -> None:
+    match mark:
+        case Lines():
+            _lines(painter, mark)
+        case Discs():
+            _discs(painter, mark)
+        case Box():
+            _box(painter, mark)
+        case Plate():
+            _plate(painter, mark)
 
 
-def _limbs(
-    painter: QPainter,
-    spots: list[tuple[float, float]],
-    seen: list[bool],
-    look: Look,
-    colour: QColor,
-    width: float,
-) -> None:
-    by_colour: dict[int, list[QLineF]] = {}
-    for (a, b), side in zip(look.skeleton.limbs, _sides(look.skeleton), strict=True):
-        if seen[a] and seen[b]:
-            painted = side if look.colours == "side" else colour.rgba()
-            by_colour.setdefault(painted, []).append(QLineF(*spots[a], *spots[b]))
-    for painted, lines in by_colour.items():
-        painter.setPen(_pen(SHADE.rgba(), width + 2))
+def _lines(painter: QPainter, mark: Lines) -> None:
+    lines = [QLineF(*ends) for ends in mark.ends.tolist()]
+    if not lines:
+        return
+    if mark.rim:
+        painter.setPen(_pen(RIM, mark.width + 2))
         painter.drawLines(*lines)
-        painter.setPen(_pen(painted, width))
-        painter.drawLines(*lines)
+    painter.setPen(_pen(mark.rgb, mark.width))
+    painter.drawLines(*lines)
 
 
 @lru_cache(maxsize=256)
-def _pen(rgba: int, width: float) -> QPen:
-    return QPen(QColor.fromRgba(rgba), width, cap=_FLAT)
+def _pen(rgb: Colour, width: float) -> QPen:
+    return QPen(QColor(*rgb), width, cap=_FLAT)
 
 
-@lru_cache(maxsize=8)
-def _sides(skeleton: Skeleton) -> list[int]:
-    """The colour of each limb: left ones are warm, right ones are cold, others are white."""
-    return [_side(skeleton, a, b).rgba() for a, b in skeleton.limbs]
-
-
-def _side(skeleton: Skeleton, a: int, b: int) -> QColor:
-    sides = {skeleton.names[joint].partition("_")[0] for joint in (a, b)}
-    if sides == {"left"} or sides == {"left", "nose"}:
-        return style.LEFT
-    return style.RIGHT if sides <= {"right", "nose"} else style.MIDDLE
-
-
-def _joints(
-    painter: QPainter,
-    spots: list[tuple[float, float]],
-    seen: list[bool],
-    score: NDArray[np.float32],
-    state: NDArray[np.uint8],
-    colour: QColor,
-    width: float,
-) -> None:
-    """A disc per joint: the surer, the larger and whiter; hollow where it was not a peak."""
-    steps = np.rint(np.clip(score, 0, 1) * _STEPS).astype(int).tolist()
-    rings = (state != _DETECTED).tolist()
+def _discs(painter: QPainter, mark: Discs) -> None:
     device = painter.device()
-    rgb, ratio = colour.rgb(), device.devicePixelRatioF() if device else 1.0
-    for (x, y), there, step, ring in zip(spots, seen, steps, rings, strict=True):
-        if there:
-            radius = width * (0.75 + 0.55 * step / _STEPS)
-            half = disc_side(radius, ratio) // 2
-            column, right = divmod(round(x * ratio * PLACES), PLACES)
-            row, down = divmod(round(y * ratio * PLACES), PLACES)
-            ready = disc(rgb, radius, 0.75 * step / _STEPS, ring, right, down, ratio)
-            painter.drawPixmap(QPointF((column - half) / ratio, (row - half) / ratio), ready)
+    ratio = device.devicePixelRatioF() if device else 1.0
+    for (x, y), radius, colour, ring in zip(
+        mark.xy.tolist(), mark.radius.tolist(), mark.colours, mark.rings, strict=True
+    ):
+        half = disc_side(radius, ratio) // 2
+        column, right = divmod(round(x * ratio * PLACES), PLACES)
+        row, down = divmod(round(y * ratio * PLACES), PLACES)
+        ready = disc(colour, radius, ring, right, down, ratio)
+        painter.drawPixmap(QPointF((column - half) / ratio, (row - half) / ratio), ready)
 
 
-def _label(painter: QPainter, text: str, person: QRectF, colour: QColor) -> None:
+def _box(painter: QPainter, mark: Box) -> None:
+    rect = QRectF(QPointF(*mark.low), QPointF(*mark.high))
+    painter.setBrush(Qt.BrushStyle.NoBrush)
+    for pen in (_pen(RIM, mark.width + 2), _pen(mark.rgb, mark.width)):
+        painter.setPen(pen)
+        painter.drawRoundedRect(rect, 6, 6)
+
+
+def _plate(painter: QPainter, mark: Plate) -> None:
+    """Above its place, but always inside what is visible."""
     device = painter.device()
-    ready = plate(text, colour.rgb(), device.devicePixelRatioF() if device else 1.0)
-    width = ready.deviceIndependentSize().width()
-    x, y = person.center().x() - width / 2, max(person.top() - 21, 2)
-    painter.drawPixmap(QPointF(round(x), round(y)), ready)
+    ratio = device.devicePixelRatioF() if device else 1.0
+    ready = plate(mark.text, mark.ground, mark.ink, mark.size, ratio)
+    size = ready.deviceIndependentSize()
+    seen = painter.clipBoundingRect()
+    x = min(max(mark.at[0] - size.width() / 2, seen.left()), seen.right() - size.width())
+    y = min(max(mark.at[1] - size.height(), seen.top()), seen.bottom() - size.height())
+    painter.drawImage(QPointF(round(x), round(y)), ready)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from PyQt6.QtCore import QPointF, QRectF, QSize, Qt
+from PyQt6.QtCore import QPointF, QRectF, QSize, Qt, pyqtSignal
 from PyQt6.QtGui import (
     QColor,
     QLinearGradient,
@@ -150,6 +150,8 @@ class StageBar(QWidget):
 class PerformancePanel(QWidget):
     """Figures, plot and stages; `refresh` is called a few times a second, never per frame."""
 
+    summary = pyqtSignal(str)  # the two figures that say most
+
     def __init__(self, ages: Ages, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self.ages = ages
@@ -175,10 +177,10 @@ class PerformancePanel(QWidget):
             else "Nothing is running."
         )
 
-    def set_modes(self, modes: dict[str, str]) -> None:
-        """Say what each source was found to deliver: size, rate, coding."""
-        self._modes.setText("\n".join(f"{name}: {mode}" for name, mode in modes.items()))
-        self._modes.setVisible(bool(modes))
+    def set_sources(self, lines: dict[str, str]) -> None:
+        """Say of each source what it delivers and what becomes of its frames."""
+        self._modes.setText("\n".join(f"{name}: {line}" for name, line in lines.items()))
+        self._modes.setVisible(bool(lines))
 
     def refresh(self) -> None:
         """Show the figures of this moment."""
@@ -187,6 +189,9 @@ class PerformancePanel(QWidget):
             known = getattr(spread, name) if spread else None
             self._figures[name].setText("–" if known is None else _figures_of(known))
         self._figures["rate"].setText(f"{rate:.1f}" if rate else "–")
+        self.summary.emit(f"{_milliseconds(spread.p50)} · {rate:.0f} fps" if spread else "")
+        if not self.isVisible():
+            return
         dropped = self.ages.dropped
         share = f" ({self.ages.dropped_share:.0%} of what arrived)" if dropped else ""
         self._dropped.setText(f"{dropped} frames skipped for newer ones{share}")
@@ -218,7 +223,7 @@ class PerformancePanel(QWidget):
             label.setWordWrap(True)
             rows.addWidget(label)
         self.set_engine(None)
-        self.set_modes({})
+        self.set_sources({})
 
     def _show_stages(self, stages: dict[str, float]) -> None:
         self._bar.set_stages(stages)

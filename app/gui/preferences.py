@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
+from typing import Any
 
 from PyQt6.QtCore import QSettings, QStandardPaths
 
+from app.live.protocol import CameraMode
 from engine.errors import SettingsError
 from engine.settings import Settings
+
+_MOST_RECENT = 8
 
 
 class Preferences:
@@ -19,6 +24,19 @@ class Preferences:
     def write(self) -> None:
         """Write everything to the store now."""
         self._store.sync()
+
+    def get(self, key: str, otherwise: Any) -> Any:
+        """A value of the same kind as `otherwise`, as it was kept; `otherwise` without one."""
+        text = self._store.value(f"window/{key}")
+        try:
+            value = json.loads(text) if isinstance(text, str) else otherwise
+        except ValueError:
+            return otherwise
+        return value if isinstance(value, type(otherwise)) else otherwise
+
+    def keep(self, key: str, value: object) -> None:
+        """Remember a value that JSON can hold."""
+        self._store.setValue(f"window/{key}", json.dumps(value))
 
     @property
     def theme(self) -> str:
@@ -58,6 +76,46 @@ class Preferences:
     @folder.setter
     def folder(self, folder: Path) -> None:
         self._store.setValue("folder", str(folder))
+
+    @property
+    def recent(self) -> list[str]:
+        """Sources that were watched, newest first; without passwords, so not all of them."""
+        return [text for text in self.get("recent", []) if isinstance(text, str)]
+
+    def keep_recent(self, source: str) -> None:
+        """Remember a source, unless it holds a password."""
+        if "@" not in source.partition("://")[2].partition("/")[0]:
+            others = [text for text in self.recent if text != source]
+            self.keep("recent", [source, *others][:_MOST_RECENT])
+
+    @property
+    def titles(self) -> dict[str, str]:
+        """What sources were renamed to."""
+        return {str(k): str(v) for k, v in self.get("titles", {}).items()}
+
+    def keep_title(self, name: str, title: str) -> None:
+        """Remember what a source is called; nothing: what it is called by itself."""
+        titles = {k: v for k, v in self.titles.items() if k != name}
+        self.keep("titles", {**titles, name: title} if title else titles)
+
+    @property
+    def cameras(self) -> dict[str, CameraMode]:
+        """How sources are opened and turned."""
+        found = {}
+        for source, kept in self.get("cameras", {}).items():
+            size = kept.get("size")
+            turned = kept.get("turned", 0)
+            found[source] = CameraMode(
+                (int(size[0]), int(size[1])) if size else None,
+                kept.get("rate"),
+                turned if turned in (90, 180, 270) else 0,
+            )
+        return found
+
+    def keep_camera(self, source: str, mode: CameraMode) -> None:
+        """Remember how a source is opened and turned."""
+        kept = {"size": mode.size, "rate": mode.rate, "turned": mode.turned}
+        self.keep("cameras", {**self.get("cameras", {}), source: kept})
 
     def cost(self, weights: str, device: str, precision: str) -> float | None:
         """Milliseconds per frame that were measured here the last time; None: never."""

@@ -44,6 +44,10 @@ class Section(QWidget):
         self._head.toggled.connect(self.set_open)
         self.set_open(opened)
 
+    def set_summary(self, text: str) -> None:
+        """Say the most important beside the title, also while folded."""
+        self._head.setText(f"{self.title}   {text}" if text else self.title)
+
     @property
     def opened(self) -> bool:
         """Whether its rows are shown."""

@@ -22,11 +22,15 @@ class Action:
 
 ACTIONS: Final = (
     Action("start_or_stop", ("Ctrl+Return", "F5"), "Start or stop", "Run"),
-    Action("pause", ("Space", "K"), "Pause or play a file", "Run"),
+    Action("pause", ("Space", "K"), "Pause, play, play again", "Run"),
     Action("step", (".",), "Next frame", "Run"),
     Action("step_back", (",",), "Previous frame", "Run"),
     Action("forward", ("Right",), "5 s forward", "Run"),
     Action("back", ("Left",), "5 s back", "Run"),
+    Action("slower", ("[",), "Slower", "Run"),
+    Action("faster", ("]",), "Faster", "Run"),
+    Action("loop", ("O",), "Begin again at the end", "Run"),
+    Action("go_to", ("G",), "Type a time", "Run"),
     Action("add_source", ("Ctrl+N",), "Add a source", "Source"),
     Action("open_video", ("Ctrl+O",), "Open a video", "Source"),
     Action("remove_source", ("Ctrl+W",), "Remove the last source", "Source"),
@@ -42,10 +46,14 @@ ACTIONS: Final = (
     Action("toggle_joints", ("2",), "Joints", "Draw"),
     Action("toggle_boxes", ("3",), "Boxes", "Draw"),
     Action("toggle_ids", ("4",), "Numbers", "Draw"),
+    Action("mirror", ("M",), "Mirror", "Draw"),
+    Action("skeleton_only", ("5",), "Skeleton only", "Draw"),
+    Action("blur_heads", ("6",), "Blur heads", "Draw"),
+    Action("follow_next", ("N",), "Follow the next person", "Draw"),
     Action("heatmap", ("H",), "Heatmap of the next joint", "Draw"),
     Action("show_log", ("L",), "Messages", "Help"),
     Action("show_shortcuts", ("?", "F1"), "This sheet", "Help"),
-    Action("dismiss", ("Esc",), "Close the message, leave full screen", "Help"),
+    Action("dismiss", ("Esc",), "Close, follow no more, leave", "Help"),
     Action("quit", ("Ctrl+Q",), "Quit", "Help"),
 )
 

@@ -1,12 +1,15 @@
-"""A labelled slider for a number, and the table of all numbers that act at once."""
+"""A labelled slider and number, and the table of all numbers that act at once."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from math import exp, log
+from typing import Final
 
-from PyQt6.QtCore import Qt, pyqtSignal
-from PyQt6.QtWidgets import QGridLayout, QLabel, QSlider, QWidget
+from PyQt6.QtCore import pyqtSignal
+from PyQt6.QtWidgets import QGridLayout, QLabel, QWidget
+
+from app.gui.quiet import QuietNumber, QuietSlider
 
 _STEPS = 200
 
@@ -27,55 +30,54 @@ class Knob:
     whole: bool = False
 
 
-PEOPLE = (
-    Knob(
-        "grouping",
-        "peak_threshold",
-        "Joint threshold",
+def _knob(path: str, label: str, low: float, high: float, tip: str, **more: object) -> Knob:
+    section, _, field = path.partition(".")
+    return Knob(section, field, label, low, high, tip, **more)  # type: ignore[arg-type]
+
+
+FINDING: Final = (
+    _knob(
+        "grouping.peak_threshold",
+        "Joints surer than",
         0.02,
         0.9,
         "How strong a joint's response in the heatmap must be to count",
     ),
-    Knob(
-        "grouping",
-        "min_score",
-        "Person threshold",
+    _knob(
+        "grouping.min_score",
+        "People surer than",
         0.0,
         0.9,
         "How sure the network must be of a person, on average over the joints",
     ),
-    Knob(
-        "grouping",
-        "min_joints",
-        "Fewest joints",
+    _knob(
+        "grouping.min_joints",
+        "Joints a person needs",
         0,
         17,
         "People with fewer found joints are left out",
         digits=0,
         whole=True,
     ),
-    Knob(
-        "grouping",
-        "duplicate_oks",
+    _knob(
+        "grouping.duplicate_oks",
         "Same person above",
         0.3,
         1.0,
-        "Two skeletons more alike than this are one person (pose NMS); 1 keeps all",
+        "Two skeletons more alike than this are one person; 1 keeps both",
         unit="OKS",
     ),
-    Knob(
-        "grouping",
-        "tag_distance",
-        "Tag distance",
+    _knob(
+        "grouping.tag_distance",
+        "Join joints within",
         0.1,
         3.0,
         "Joints whose tags are closer than this belong to one person",
     ),
 )
-SMOOTHING = (
-    Knob(
-        "smoothing",
-        "min_cutoff",
+SMOOTHING: Final = (
+    _knob(
+        "smoothing.min_cutoff",
         "Calm at rest",
         0.1,
         10.0,
@@ -84,9 +86,8 @@ SMOOTHING = (
         digits=1,
         logarithmic=True,
     ),
-    Knob(
-        "smoothing",
-        "beta",
+    _knob(
+        "smoothing.beta",
         "Quick in motion",
         0.0,
         20.0,
@@ -94,11 +95,10 @@ SMOOTHING = (
         digits=1,
     ),
 )
-TRACKING = (
-    Knob(
-        "tracking",
-        "max_lost",
-        "Remember for",
+TRACKING: Final = (
+    _knob(
+        "tracking.max_lost",
+        "Keep a number for",
         0.0,
         10.0,
         "How long a person may be out of sight and keep the number",
@@ -106,42 +106,35 @@ TRACKING = (
         digits=1,
     ),
 )
-DISPLAY = (
-    Knob(
-        "display",
-        "min_joint_score",
-        "Draw joints above",
-        0.0,
-        0.9,
+DISPLAY: Final = (
+    _knob(
+        "display.min_joint_score", "Draw joints above", 0.0, 0.9,
         "Weaker joints are found but not drawn",
     ),
-    Knob(
-        "display",
-        "thickness",
-        "Line width",
-        0.3,
-        3.0,
-        "Of limbs and joints, relative to what fits the person",
-        unit="×",
-        digits=1,
+    _knob(
+        "display.thickness", "Line width", 0.3, 3.0,
+        "Of limbs and joints, relative to what fits the person", unit="×", digits=1,
     ),
-)
+)  # fmt: skip
 
 
 class SliderRow(QWidget):
-    """The label and the value above the slider; `moved` sends the value as a person changes it."""
+    """The label and the number above the slider; `moved` is sent as a person changes either."""
 
     moved = pyqtSignal(object)  # Knob
 
     def __init__(self, knob: Knob, value: float, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self.knob = knob
-        self._shown = QLabel()
-        self._shown.setAlignment(Qt.AlignmentFlag.AlignRight)
-        self.slider = QSlider(Qt.Orientation.Horizontal)
+        self.number, self.slider = QuietNumber(), QuietSlider()
+        self.number.setDecimals(knob.digits)
+        self.number.setRange(knob.low, knob.high)
+        self.number.setSuffix(f" {knob.unit}" if knob.unit else "")
+        self.number.setFixedWidth(84)
         self.slider.setRange(0, round(knob.high - knob.low) if knob.whole else _STEPS)
-        self.slider.setAccessibleName(knob.label)
         self.slider.setAccessibleDescription(knob.tip)
+        self.number.setAccessibleName(knob.label)
+        self.number.setAccessibleDescription(knob.tip)
         self.setToolTip(knob.tip)
         grid = QGridLayout(self)
         grid.setContentsMargins(0, 0, 0, 0)
@@ -149,23 +142,45 @@ class SliderRow(QWidget):
         label = QLabel(knob.label)
         label.setProperty("role", "muted")
         grid.addWidget(label, 0, 0)
-        grid.addWidget(self._shown, 0, 1)
+        grid.addWidget(self.number, 0, 1)
         grid.addWidget(self.slider, 1, 0, 1, 2)
         self.set_value(value)
-        self.slider.valueChanged.connect(self._moved)
+        self.slider.valueChanged.connect(self._slid)
+        self.number.valueChanged.connect(self._typed)
 
     @property
     def value(self) -> float:
-        """What the slider stands at, in the knob's unit."""
-        knob, share = self.knob, self.slider.value() / self.slider.maximum()
-        if knob.whole:
-            return knob.low + self.slider.value()
-        if knob.logarithmic:
-            return round(knob.low * exp(share * log(knob.high / knob.low)), knob.digits)
-        return round(knob.low + share * (knob.high - knob.low), knob.digits)
+        """The number, in the knob's unit."""
+        return self.number.value()
 
     def set_value(self, value: float) -> None:
-        """Move the slider without telling anybody."""
+        """Show a value; nothing is sent."""
+        self._show(value)
+        self._move_to(value)
+
+    def _slid(self) -> None:
+        knob, share = self.knob, self.slider.value() / self.slider.maximum()
+        if knob.whole:
+            value = knob.low + self.slider.value()
+        elif knob.logarithmic:
+            value = knob.low * exp(share * log(knob.high / knob.low))
+        else:
+            value = knob.low + share * (knob.high - knob.low)
+        self._show(value)
+        self.moved.emit(self.knob)
+
+    def _typed(self, value: float) -> None:
+        self._move_to(value)
+        self._name()
+        self.moved.emit(self.knob)
+
+    def _show(self, value: float) -> None:
+        self.number.blockSignals(True)
+        self.number.setValue(value)
+        self.number.blockSignals(False)
+        self._name()
+
+    def _move_to(self, value: float) -> None:
         knob = self.knob
         inside = min(max(value, knob.low), knob.high)
         if knob.logarithmic:
@@ -175,12 +190,7 @@ class SliderRow(QWidget):
         self.slider.blockSignals(True)
         self.slider.setValue(round(share * self.slider.maximum()))
         self.slider.blockSignals(False)
-        self._show(value)
 
-    def _moved(self) -> None:
-        self._show(self.value)
-        self.moved.emit(self.knob)
-
-    def _show(self, value: float) -> None:
-        text = f"{value:.{self.knob.digits}f}"
-        self._shown.setText(f"{text} {self.knob.unit}".strip())
+    def _name(self) -> None:
+        """A screen reader says the real value, not the slider's step."""
+        self.slider.setAccessibleName(f"{self.knob.label}: {self.number.text()}")

@@ -23,17 +23,19 @@ from PyQt6.QtWidgets import (
 )
 
 from app.gui import style
+from app.gui.chips import title
 from app.gui.section import note
-from app.live.protocol import Camera, Offer
+from app.live.offered import Camera, Offer
 
 VIDEOS = "Videos (*.mp4 *.mov *.mkv *.avi *.webm *.m4v *.mpg *.ts *.mjpeg);;All files (*)"
+_RECENT = 4
 TEST_PICTURE = "lavfi:testsrc2=size=1280x720:rate=30"
 
 
 class SourcePage(QWidget):
     """Shown while nothing runs. `chosen` sends what opens the source."""
 
-    chosen = pyqtSignal(str)
+    chosen = pyqtSignal(object)  # what opens a source, or a list of that
     _found = pyqtSignal(object)  # from the searching thread
 
     def __init__(self, offer: Offer, parent: QWidget | None = None) -> None:
@@ -42,7 +44,8 @@ class SourcePage(QWidget):
         self._theme = style.DARK
         self._headline = QLabel()
         self._hint = note(role="muted")
-        self.cameras = QListWidget()
+        self.cameras, self.recent = QListWidget(), QListWidget()
+        self._recently = note("Watched before", role="muted")
         self.address = QLineEdit()
         self.buttons = {
             "film": QPushButton(" Open video…"),
@@ -72,8 +75,27 @@ class SourcePage(QWidget):
     def open_video(self) -> None:
         """Ask for files."""
         files, _ = QFileDialog.getOpenFileNames(self, "Open video", str(Path.home()), VIDEOS)
-        for file in files:
-            self.chosen.emit(file)
+        if files:
+            self.chosen.emit(files)
+
+    def set_recent(self, sources: Sequence[str]) -> None:
+        """Offer sources that were watched before."""
+        self.recent.clear()
+        for source in sources[:_RECENT]:
+            item = QListWidgetItem(title(source))
+            item.setToolTip(source)
+            item.setData(Qt.ItemDataRole.UserRole, source)
+            self.recent.addItem(item)
+        self.recent.setVisible(bool(sources))
+        self._recently.setVisible(bool(sources))
+        self.recent.setFixedHeight(min(len(sources), _RECENT) * 34 + 10)
+
+    def focus_first(self) -> None:
+        """Put the focus on what is most likely wanted."""
+        for first in (self.recent, self.demo, self.address):
+            if not first.isHidden():
+                first.setFocus()
+                return
 
     def open_folder(self) -> None:
         """Ask for a folder of images."""
@@ -115,6 +137,10 @@ class SourcePage(QWidget):
             lambda item: self.chosen.emit(item.data(Qt.ItemDataRole.UserRole))
         )
         self.cameras.itemClicked.connect(self.cameras.itemActivated)
+        self.recent.itemActivated.connect(
+            lambda item: self.chosen.emit(item.data(Qt.ItemDataRole.UserRole))
+        )
+        self.recent.itemClicked.connect(self.recent.itemActivated)
         self.address.returnPressed.connect(self._take_address)
         self.buttons["film"].clicked.connect(self.open_video)
         self.buttons["images"].clicked.connect(self.open_folder)
@@ -133,6 +159,8 @@ class SourcePage(QWidget):
         self.demo.setProperty("kind", "primary")
         self.cameras.setIconSize(QSize(22, 22))
         self.cameras.setAccessibleName("Cameras found")
+        self.recent.setAccessibleName("Watched before")
+        self.set_recent([])
         self.address.setPlaceholderText("rtsp://…, http://…, udp://…, or a file")
         self.address.setAccessibleName("Address of a stream or a file")
         card = QFrame()
@@ -153,7 +181,9 @@ class SourcePage(QWidget):
             button.setMinimumHeight(26)
             grid.addWidget(button, i // 2, i % 2)
         rows.addLayout(grid)
-        rows.addWidget(note("You can also drop a file or an address here.", role="faint"))
+        rows.addWidget(note("You can also drop files or an address here.", role="muted"))
+        rows.addWidget(self._recently)
+        rows.addWidget(self.recent)
         across = QHBoxLayout()
         across.addStretch(1)
         across.addWidget(card, 4)

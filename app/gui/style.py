@@ -16,7 +16,6 @@ from PyQt6.QtSvg import QSvgRenderer
 from PyQt6.QtWidgets import QApplication
 
 import assets
-from app.overlay.palette import PALETTE, colour_of
 
 Theme = dict[str, str]
 
@@ -57,8 +56,6 @@ LIGHT: Final[Theme] = {
     "tile": "#d6dde6",
 }
 THEMES: Final = {"dark": DARK, "light": LIGHT}
-
-LEFT, RIGHT, MIDDLE = QColor(*PALETTE[1]), QColor(*PALETTE[0]), QColor("#e9edf3")
 
 _FONTS = ("Inter", "Segoe UI Variable", "Segoe UI", "SF Pro Text", "Noto Sans", "DejaVu Sans")
 _DIGITS = ("JetBrains Mono", "Cascadia Mono", "SF Mono", "Noto Sans Mono", "DejaVu Sans Mono")
@@ -101,11 +98,6 @@ def icon(name: str, colour: str, size: int = 20) -> QIcon:
 def pixmap(name: str, colour: str, size: int, ratio: float) -> QPixmap:
     """An icon as a picture of `size` logical pixels."""
     return _drawn(name, colour, size, ratio)
-
-
-def person_colour(identity: int) -> QColor:
-    """The colour of a track number; untracked people are white."""
-    return QColor(*colour_of(identity)) if identity >= 0 else MIDDLE
 
 
 @lru_cache(maxsize=256)

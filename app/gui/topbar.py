@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from pathlib import Path
+from collections.abc import Mapping, Sequence
 
-from PyQt6.QtCore import Qt, pyqtSignal
+from PyQt6.QtCore import Qt
+from PyQt6.QtGui import QResizeEvent
 from PyQt6.QtWidgets import QFrame, QHBoxLayout, QLabel, QPushButton, QToolButton, QWidget
 
 from app.gui import style
+from app.gui.chips import Chips
 from app.gui.section import name
 from app.live.protocol import Recorded
 
@@ -20,13 +21,11 @@ _ICONS = {
     "panel": "panel",
     "help": "help",
 }
-_MOST_SHOWN = 34  # characters of a source's title
+_ROOM_FOR_BRAND = 1100  # pixels of the bar
 
 
 class TopBar(QFrame):
     """Buttons are public: the window connects them to its actions."""
-
-    removed = pyqtSignal(str)  # a source
 
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
@@ -35,10 +34,12 @@ class TopBar(QFrame):
         self.buttons = {key: QToolButton() for key in _FLAT}
         self._mark, self._brand = QLabel(), QLabel("posestream")
         self._age, self._recorded = QLabel(), QLabel()
-        self._chips = QHBoxLayout()
+        self.chips = Chips()
         self._theme = style.DARK
         self._dark = True
         self._sources: tuple[str, ...] = ()
+        self._titles: dict[str, str] = {}
+        self._record_missing = ""  # why nothing can be recorded
         self._state = "idle"
         self._recording = False
         self._lay_out()
@@ -51,19 +52,14 @@ class TopBar(QFrame):
             self.buttons[key].setIcon(style.icon(drawn, theme["text"]))
         self.buttons["theme"].setIcon(style.icon("sun" if self._dark else "moon", theme["text"]))
         self._mark.setPixmap(style.pixmap("person", theme["accent"], 24, self.devicePixelRatioF()))
-        self.set_sources(self._sources)
+        self.set_sources(self._sources, self._titles)
         self.set_state(self._state)
         self._show_recording()
 
-    def set_sources(self, sources: Sequence[str]) -> None:
-        """Show one chip per source."""
-        self._sources = tuple(sources)
-        while self._chips.count():
-            item = self._chips.takeAt(0)
-            if item and (old := item.widget()):
-                old.deleteLater()
-        for source in sources:
-            self._chips.addWidget(self._chip(source))
+    def set_sources(self, sources: Sequence[str], titles: Mapping[str, str]) -> None:
+        """Show one chip per source, by the name it was given."""
+        self._sources, self._titles = tuple(sources), dict(titles)
+        self.chips.set_sources(sources, titles, self._theme)
 
     def set_state(self, state: str) -> None:
         """Be `idle` or `running`."""
@@ -77,10 +73,20 @@ class TopBar(QFrame):
             colour = "faint"
         self.start.setIcon(style.icon(drawn, self._theme[colour], 18))
         name(self.start, "Stop" if running else "Start", "Ctrl+Enter")
-        for key in ("record", "screenshot"):
-            self.buttons[key].setEnabled(state == "running")
+        self.buttons["screenshot"].setEnabled(running)
+        self.set_record_missing(self._record_missing)
         if sheet := self.style():
             sheet.polish(self.start)
+
+    def set_record_missing(self, why: str) -> None:
+        """Why nothing can be recorded; empty when something can."""
+        self._record_missing = why
+        running = self._state != "idle"
+        self.buttons["record"].setEnabled(running and (self._recording or not why))
+        if why and not self._recording:
+            name(self.buttons["record"], f"Record: {why}")
+        else:
+            self._show_recording()
 
     def set_recorded(self, recorded: Recorded | None) -> None:
         """Show how long the recording is; None when nothing is recorded."""
@@ -93,6 +99,12 @@ class TopBar(QFrame):
             self._recorded.setText("")
         self._show_recording()
 
+    def resizeEvent(self, event: QResizeEvent | None) -> None:  # noqa: N802  Qt's name
+        """Leave out the program's name where sources need the room."""
+        super().resizeEvent(event)
+        room = self.width() >= _ROOM_FOR_BRAND + 100 * max(len(self._sources) - 2, 0)
+        self._brand.setVisible(room)
+
     def show_age(self, text: str) -> None:
         """The age and rate at a glance; empty when nothing runs."""
         self._age.setText(text)
@@ -103,23 +115,6 @@ class TopBar(QFrame):
         text = "Finish recording" if self._recording else "Record"
         name(self.buttons["record"], text, "R")
         self._recorded.setStyleSheet(f"color: {self._theme['bad']}")
-
-    def _chip(self, source: str) -> QFrame:
-        chip = QFrame()
-        chip.setObjectName("chip")
-        chip.setFixedHeight(28)
-        row = QHBoxLayout(chip)
-        row.setContentsMargins(12, 2, 4, 2)
-        row.setSpacing(2)
-        label = QLabel(shortened(title(source), _MOST_SHOWN))
-        label.setToolTip(title(source))
-        closer = QToolButton()
-        closer.setIcon(style.icon("close", self._theme["muted"], 14))
-        name(closer, f"Remove {title(source)}")
-        closer.clicked.connect(lambda: self.removed.emit(source))
-        row.addWidget(label)
-        row.addWidget(closer)
-        return chip
 
     def _lay_out(self) -> None:
         row = QHBoxLayout(self)
@@ -139,7 +134,7 @@ class TopBar(QFrame):
         row.addWidget(self._mark)
         row.addWidget(self._brand)
         row.addSpacing(12)
-        row.addLayout(self._chips)
+        row.addWidget(self.chips, 100)
         row.addWidget(self.buttons["add"])
         row.addStretch(1)
         row.addWidget(self._age)
@@ -156,24 +151,3 @@ class TopBar(QFrame):
         name(self.buttons["theme"], "Light or dark", "T")
         name(self.buttons["panel"], "Show or hide the controls", "C")
         name(self.buttons["help"], "Keyboard shortcuts", "?")
-
-
-def title(source: str) -> str:
-    """What a person calls a source: a camera, a file, an address without secrets."""
-    if source.isdecimal():
-        return f"Camera {source}"
-    if source.startswith("lavfi:"):
-        return "Test picture"
-    if source in ("-", "screen"):
-        return {"-": "Standard input", "screen": "Screen"}[source]
-    if "://" in source:
-        scheme, _, rest = source.partition("://")
-        host, slash, path = rest.partition("/")
-        return f"{scheme}://{host.rpartition('@')[2]}{slash}{path}"
-    return Path(source).name or source
-
-
-def shortened(text: str, most: int) -> str:
-    """The beginning and the end of a long text."""
-    half = (most - 1) // 2
-    return text if len(text) <= most else f"{text[:half]}…{text[-half:]}"

@@ -1,30 +1,39 @@
-"""The bar under the picture for files: play, pause, step, seek."""
+"""The bar under the picture for files: play, step, seek, speed, loop, time and frame."""
 
 from __future__ import annotations
 
+import re
+from typing import Final
+
 from PyQt6.QtCore import Qt, pyqtSignal
-from PyQt6.QtWidgets import QHBoxLayout, QLabel, QSlider, QToolButton, QWidget
+from PyQt6.QtWidgets import QHBoxLayout, QLabel, QLineEdit, QSlider, QToolButton, QWidget
 
 from app.gui import style
+from app.gui.quiet import QuietCombo, QuietSlider
 from app.gui.section import name
 
 _STEPS = 2000
+SPEEDS: Final = (0.25, 0.5, 0.75, 1.0, 1.5, 2.0)
 
 
 class Transport(QWidget):
-    """Sends what a person asks for; `show_time` says where the file is."""
+    """Sends what a person asks for; `show_time` says where the files are."""
 
     paused = pyqtSignal(bool)
     stepped = pyqtSignal(int)  # frames: 1 or -1
     sought = pyqtSignal(float)  # seconds
+    looped = pyqtSignal(bool)
+    speed_chosen = pyqtSignal(float)
 
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self.play, self.next, self.previous = QToolButton(), QToolButton(), QToolButton()
-        self.position = QSlider(Qt.Orientation.Horizontal)
-        self._clock = QLabel("0:00.0")
+        self.loop, self.speed = QToolButton(), QuietCombo()
+        self.position = QuietSlider()
+        self.clock = QLineEdit("0:00.00")
+        self._total, self._frame = QLabel(), QLabel()
         self._duration = 0.0
-        self._paused = False
+        self._paused = self._ended = False
         self.time = 0.0  # of the picture shown, seconds
         self._theme = style.DARK
         self._lay_out()
@@ -33,42 +42,79 @@ class Transport(QWidget):
         self.previous.clicked.connect(lambda: self._step(-1))
         self.position.sliderMoved.connect(self._seek)
         self.position.actionTriggered.connect(self._clicked)
+        self.loop.toggled.connect(self.looped)
+        self.speed.activated.connect(lambda: self.speed_chosen.emit(self.speed.currentData()))
+        self.clock.returnPressed.connect(self._typed)
 
     @property
     def is_paused(self) -> bool:
-        """Whether the file stands still."""
-        return self._paused
+        """Whether the files stand still, also at their end."""
+        return self._paused or self._ended
 
     def set_theme(self, theme: style.Theme) -> None:
         """Take the colours of icons from this theme."""
         self._theme = theme
         self.next.setIcon(style.icon("next", theme["text"]))
         self.previous.setIcon(style.icon("previous", theme["text"]))
+        self.loop.setIcon(style.icon("loop", theme["text"]))
         self.set_paused(self._paused)
 
     def set_duration(self, seconds: float) -> None:
-        """How long the file is; 0 when not known."""
-        self._duration = seconds
-        self.position.setEnabled(seconds > 0)
-        self.show_time(0.0)
+        """How long the longest file is; 0 when not known."""
+        if seconds != self._duration:
+            self._duration = seconds
+            self.position.setEnabled(seconds > 0)
+            self._total.setText(f"/ {clock_text(seconds)}" if seconds else "")
 
     def set_paused(self, paused: bool, *, tell: bool = False) -> None:
-        """Show whether the file stands still; with `tell`, ask for it."""
+        """Show whether the files stand still; with `tell`, ask for it.
+
+        At the end, playing is asked for: it begins at the start.
+        """
+        if tell and self._ended:
+            paused = False
         self._paused = paused
-        self.play.setIcon(style.icon("play" if paused else "pause", self._theme["text"]))
-        name(self.play, "Play" if paused else "Pause", "Space")
+        self._ended = self._ended and not tell
+        self._show_state()
         if tell:
             self.paused.emit(paused)
 
-    def show_time(self, seconds: float) -> None:
-        """Show where the file is, unless a person is dragging."""
+    def set_ended(self, ended: bool) -> None:
+        """Show that nothing more comes, or that it goes on."""
+        if ended != self._ended:
+            self._ended = ended
+            self._show_state()
+
+    def show_time(self, seconds: float, frame: int | None = None) -> None:
+        """Show where the files are, unless a person is dragging or typing."""
         self.time = seconds
         if self._duration and not self.position.isSliderDown():
             self.position.blockSignals(True)
             self.position.setValue(round(_STEPS * seconds / self._duration))
             self.position.blockSignals(False)
-        total = f" / {_clock(self._duration)}" if self._duration else ""
-        self._clock.setText(f"{_clock(seconds)}{total}")
+        if not self.clock.hasFocus():
+            self.clock.setText(clock_text(seconds))
+        self._frame.setText("" if frame is None else f"#{frame}")
+        self.position.setAccessibleName(f"Position: {clock_text(seconds)}")
+
+    def change_speed(self, steps: int) -> None:
+        """Play faster or slower."""
+        index = min(max(self.speed.currentIndex() + steps, 0), self.speed.count() - 1)
+        self.speed.setCurrentIndex(index)
+        self.speed_chosen.emit(self.speed.currentData())
+
+    def begin(self) -> None:
+        """A new run: at its start, playing, at the speed and with the loop that are chosen."""
+        self._ended = False
+        self.set_paused(False)
+        self.set_duration(0.0)
+        self.show_time(0.0)
+
+    def _show_state(self) -> None:
+        drawn = "refresh" if self._ended else "play" if self._paused else "pause"
+        text = "Play again" if self._ended else "Play" if self._paused else "Pause"
+        self.play.setIcon(style.icon(drawn, self._theme["text"]))
+        name(self.play, text, "Space")
 
     def _step(self, frames: int) -> None:
         self.set_paused(True)
@@ -81,30 +127,67 @@ class Transport(QWidget):
         if QSlider.SliderAction(action) is not QSlider.SliderAction.SliderMove:
             self._seek(self.position.sliderPosition())
 
+    def _typed(self) -> None:
+        seconds = seconds_in(self.clock.text())
+        self.clock.clearFocus()
+        if seconds is not None:
+            self.sought.emit(seconds)
+
     def _lay_out(self) -> None:
         row = QHBoxLayout(self)
         row.setContentsMargins(12, 6, 12, 6)
         row.setSpacing(4)
-        for button in (self.previous, self.play, self.next):
+        for button in (self.previous, self.play, self.next, self.loop):
             button.setProperty("kind", "flat")
             button.setFocusPolicy(Qt.FocusPolicy.TabFocus)
             row.addWidget(button)
+        self.loop.setCheckable(True)
         name(self.previous, "Previous frame", ",")
         name(self.next, "Next frame", ".")
+        name(self.loop, "Begin again at the end", "O")
+        for speed in SPEEDS:
+            self.speed.addItem(f"{speed:g}×", speed)
+        self.speed.setCurrentIndex(SPEEDS.index(1.0))
+        self.speed.setAccessibleName("Speed")
+        self.speed.setToolTip("Speed  ([ and ])")
+        row.addWidget(self.speed)
         self.position.setRange(0, _STEPS)
         self.position.setPageStep(_STEPS // 20)
-        self.position.setAccessibleName("Position in the file")
-        self.position.setFocusPolicy(Qt.FocusPolicy.TabFocus)
+        self.position.setAccessibleName("Position")
         row.addSpacing(8)
         row.addWidget(self.position, 1)
         row.addSpacing(8)
-        self._clock.setFont(style.digits(9.5))
-        self._clock.setAccessibleName("Time in the file")
-        row.addWidget(self._clock)
+        self.clock.setFont(style.digits(9.5))
+        self.clock.setFixedWidth(92)
+        self.clock.setAlignment(Qt.AlignmentFlag.AlignRight)
+        self.clock.setProperty("kind", "plain")
+        self.clock.setAccessibleName("Time: type where to go")
+        self.clock.setToolTip("Type a time, such as 1:05.2 or 65.2, and press Enter")
+        for label in (self._total, self._frame):
+            label.setFont(style.digits(9.5))
+            label.setProperty("role", "muted")
+        self._frame.setAccessibleName("Frame number")
+        for widget in (self.clock, self._total, self._frame):
+            row.addWidget(widget)
         self.setObjectName("bottomBar")
         self.setAttribute(Qt.WidgetAttribute.WA_StyledBackground)
 
 
-def _clock(seconds: float) -> str:
-    minutes, rest = divmod(max(seconds, 0.0), 60)
-    return f"{int(minutes)}:{rest:04.1f}"
+def clock_text(seconds: float) -> str:
+    """Hours only where needed: 1:05.20, 1:01:05.20."""
+    hundredths = round(max(seconds, 0.0) * 100)
+    minutes, rest = divmod(hundredths, 6000)
+    hours, minutes = divmod(minutes, 60)
+    front = f"{hours}:{minutes:02d}" if hours else f"{minutes}"
+    return f"{front}:{rest / 100:05.2f}"
+
+
+def seconds_in(text: str) -> float | None:
+    """The seconds of "65.2", "1:05.2" or "1:01:05"; None if it is no time."""
+    found = re.fullmatch(r"(?:(\d+):)?(?:(\d+):)?(\d+(?:\.\d*)?)", text.strip())
+    if not found:
+        return None
+    first, second, seconds = found.groups()
+    if first and second:
+        return int(first) * 3600 + int(second) * 60 + float(seconds)
+    return int(first or 0) * 60 + float(seconds)

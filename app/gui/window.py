@@ -17,20 +17,26 @@ from app.gui import style
 from app.gui.actions import Actions
 from app.gui.ages import Ages
 from app.gui.canvas import Canvas
+from app.gui.chips import title
 from app.gui.controls import Controls
+from app.gui.full_screen import FullScreen
+from app.gui.menus import open_menu
 from app.gui.notices import Notices
 from app.gui.performance_panel import PerformancePanel
 from app.gui.preferences import Preferences
+from app.gui.reactions import Reactions
+from app.gui.remembering import Remembering
+from app.gui.roster import Roster
 from app.gui.runner import Runner
 from app.gui.sources import SourcePage
-from app.gui.topbar import TopBar, title
+from app.gui.topbar import TopBar
 from app.gui.transport import Transport
-from app.live.protocol import Offer, Plan, Ready, Recorded, SourceState, Start, Told
-from engine.types import Result
+from app.live.offered import Offer
+from app.live.protocol import Plan, Player, Start, Told
+from app.overlay.look import Zone
 
-_ENOUGH = 30  # frames before a measured cost is believed
-_REFRESH = 200  # ms between updates of the figures
-_SIDEBAR = 326  # pixels
+_SIZE = (1360, 820)  # logical pixels, where the screen is large enough
+_SIDEBAR = 326
 
 
 class Window(QMainWindow):
@@ -38,24 +44,24 @@ class Window(QMainWindow):
 
     def __init__(self, plan: Plan, offer: Offer, start: Start, preferences: Preferences) -> None:
         super().__init__()
-        self.offer, self.preferences, self._given = offer, preferences, plan.settings
+        self.offer, self.preferences = offer, preferences
         self.theme = style.THEMES[preferences.theme]
-        self.ages = Ages()
-        self._modes: dict[str, str] = {}
+        self.ages, self.roster = Ages(), Roster(self)
         self.runner = Runner(plan, start, self)
         self.canvas, self.transport = Canvas(), Transport()
         self.top, self.page = TopBar(), SourcePage(offer)
         self.controls = Controls(
-            plan.settings, offer, PerformancePanel(self.ages), preferences.cost
+            plan.settings, offer, PerformancePanel(self.ages), self.roster, preferences.cost
         )
-        self.stack, self.splitter = QStackedWidget(), QSplitter()
+        self.stack, self.splitter, self.watching = QStackedWidget(), QSplitter(), QWidget()
         self.notices = Notices(self.stack, self.transport)
-        self.recording = False
-        self._refresh_timer = QTimer(self)
         self._lay_out()
-        self._connect_runner()
+        self.full_screen = FullScreen(self)
+        self.reactions = Reactions(self)
         self._connect_parts()
         self.actions_by_key = Actions(self)
+        self._connect_buttons()
+        self.remembering = Remembering(self, plan.settings)
         self._restore()
         if plan.sources:
             QTimer.singleShot(0, self.runner.start)
@@ -69,7 +75,31 @@ class Window(QMainWindow):
     def show_page(self) -> None:
         """Offer sources instead of a picture."""
         self.stack.setCurrentWidget(self.page)
+        self.page.set_recent(self.preferences.recent)
         self.page.search()
+        self.page.focus_first()
+
+    def title_of(self, name: str) -> str:
+        """What a source is called: as a person renamed it, or by itself."""
+        return self.preferences.titles.get(name) or title(name)
+
+    def rename_source(self, name: str, text: str) -> None:
+        """Call a source something else, now and the next time."""
+        text = text.strip()
+        self.preferences.keep_title(name, "" if text == title(name) else text)
+        self.reactions.show_sources()
+
+    def choose(self, sources: str | list[str]) -> None:
+        """Watch one source or several, beside those that run."""
+        self.runner.choose_all([sources] if isinstance(sources, str) else sources)
+
+    def send_look(self) -> None:
+        """Use what was chosen for pictures: on the screen and in all that is saved or sent."""
+        look = self.roster.look(self.controls.look)
+        self.canvas.set_look(look)
+        self.runner.bridge.look(look)
+        blurred = look.display.blur_heads  # a newer picture would show heads that moved on
+        self.runner.bridge.preview(self.controls.display.preview.isChecked() and not blurred)
 
     def set_theme(self, name: str) -> None:
         """Look `dark` or `light`, now and the next time."""
@@ -94,18 +124,11 @@ class Window(QMainWindow):
 
     def set_full_screen(self, on: bool) -> None:
         """Leave only the picture on the screen."""
-        self.top.setVisible(not on)
-        self.controls.setVisible(not on and self.preferences.panel)
-        if on:
-            self.showFullScreen()
-        else:
-            self.showNormal()
+        self.full_screen.set_on(on)
 
     def closeEvent(self, event: QCloseEvent | None) -> None:  # noqa: N802  Qt's name
         """Let go of the engine and remember everything."""
-        self.preferences.keep_layout(self.saveGeometry(), self.splitter.saveState())
-        if self.runner.plan.settings != self._given:  # an option of the command line is for once
-            self.preferences.keep_settings(self.runner.plan.settings)
+        self.remembering.keep()
         self.runner.stop()
         super().closeEvent(event)
 
@@ -116,31 +139,31 @@ class Window(QMainWindow):
             event.acceptProposedAction()
 
     def dropEvent(self, event: QDropEvent | None) -> None:  # noqa: N802
-        """Watch what was dropped."""
+        """Watch everything that was dropped, at once."""
         data = event.mimeData() if event else None
-        if data:
-            for url in data.urls():
-                self.runner.choose(url.toLocalFile() or url.toString())
+        if event and data:
+            sources = [url.toLocalFile() or url.toString() for url in data.urls()]
+            self.choose(sources or data.text().split())
+            event.acceptProposedAction()
 
     def _lay_out(self) -> None:
         self.setWindowTitle("posestream")
-        self.resize(1360, 820)
+        self.setWindowIcon(style.icon("person", style.DARK["accent"]))
         self.setAcceptDrops(True)
-        watching = QWidget()
-        rows = QVBoxLayout(watching)
+        rows = QVBoxLayout(self.watching)
         rows.setContentsMargins(0, 0, 0, 0)
         rows.setSpacing(0)
         rows.addWidget(self.canvas, 1)
         rows.addWidget(self.transport)
-        self._watching = watching
+        self.transport.hide()
         self.stack.addWidget(self.page)
-        self.stack.addWidget(watching)
+        self.stack.addWidget(self.watching)
         self.splitter.addWidget(self.stack)
         self.splitter.addWidget(self.controls)
         self.splitter.setStretchFactor(0, 1)
         self.splitter.setCollapsible(0, False)
         self.splitter.setHandleWidth(1)
-        self.splitter.setSizes([1360 - _SIDEBAR, _SIDEBAR])
+        self.splitter.setSizes([_SIZE[0] - _SIDEBAR, _SIDEBAR])
         self.controls.setMinimumWidth(_SIDEBAR)
         whole = QWidget()
         columns = QVBoxLayout(whole)
@@ -150,31 +173,39 @@ class Window(QMainWindow):
         columns.addWidget(self.splitter, 1)
         self.setCentralWidget(whole)
 
-    def _connect_runner(self) -> None:
-        self.runner.started.connect(self._begin)
-        self.runner.state_changed.connect(self._show_state)
-        self.runner.sources_changed.connect(self._show_sources)
-        self.runner.failed.connect(lambda text: self.say(Told(text, "error")))
-        self.runner.bridge.news.connect(self._show_newest)
-        self.runner.bridge.told.connect(self._show_events)
-        self._refresh_timer.timeout.connect(self._refresh)
-
     def _connect_parts(self) -> None:
-        self.canvas.painted.connect(self._painted)
+        controls, bridge = self.controls, self.runner.bridge
         self.canvas.resized.connect(self._canvas_resized)
-        self.controls.changed.connect(self.runner.change)
-        self.controls.engine_changed.connect(self.runner.change_engine)
-        self.controls.look_changed.connect(self.canvas.set_look)
-        self.canvas.set_look(self.controls.look)
-        self.controls.watched.connect(self.runner.bridge.watch)
-        self.controls.watched.connect(self.canvas.set_heat)
-        self.page.chosen.connect(self.runner.choose)
-        self.top.removed.connect(self.runner.remove)
-        self.transport.paused.connect(lambda on: self._play(lambda p: p.pause(on)))
-        self.transport.stepped.connect(lambda by: self._play(lambda p: p.step(by)))
-        self.transport.sought.connect(lambda to: self._play(lambda p: p.seek(to)))
+        self.canvas.picked.connect(self._picked)
+        self.canvas.asked.connect(lambda who, at: open_menu(self, who, at))
+        self.canvas.zone_drawn.connect(self._zone_drawn)
+        self.canvas.double_clicked.connect(lambda: self.set_full_screen(not self.isFullScreen()))
+        self.roster.changed.connect(self._people_changed)
+        controls.changed.connect(self.runner.change)
+        controls.engine_changed.connect(self._engine_chosen)
+        controls.look_changed.connect(self.send_look)
+        controls.watched.connect(bridge.watch)
+        controls.watched.connect(self.canvas.set_heat)
+        controls.people.asked.connect(lambda who, at: open_menu(self, who, at))
+        controls.people.keeps_in_view.connect(self._keep_in_view)
+        controls.display.previewed.connect(self.send_look)
+        controls.display.zone_asked.connect(self._zone_asked)
+        controls.recording.chosen.connect(self._show_record_missing)
+        controls.sending.changed.connect(bridge.send)
+        controls.was_reset.connect(self._was_reset)
+        self.page.chosen.connect(self.choose)
+        self.top.chips.removed.connect(self.runner.remove)
+        self.top.chips.asked.connect(lambda name, at: open_menu(self, (name, None), at))
+        self.notices.folder_asked.connect(lambda at: self.actions_by_key.open_folder(at))
+        transport = self.transport
+        transport.paused.connect(lambda on: self._play(lambda p: p.pause(on)))
+        transport.stepped.connect(lambda by: self._play(lambda p: p.step(by)))
+        transport.sought.connect(lambda to: self._play(lambda p: p.seek(to)))
+        transport.looped.connect(lambda on: self._play(lambda p: p.loop(on)))
+        transport.speed_chosen.connect(lambda speed: self._play(lambda p: p.set_speed(speed)))
 
-    def _restore(self) -> None:
+    def _connect_buttons(self) -> None:
+        actions = self.actions_by_key
         for button, action in (
             (self.top.start, "start_or_stop"),
             (self.top.buttons["add"], "add_source"),
@@ -183,114 +214,67 @@ class Window(QMainWindow):
             (self.top.buttons["theme"], "toggle_theme"),
             (self.top.buttons["panel"], "toggle_panel"),
             (self.top.buttons["help"], "show_shortcuts"),
-            (self.controls.recording.open_folder, "open_folder"),
             (self.controls.recording.change_folder, "change_folder"),
         ):
-            button.clicked.connect(getattr(self.actions_by_key, action))
+            button.clicked.connect(getattr(actions, action))
+        self.controls.recording.open_folder.clicked.connect(lambda: actions.open_folder())
+
+    def _restore(self) -> None:
         geometry, splitter = self.preferences.layout
+        screen = self.screen()
+        room = screen.availableGeometry() if screen else None
+        w, h = (min(_SIZE[0], room.width()), min(_SIZE[1], room.height())) if room else _SIZE
+        self.resize(w, h)
         if isinstance(geometry, QByteArray) and isinstance(splitter, QByteArray):
             self.restoreGeometry(geometry)
             self.splitter.restoreState(splitter)
         self.controls.setVisible(self.preferences.panel)
         self.set_theme(self.preferences.theme)
-        self._show_sources()
-        self._show_state("idle")
-
-    def _begin(self) -> None:
-        self.ages.clear()
-        self._modes.clear()
-        names = self.runner.plan.names
-        self.stack.setCurrentWidget(self._watching)
-        self.canvas.set_sources(names, [title(name) for name in names])
-        self.canvas.setFocus()
-        self.transport.hide()
-        self._refresh_timer.start(_REFRESH)
-
-    def _show_state(self, state: str) -> None:
-        self.top.set_state(state)
-        self.transport.setEnabled(state == "running")
-        if state == "running":
-            self.transport.setVisible(self.runner.player is not None)
-            self.transport.set_duration(0.0)
-            self.transport.set_paused(False)
-        if state == "idle":
-            self._keep_cost()
-            self._refresh_timer.stop()
-            self.top.show_age("")
-            self._show_recorded(None)
-            self.controls.performance.set_engine(None)
-            self.canvas.rest()
-            self.transport.setVisible(self.transport.isVisible() and bool(self.canvas.results))
-            if not self.runner.plan.sources:
-                self.show_page()
-
-    def _keep_cost(self) -> None:
-        """What the engine was measured to take is shown beside the model the next time."""
-        spent, engine = sum(self.ages.stages.values()), self.runner.plan.settings.engine
-        if self.ages.count >= _ENOUGH and spent:
-            self.preferences.keep_cost(engine.weights, engine.device, engine.precision, spent * 1e3)
-            self.controls.model.describe()
-
-    def _show_sources(self) -> None:
-        self.top.set_sources(self.runner.plan.sources)
-        self.top.set_state(self.runner.state)
-
-    def _show_newest(self) -> None:
-        self.canvas.show_newest(self.runner.bridge.newest())
-
-    def _show_events(self) -> None:
-        for event in self.runner.bridge.events():
-            match event:
-                case Ready():
-                    self.controls.performance.set_engine(event)
-                    self.controls.set_skeleton(event.skeleton)
-                    self.controls.suit(event.suiting)
-                    self.runner.bridge.watch(self.controls.heatmap.currentData())
-                case SourceState():
-                    self._show_source(event)
-                case Told():
-                    self.say(event)
-                case Recorded():
-                    self._show_recorded(event)
-
-    def _show_source(self, state: SourceState) -> None:
-        self.canvas.set_state(state)
-        if state.mode:
-            self._modes[title(state.source)] = state.mode
-            self.controls.performance.set_modes(self._modes)
-        self.transport.setVisible(self.runner.player is not None)
-        if state.duration:
-            self.transport.set_duration(state.duration)
-        if state.status in ("reconnecting", "failed"):
-            self.say(Told(state.text, "warning"))
-        elif state.status == "live" and state.text:
-            self.say(Told(state.text))
-
-    def _show_recorded(self, recorded: Recorded | None) -> None:
-        self.recording = bool(recorded and recorded.running)
-        self.top.set_recorded(recorded)
-        if recorded and not recorded.running and recorded.files:
-            missed = f" ({recorded.missed} frames missed)" if recorded.missed else ""
-            names = ", ".join(file.name for file in recorded.files)
-            self.say(Told(f"Saved {names} in {recorded.files[0].parent}{missed}"))
-
-    def _painted(self, result: Result, age: float) -> None:
-        if not self.transport.is_paused:
-            self.ages.add(result, age)
+        self.remembering.restore()
+        self.reactions.show_sources()
+        self.reactions.show_state("idle")
+        self.reactions.show_folder()
+        self._show_record_missing()
+        self.send_look()
 
     def _canvas_resized(self, width: int, height: int) -> None:
         self.runner.bridge.picture_size = (width, height)
 
+    def _picked(self, who: tuple[str, int] | None) -> None:
+        if who or self.roster.followed:
+            self.roster.follow(who)
+
+    def _people_changed(self) -> None:
+        self.controls.people.refresh()
+        self.send_look()
+
+    def _keep_in_view(self, on: bool) -> None:
+        self.canvas.keeps_in_view = on
+        if not on:
+            self.canvas.zoom_to_fit()
+
+    def _zone_asked(self, kind: object) -> None:
+        if kind in ("line", "region"):
+            self.canvas.draw_zone("line" if kind == "line" else "region")
+            self.say(Told(f"Drag in the picture to draw the {kind}. Escape ends it."))
+        else:
+            for source in list(self.roster.zones):
+                self.roster.set_zone(source, None)
+
+    def _zone_drawn(self, source: str, zone: Zone) -> None:
+        self.roster.set_zone(source, zone)
+
+    def _engine_chosen(self, settings: object) -> None:
+        self.remembering.ask_before_engine(settings)  # type: ignore[arg-type]
+
+    def _show_record_missing(self) -> None:
+        self.top.set_record_missing(self.controls.recording.missing)
+
+    def _was_reset(self) -> None:
+        self.roster.show_all()
+        self.canvas.zoom_to_fit()
+
     def _play(self, ask: object) -> None:
-        player = self.runner.player
+        player: Player | None = self.runner.player
         if player and callable(ask):
             ask(player)
-
-    def _refresh(self) -> None:
-        self.controls.performance.refresh()
-        for result in self.canvas.results[:1]:
-            self.transport.show_time(result.frame.time)
-        spread = self.ages.spread()
-        if spread and not self.transport.is_paused:
-            age = f"{spread.p50 * 1e3:.0f} ms" if spread.p50 < 1 else f"{spread.p50:.1f} s"
-            self.top.show_age(f"{age} old · {self.ages.rate():.0f} fps")

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Annotated, NoReturn
 import typer
 
 from app.options import changes
+from app.overlay.look import Look
 from engine.cores import draw_on_one_core
 from engine.errors import SettingsError
 from engine.settings import Settings, load_settings
@@ -35,7 +36,10 @@ def command(
     ] = None,
     headless: Annotated[bool, typer.Option("--headless", help="No window, only --out.")] = False,
     out: Annotated[
-        str, typer.Option(help="Headless: - (standard output), a file, udp://…, ws://host:port.")
+        str,
+        typer.Option(
+            help="Headless: - (standard output), a file, udp://…, ws://…, osc://…, lsl:…, camera:."
+        ),
     ] = "-",
     seconds: Annotated[float | None, typer.Option(min=0, help="Headless: stop after this.")] = None,
     frames: Annotated[int | None, typer.Option(min=1, help="Headless: stop after this.")] = None,
@@ -98,7 +102,7 @@ def run_headless(
     """Write results to a sink until the sources end, a limit is reached or a person interrupts.
 
     Args:
-        out: what `app.live.sinks.open_sink` takes.
+        out: what `app.live.outputs.open_output` takes.
         seconds: counted from the first result.
         frames: of all sources together.
 
@@ -108,29 +112,30 @@ def run_headless(
     Raises:
         PoseError: the source, the engine or the sink cannot be used.
     """
-    from app.live.publish import Publisher
+    from app.live.outputs import Context, open_output
     from app.live.session import LiveSession
-    from app.live.sinks import open_sink
     from app.signals import stop_on_signal
     from engine.tracking.stages import smoothed
 
     session = LiveSession(plan, _print_event, wanted=wanted)
-    sink = open_sink(out)
-    publisher = Publisher(
-        sink, session.header, several=len(plan.sources) > 1, raw=smoothed(plan.settings)
-    )
-    count, end = 0, None
-    with (
-        publisher,
-        stop_on_signal(_say, act=session.stop),
-        closing(session.results()) as results,
-    ):
-        for result in results:
-            publisher.write(result)
-            count += 1
-            end = end or (time.monotonic() + seconds if seconds else float("inf"))
-            if count == frames or time.monotonic() >= end:
-                session.stop()
+    look = Look(display=plan.settings.display)
+    context = Context(session.header, len(plan.sources) > 1, smoothed(plan.settings))
+    output = open_output(out, context)
+    session.look(look)
+    count, end, error = 0, None, None
+    try:
+        with stop_on_signal(_say, act=session.stop), closing(session.results()) as results:
+            for result in results:
+                output.write(result, look, session.traces[result.frame.source])
+                count += 1
+                end = end or (time.monotonic() + seconds if seconds else float("inf"))
+                if count == frames or time.monotonic() >= end:
+                    session.stop()
+    except BaseException as failure:
+        error = str(failure) or type(failure).__name__
+        raise
+    finally:
+        output.close(error)
     return count
 
 

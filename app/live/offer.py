@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import importlib.util
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from importlib.metadata import entry_points
+from pathlib import Path
 
 import assets
-from app.live.protocol import Camera, Model, Offer
+from app.live.offered import Camera, Model, Offer
 from engine.errors import WeightsError
 from engine.network.registry import Entry, find, registry, standard_folders
 
+GROUP = "posestream.outputs"
 DEMO = "demo/people.mp4"
 
 
@@ -21,6 +24,9 @@ def offer() -> Offer:
         _devices(),
         demo if demo.is_file() else None,
         _cameras,
+        _fetch,
+        _free_space,
+        sorted(point.name for point in entry_points(group=GROUP)),
     )
 
 
@@ -36,6 +42,24 @@ def _model(entry: Entry) -> Model:
         accuracy.AP if accuracy else None,
         measured_on,
     )
+
+
+def _fetch(name: str, progress: Callable[[int, int], None]) -> None:
+    """Download a checkpoint; called on a thread of its own.
+
+    Raises:
+        WeightsError: it cannot be fetched.
+    """
+    from engine.network.fetch import fetch
+
+    fetch(name, progress=lambda here, whole: progress(here, whole or 0))
+
+
+def _free_space(folder: Path) -> int | None:
+    """Likewise: a network drive may take its time."""
+    from app.live.recording import free_space
+
+    return free_space(folder)
 
 
 def _is_here(name: str) -> bool:

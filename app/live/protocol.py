@@ -6,7 +6,7 @@ thread and answers with results, and with `Event`s for everything that is not a 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Generator, Mapping, Sequence
+from collections.abc import Callable, Generator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal, Protocol
@@ -14,12 +14,24 @@ from typing import Literal, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from engine.settings import Settings
+from app.overlay.look import Look
+from app.overlay.marks import MakePlate
+from app.overlay.traces import Traces
+from engine.settings import EngineSettings, Settings
 from engine.skeleton import Skeleton
 from engine.sources.addresses import shown
 from engine.types import Frame, Result
 
 Picture = NDArray[np.uint8]  # (h, w, 4) BGRX, C-contiguous: what QImage.Format_RGB32 reads
+
+
+@dataclass(frozen=True, slots=True)
+class CameraMode:
+    """How one source is opened and shown."""
+
+    size: tuple[int, int] | None = None  # asked of a camera; None: as the command line says
+    rate: float | None = None  # frames per second asked of a camera
+    turned: Literal[0, 90, 180, 270] = 0  # degrees clockwise
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,6 +42,8 @@ class Plan:
     settings: Settings
     fast: bool = False  # play files as fast as the engine can instead of by their clock
     loop: bool = False  # begin files again at their end
+    hold: bool = False  # wait at the end of files, to be played again
+    cameras: Mapping[str, CameraMode] = field(default_factory=dict)  # source -> how to open it
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -47,6 +61,7 @@ class Ready:
     skeleton: Skeleton
     input_size: int  # short side of the network input, pixels
     suiting: Mapping[str, float] = field(default_factory=dict)  # grouping values unless set
+    engine: EngineSettings | None = None  # what was asked for, and works
 
 
 SourceStatus = Literal["opening", "live", "reconnecting", "ended", "failed"]
@@ -70,20 +85,70 @@ class Told:
 
     text: str
     level: Literal["info", "warning", "error"] = "info"
+    folder: Path | None = None  # one the sentence is about, to be opened
+
+
+@dataclass(frozen=True, slots=True)
+class RecordedFile:
+    """One file of a recording so far."""
+
+    path: Path
+    source: str
+    frames: int
+    missed: int  # frames its writer was too slow for
+    seconds: float  # of the last frame, counted from the first
+    error: str | None = None  # why it ended early
 
 
 @dataclass(frozen=True, slots=True)
 class Recorded:
-    """What the recording holds so far; `files` are complete when `running` is False."""
+    """What the recording holds so far; its files are complete when `running` is False."""
 
-    seconds: float
-    frames: int
-    missed: int  # frames the encoder was too slow for
+    folder: Path
     running: bool
-    files: tuple[Path, ...] = ()
+    files: tuple[RecordedFile, ...] = ()
+    free: int | None = None  # bytes left on the disk
+
+    @property
+    def seconds(self) -> float:
+        """Length of the longest file: it grows only while something is written."""
+        return max((file.seconds for file in self.files), default=0.0)
+
+    @property
+    def missed(self) -> int:
+        """Frames that files are missing, all together."""
+        return sum(file.missed for file in self.files)
 
 
-Event = Ready | SourceState | Told | Recorded
+@dataclass(frozen=True, slots=True)
+class EngineFailed:
+    """Another model or device could not be used; the one before goes on."""
+
+    text: str
+    settings: Settings  # with the engine that runs
+
+
+@dataclass(frozen=True, slots=True)
+class Sent:
+    """What one receiver of live results got so far."""
+
+    target: str
+    frames: int
+    lost: int = 0
+    listeners: int | None = None  # None: the protocol does not know
+    error: str | None = None  # why nothing is sent any more
+
+
+@dataclass(frozen=True, slots=True)
+class Flow:
+    """What has become of the frames of one source."""
+
+    captured: int = 0
+    rate: float = 0.0  # frames captured per second, over the last 2 s
+    dropped: int = 0  # by the inbox, for newer ones
+
+
+Event = Ready | SourceState | Told | Recorded | EngineFailed | Sent
 Tell = Callable[[Event], None]
 
 
@@ -92,17 +157,29 @@ class RecordPlan:
     """What to record, and where."""
 
     folder: Path
-    raw: bool = False  # the pictures as they came
-    overlay: bool = True  # the pictures with skeletons
+    raw: bool = False  # every picture as it came
+    overlay: bool = True  # the pictures with all that is drawn on them
     tracks: bool = True  # NDJSON
+    titles: Mapping[str, str] = field(default_factory=dict)  # source -> what files are called
+    plates: MakePlate | None = None  # makes texts; None: letters of the overlay's own
 
 
 class Player(Protocol):
-    """The transport of a file that is played by its clock. Callable from any thread."""
+    """The transport of all files that are played. Callable from any thread."""
 
     @property
     def paused(self) -> bool:
         """Whether the clock stands."""
+        ...
+
+    @property
+    def ended(self) -> bool:
+        """Whether every file has delivered its last frame."""
+        ...
+
+    @property
+    def duration(self) -> float:
+        """Seconds of the longest file; 0 while not known."""
         ...
 
     def pause(self, paused: bool) -> None:
@@ -117,68 +194,86 @@ class Player(Protocol):
         """Go to this time, in seconds of the file."""
         ...
 
+    def loop(self, on: bool) -> None:
+        """Begin again at the end, or not."""
+        ...
+
+    def set_speed(self, speed: float) -> None:
+        """Play this many seconds of the file per second."""
+        ...
+
 
 class Session(Protocol):
-    """One run of the engine. `results` and `picture` belong to the engine thread."""
+    """One run of the engine. `results`, `frames` and `picture` are called on threads of their own.
+
+    Everything else may be called from any thread and returns at once.
+    """
 
     @property
     def player(self) -> Player | None:
         """The transport, if everything that is played is a file."""
         ...
 
+    @property
+    def traces(self) -> Mapping[str, Traces]:
+        """Of each source, up to the result that `results` yielded last."""
+        ...
+
     def results(self) -> Generator[Result, None, None]:
         """Load the engine, open the sources and yield what is found until the end or a stop."""
+        ...
+
+    def frames(self) -> Generator[Frame, None, None]:
+        """Yield the newest frame of each source as it is captured, until the end or a stop."""
         ...
 
     def picture(self, frame: Frame, size: tuple[int, int]) -> Picture:
         """The frame's picture in the largest size that fits (width, height) screen pixels."""
         ...
 
+    def flows(self) -> Mapping[str, Flow]:
+        """What has become of the frames of each source."""
+        ...
+
     def stop(self) -> None:
-        """End `results` soon; returns at once. Any thread."""
+        """End `results` soon."""
+        ...
+
+    def add(self, source: str) -> None:
+        """Watch one more source, or one that failed again; the others go on."""
+        ...
+
+    def remove(self, name: str) -> None:
+        """Do not watch this source any more; the others go on."""
         ...
 
     def change(self, settings: Settings) -> None:
-        """Use these thresholds and filters from the next batch on. Any thread."""
+        """Use these values from the next batch on; another model once it is loaded."""
+        ...
+
+    def use_cameras(self, cameras: Mapping[str, CameraMode]) -> None:
+        """Open sources this way from now on."""
+        ...
+
+    def look(self, look: Look) -> None:
+        """Draw people this way in recordings, and count them at these zones."""
         ...
 
     def watch(self, joint: int | None) -> None:
-        """Lay the heatmap of a keypoint over the pictures, or with None of none. Any thread."""
+        """Lay the heatmap of a keypoint over the pictures, or with None of none."""
         ...
 
     def record(self, plan: RecordPlan | None) -> None:
-        """Start recording, or with None finish it. Returns at once; any thread."""
+        """Start recording, or with None finish it."""
         ...
 
+    def note(self, source: str, number: int, text: str) -> None:
+        """Write a remark about a person into the tracks that are being recorded."""
+        ...
 
-@dataclass(frozen=True, slots=True)
-class Camera:
-    """A camera of this machine, as the source chooser shows it."""
-
-    source: str  # what opens it
-    name: str
-    modes: tuple[str, ...] = ()  # "1280x720 at 30 fps, MJPG"
-
-
-@dataclass(frozen=True, slots=True)
-class Model:
-    """A checkpoint and its accuracy; what it costs is measured where it runs."""
-
-    name: str
-    title: str
-    present: bool  # on this machine, or to be fetched
-    ap: float | None = None  # COCO AP, 0..1, of exactly this checkpoint
-    ap_of: str = ""  # what the AP was measured on, and how
-
-
-@dataclass(frozen=True, slots=True)
-class Offer:
-    """What the choosers of the window have to offer. Made without opening anything slow."""
-
-    models: Sequence[Model] = ()
-    devices: Sequence[tuple[str, str]] = (("auto", "Automatic"), ("cpu", "CPU"))
-    demo: Path | None = None
-    cameras: Callable[[], Sequence[Camera]] = field(default=lambda: ())  # called off the GUI thread
+    def send(self, targets: frozenset[str]) -> None:
+        """Send results to exactly these targets from now on."""
+        ...
 
 
 Start = Callable[[Plan, Tell], Session]

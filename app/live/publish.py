@@ -27,9 +27,10 @@ class Publisher:
         *,
         several: bool,
         raw: bool,
+        label: Callable[[int], str | None] | None = None,
     ) -> None:
         self._lines, self._header = lines, header
-        self._several, self._raw = several, raw
+        self._several, self._raw, self._label = several, raw, label
         self._sinks: dict[str, Sink] = {}
 
     def write(self, result: Result) -> None:
@@ -72,7 +73,12 @@ class Publisher:
         source = result.frame.source
         mark: Mapping[str, Any] = {"source": source} if self._several else {}
         return NdjsonWriter(
-            _Shared(self._lines), self._header(result), raw=self._raw, mark=mark, stamp=_age
+            _Shared(self._lines),
+            self._header(result),
+            raw=self._raw,
+            mark=mark,
+            stamp=_age,
+            label=self._label,
         )
 
 

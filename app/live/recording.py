@@ -1,143 +1,207 @@
-"""Records a live run without slowing it: pictures are encoded on a thread of their own.
+"""Records a live run without slowing it: a folder with up to three files per source.
 
-Frames wait in a queue of bounded length. When the encoder cannot keep up, frames are missed and
-counted; the picture on the screen never waits for the disk.
+The picture as it came is taken on the capture thread, so it holds every frame that arrived; the
+picture with skeletons and the tracks follow the engine. Each file has a queue and a thread of its
+own, drops by itself, and ends by itself when it cannot be written.
 """
 
 from __future__ import annotations
 
-import queue
 import re
+import shutil
 import threading
 import time
-from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
+from functools import partial
 from pathlib import Path
-from typing import Any
 
+from app.live.lane import Item, Lane, Note
 from app.live.protocol import Recorded, RecordPlan, Tell, Told
-from app.overlay.drawing import draw
-from app.overlay.video import OverlayVideo
-from app.tracks.ndjson_writer import NdjsonWriter
-from app.tracks.writer import Ending, Writer
-from engine.errors import PoseError
-from engine.settings import DisplaySettings
-from engine.skeleton import Skeleton
-from engine.sources.source import SourceInfo
-from engine.types import Result
+from app.live.record_clock import RecordClock
+from app.live.recorded_files import Header, OverlayFile, RawFile, TracksFile
+from app.overlay.look import Look
+from app.overlay.traces import Traces
+from engine.offline.recording import unseen_frame
+from engine.types import Frame, Result, nobody
 
-_WAITING = 16  # frames; at 1080p about 100 MB
 _SAY = 0.5  # s between reports
+_LITTLE = 500 << 20  # bytes of disk space that are worth a warning while recording
+
+
+@dataclass(eq=False)
+class _Source:
+    """The files of one source."""
+
+    clock: RecordClock
+    raw: Lane | None = None
+    overlay: Lane | None = None
+    tracks: Lane | None = None
+
+    lanes: list[Lane] = field(default_factory=list)  # all that were begun
 
 
 class Recorder:
-    """Files of one recording, in a folder of their own."""
+    """Frames go in with `arrived` and `add`; `finish` completes the files in the background."""
 
-    def __init__(
-        self,
-        plan: RecordPlan,
-        header: Callable[[Result], Mapping[str, Any]],
-        skeleton: Skeleton,
-        display: DisplaySettings,
-        tell: Tell,
-    ) -> None:
+    def __init__(self, plan: RecordPlan, header: Header, look: Look, tell: Tell) -> None:
+        """Begin; files are created when their first frame comes.
+
+        Args:
+            header: gives the tracks' header for a result.
+            look: how people are drawn, at first.
+        """
         self._plan, self._header, self._tell = plan, header, tell
-        self._skeleton, self._display = skeleton, display
-        self._queue: queue.Queue[Result | None] = queue.Queue(_WAITING)
-        self._writers: dict[str, list[Writer]] = {}
-        self._files: list[Path] = []
-        self._frames = self._people = self._missed = 0
-        self._began = self._said = time.monotonic()
-        self._thread = threading.Thread(target=self._run, name="recording", daemon=True)
-        self._thread.start()
+        self._look = look
+        self._began = time.perf_counter()
+        self._sources: dict[str, _Source] = {}
+        self._ended: list[_Source] = []
+        self._names: set[str] = set()
+        self._lock = threading.Lock()
+        self._closed = threading.Event()
+        self._warned = False
+        self._reporter = threading.Thread(target=self._report, name="recording", daemon=True)
+        self._reporter.start()
 
-    def add(self, result: Result) -> None:
-        """Record a frame, or count it as missed. Engine thread; returns at once."""
-        try:
-            self._queue.put_nowait(result)
-        except queue.Full:
-            self._missed += 1
+    def begin(self, source: str, *, seeks: bool, rate: float | None) -> None:
+        """Record this source from now on.
+
+        Args:
+            seeks: it is a file that may be looped or moved.
+            rate: its frames per second, if known.
+        """
+        with self._lock:
+            if source not in self._sources and not self._closed.is_set():
+                self._sources[source] = self._open(source, seeks, rate)
+
+    def end(self, source: str) -> None:
+        """Complete the files of a source; the others go on."""
+        with self._lock:
+            ended = self._sources.pop(source, None)
+            if ended:
+                self._ended.append(ended)
+        for lane in ended.lanes if ended else ():
+            lane.end()
+
+    def arrived(self, frame: Frame) -> None:
+        """A frame was captured. Capture thread; returns at once."""
+        source = self._sources.get(frame.source)
+        if source and frame.arrived >= self._began:
+            moved = source.clock.frame(frame)
+            source.clock.arrived += 1
+            if source.raw:
+                source.raw.put(Item(Result(moved, nobody(1))))
+
+    def add(self, result: Result, traces: Traces) -> None:
+        """A frame has been analysed. Engine thread; returns at once."""
+        source = self._sources.get(result.frame.source)
+        if not source or result.frame.arrived < self._began:
+            return
+        frame = source.clock.frame(result.frame)
+        if source.overlay:
+            source.overlay.put(Item(replace(result, frame=frame), traces, self._look))
+        if source.tracks:
+            light = unseen_frame(
+                frame.size, frame.index, frame.time, segment=frame.segment, source=frame.source
+            )
+            source.tracks.put(Item(replace(result, frame=light), traces, self._look))
+
+    def look(self, look: Look) -> None:
+        """Draw people this way from now on; blurred heads end pictures as they came."""
+        self._look = look
+        if look.display.blur_heads:
+            for source in list(self._sources.values()):
+                if source.raw:
+                    source.raw.end("heads are blurred from here on")
+                    source.raw = None
+
+    def note(self, source: str, number: int, text: str) -> None:
+        """Put a remark about a person into the tracks, at the frame that comes next."""
+        known = self._sources.get(source)
+        if known and known.tracks:
+            known.tracks.put(Note(number, text))
 
     def finish(self) -> None:
-        """Write what waits and close the files, in the background; `Recorded` says when."""
-        threading.Thread(target=self._queue.put, args=(None,), daemon=True).start()
+        """Write what waits and complete the files, in the background; `Recorded` says when."""
+        with self._lock:
+            self._closed.set()
+        for source in self._sources.values():
+            for lane in source.lanes:
+                lane.end()
 
     def wait(self, seconds: float) -> bool:
-        """Wait until the files are complete."""
-        self._thread.join(seconds)
-        return not self._thread.is_alive()
+        """Wait until all files are complete."""
+        self._reporter.join(seconds)
+        return not self._reporter.is_alive()
 
-    def _run(self) -> None:
-        self._report(running=True)
-        error: str | None = None
-        while (result := self._queue.get()) is not None:
-            if error is None:
-                error = self._written(result)
-            if time.monotonic() - self._said > _SAY:
-                self._report(running=True)
-        self._close(error)
-        self._report(running=False)
-
-    def _written(self, result: Result) -> str | None:
-        """Write a frame; the text of an error, which ends the recording but not the picture."""
-        try:
-            source = result.frame.source
-            if source not in self._writers:
-                self._writers[source] = []
-                self._begin(result)
-            for writer in self._writers[source]:
-                writer.write(result)
-        except (PoseError, OSError) as error:
-            self._tell(Told(f"The recording has stopped: {error}", "error"))
-            return str(error)
-        self._frames += 1
-        self._people += len(result.poses)
-        return None
-
-    def _begin(self, result: Result) -> None:
-        """Open the files of a source at its first frame."""
-        frame, plan = result.frame, self._plan
-        writers = self._writers[frame.source]
-        plan.folder.mkdir(parents=True, exist_ok=True)
-        info = SourceInfo(kind="stream", size=frame.size, live=True)
-        stem = _file_name(frame.source)
+    def _open(self, source: str, seeks: bool, rate: float | None) -> _Source:
+        plan = self._plan
+        stem = self._free_name(plan.titles.get(source) or source)
+        clock = RecordClock(seeks=seeks)
+        opened = _Source(clock)
+        lane = partial(Lane, source, failed=self._failed, arrived=lambda: clock.arrived)
+        file = plan.folder / stem
         if plan.tracks:
-            header = self._header(result)
-            writers.append(NdjsonWriter(self._file(f"{stem}.ndjson"), header, raw=True))
+            tracks = partial(TracksFile, header=self._header)
+            opened.tracks = lane(file.with_name(f"{stem}.ndjson"), tracks, pictures=False)
         if plan.overlay:
-            file = self._file(f"{stem} overlay.mp4")
-            writers.append(
-                OverlayVideo(
-                    file,
-                    info,
-                    lambda f, poses: draw(f.pixels, poses, self._skeleton, self._display),
-                )
-            )
-        if plan.raw:
-            file = self._file(f"{stem}.mp4")
-            writers.append(OverlayVideo(file, info, lambda f, poses: f.pixels))
+            overlay = partial(OverlayFile, rate=rate, plates=plan.plates)
+            opened.overlay = lane(file.with_name(f"{stem} overlay.mp4"), overlay)
+        if plan.raw and not self._look.display.blur_heads:
+            opened.raw = lane(file.with_name(f"{stem}.mp4"), partial(RawFile, rate=rate))
+        opened.lanes = [lane for lane in (opened.raw, opened.overlay, opened.tracks) if lane]
+        return opened
 
-    def _file(self, name: str) -> Path:
-        self._files.append(self._plan.folder / name)
-        return self._files[-1]
+    def _free_name(self, title: str) -> str:
+        """A file name that no other file of this recording has; letter case is ignored."""
+        stem = file_stem(title)
+        name, number = stem, 1
+        while name.casefold() in self._names:
+            number += 1
+            name = f"{stem}-{number}"
+        self._names.add(name.casefold())
+        return name
 
-    def _close(self, error: str | None) -> None:
-        ending = Ending(self._frames, self._people, self._missed, error)
-        for writers in self._writers.values():
-            for writer in writers:
-                try:
-                    writer.close(ending)
-                except PoseError as failure:
-                    self._tell(Told(f"A recording is not complete: {failure}", "error"))
+    def _failed(self, path: Path, text: str) -> None:
+        self._tell(Told(f"{path.name} is not recorded any more: {text}", "error"))
 
-    def _report(self, *, running: bool) -> None:
-        self._said = time.monotonic()
-        seconds = self._said - self._began
-        files = tuple(self._files)
-        self._tell(Recorded(seconds, self._frames, self._missed, running, files))
+    def _report(self) -> None:
+        self._say(running=True)
+        while not self._closed.wait(_SAY):
+            self._say(running=True)
+        for source in (*self._ended, *self._sources.values()):
+            for lane in source.lanes:
+                lane.wait()
+        self._say(running=False)
+
+    def _say(self, *, running: bool) -> None:
+        free = free_space(self._plan.folder)
+        if running and free is not None and free < _LITTLE and not self._warned:
+            self._warned = True
+            left = f"{free >> 20} MB are left where the recording is written"
+            self._tell(Told(f"Little disk space: {left}.", "warning"))
+        sources = (*self._ended, *self._sources.values())
+        files = tuple(lane.state for source in sources for lane in source.lanes)
+        written = tuple(file for file in files if file.frames or file.error)
+        self._tell(Recorded(self._plan.folder, running, written, free))
 
 
-def _file_name(source: str) -> str:
-    """A file name for a source: the last part of a path or an address, without odd characters."""
-    last = source.rstrip("/").replace("\\", "/").rpartition("/")[2].partition("?")[0]
-    stem = last.rpartition(".")[0] or last
-    return re.sub(r"[^\w.-]+", "_", stem).strip("_.") or "source"
+def file_stem(title: str) -> str:
+    """A file name from what a source is called, without odd characters.
+
+    All of an address is kept: the last part of its path is the same for every camera.
+    """
+    name = title.partition("?")[0].rstrip("/")
+    if "://" in name:
+        name = name.partition("://")[2].rpartition("@")[2]
+    else:
+        name = Path(name.replace("\\", "/")).stem or name
+    return re.sub(r"[^\w.-]+", "_", name).strip("_.")[:80] or "source"
+
+
+def free_space(folder: Path) -> int | None:
+    """Bytes that are left where this folder is or will be; None where the system does not say."""
+    there = next((path for path in (folder, *folder.parents) if path.is_dir()), None)
+    try:
+        return shutil.disk_usage(there).free if there else None
+    except OSError:
+        return None

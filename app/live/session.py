@@ -8,32 +8,35 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Generator, Mapping, Sequence
-from contextlib import AbstractContextManager
+from contextlib import AbstractContextManager, closing
 from typing import TYPE_CHECKING, Any
 
 from app.live.protocol import (
-    Event,
+    CameraMode,
+    EngineFailed,
+    Flow,
     Picture,
     Plan,
     Player,
     Ready,
     RecordPlan,
-    SourceState,
     Tell,
 )
+from app.live.sending import Sending
+from app.live.source_set import OpenSource, SourceSet, paced_in
+from app.live.stages import Revisited
+from app.live.swap import Swap
+from app.live.taps import Newest, Tapped
 from app.live.torch_loading import give_memory_back, load_engine
-from engine.inbox import Inbox
+from app.overlay.look import Look
+from app.overlay.traces import Tracer, Traces
 from engine.network.thresholds import Thresholds, thresholds_of, with_thresholds
 from engine.pipeline import run
-from engine.settings import Settings
+from engine.settings import EngineSettings, Settings
 from engine.skeleton import Skeleton
 from engine.sources.camera import CameraRequest
 from engine.sources.live import open_live
-from engine.sources.paced import Paced, Players
-from engine.sources.reconnect import Change
-from engine.sources.reported import Reported
 from engine.sources.source import Source
-from engine.tracking.stages import Stages
 from engine.types import Frame, Result
 
 if TYPE_CHECKING:
@@ -41,7 +44,6 @@ if TYPE_CHECKING:
     from engine.estimator import PoseEstimator
 
 OpenEstimator = Callable[[Settings], AbstractContextManager["PoseEstimator"]]
-OpenSource = Callable[..., Source]
 _LONGEST_FINISH = 25.0  # s that writing the rest of a recording may take
 
 
@@ -66,32 +68,36 @@ class LiveSession:
             open_estimator: for tests and measurements; the real one by default.
             open_source: likewise.
         """
-        self._plan = plan
         self._tell = tell
-        self._wanted = wanted
-        self._open_estimator, self._open_source = open_estimator, open_source
-        self._settings = plan.settings
+        self._open_estimator = open_estimator
+        self._asked = self._settings = plan.settings  # as a person set it; as it suits the network
         self._suiting = Thresholds()  # of the checkpoint, once it is known
         self._watched: int | None = None
         self._stopped = threading.Event()
-        self._sources: list[Source] = []
-        self._inbox: Inbox | None = None
-        self._after: dict[str, Stages] = {}
+        self._set = SourceSet(plan, tell, self._arrived, wanted=wanted, open_source=open_source)
+        self._newest = Newest()
+        self._look = Look(display=plan.settings.display)
+        self._swap: Swap | None = None
+        self._stages: dict[str, Revisited] = {}
+        self._tracers: dict[str, Tracer] = {}
+        self.traces: dict[str, Traces] = {}
         self._recorder: Recorder | None = None
         self._finishing: Recorder | None = None  # the last one that was told to end
-        self._estimator: PoseEstimator | None = None
+        self._sending = Sending(self.header, tell)
 
     @property
     def sources(self) -> Sequence[Source]:
         """What is being read, once `results` has begun."""
-        return self._sources
+        return self._set.sources
 
     @property
     def player(self) -> Player | None:
-        """The transport, once all sources are known to be files that are played by the clock."""
-        players = [s.inner for s in self._sources if isinstance(s, Reported)]
-        files = [p for p in players if isinstance(p, Paced)]
-        return Players(files) if files and len(files) == len(self._sources) else None
+        """The transport, if all sources are files that are played by the clock."""
+        return self._set.player
+
+    def flows(self) -> Mapping[str, Flow]:
+        """What has become of the frames of each source."""
+        return self._set.flows()
 
     def results(self) -> Generator[Result, None, None]:
         """Load the engine, open the sources and yield a result per frame until the end or a stop.
@@ -103,34 +109,28 @@ class LiveSession:
             if not self._stopped.is_set():
                 yield from self._results()
         finally:
-            self._estimator = None
+            self._newest.close()
+            self._sending.close()
             give_memory_back()
 
+    def frames(self) -> Generator[Frame, None, None]:
+        """Yield the newest frame of each source as it is captured, until the end or a stop."""
+        return self._newest.take()
+
     def _results(self) -> Generator[Result, None, None]:
-        self._suiting = thresholds_of(self._settings.engine.weights)
-        self.change(self._settings)
-        self._sources = self._prepared()
-        self._all_are("Loading the network…")
-        with self._opened() as estimator:
-            self._estimator = estimator
-            on_cpu = estimator.device.name == "cpu"
-            if on_cpu:
-                estimator.depth = 1  # a second batch in flight would only make the first one older
-            estimator.batch = len(self._sources)
-            self._tell(_ready(estimator, self._suiting.values))
-            self._all_are("Opening…")
-            names = [source.name for source in self._sources]
-            self._inbox = inbox = Inbox(names, "all" if self._plan.fast else "newest")
-            if self._stopped.is_set():
-                return
+        self._set.open_all()
+        self._set.say("Loading the network…")
+        with closing(self._loaded()) as swap:
+            self._swap = swap
+            self._set.say("Opening…")
+            inbox, captures = self._set.begin()
+            road = run(self._set.sources, inbox, swap, self._stages_of, captures=captures)
             try:
-                for result in run(
-                    self._sources, inbox, estimator, self._stages(estimator.skeleton)
-                ):
-                    self._apply(estimator)
-                    if self._recorder:
-                        self._recorder.add(result)
-                    yield result
+                for result in road:
+                    self._apply(swap)
+                    if self._set.source(result.frame.source):
+                        self._traced(result)
+                        yield result
             finally:
                 self.stop()
                 self.record(None)
@@ -142,7 +142,7 @@ class LiveSession:
         from app.live.picture import fit_picture, with_heat
 
         picture = fit_picture(frame.pixels, size)
-        heat = self._estimator.heatmaps.get(frame.source) if self._estimator else None
+        heat = self._swap.estimator.heatmaps.get(frame.source) if self._swap else None
         if self._watched is None or heat is None:
             return picture
         return with_heat(picture, *heat)
@@ -150,14 +150,35 @@ class LiveSession:
     def stop(self) -> None:
         """End `results`: wake every thread that waits. Any thread; idempotent."""
         self._stopped.set()
-        for source in self._sources:
-            source.close()
-        if self._inbox:
-            self._inbox.close()
+        self._set.close()
+        self._newest.close()
+
+    def add(self, source: str) -> None:
+        """Watch one more source, or again one that failed; the others go on."""
+        self._set.add(source, self._joined)
+
+    def remove(self, name: str) -> None:
+        """Do not watch this source any more; the others go on."""
+        self._set.remove(name)
+        if self._recorder:
+            self._recorder.end(name)
 
     def change(self, settings: Settings) -> None:
-        """Use these thresholds and filters from the next batch on."""
+        """Use these values from the next batch on; another model once it is loaded."""
+        self._asked = settings
         self._settings = with_thresholds(settings, self._suiting)
+        if self._swap:
+            self._swap.want(settings)
+
+    def use_cameras(self, cameras: Mapping[str, CameraMode]) -> None:
+        """Open sources this way from now on."""
+        self._set.use(cameras)
+
+    def look(self, look: Look) -> None:
+        """Draw people this way in recordings, and count them at these zones."""
+        self._look = look
+        if self._recorder:
+            self._recorder.look(look)
 
     def watch(self, joint: int | None) -> None:
         """Lay the heatmap of this keypoint over the pictures from the next batch on."""
@@ -169,88 +190,107 @@ class LiveSession:
         if before:
             before.finish()
             self._finishing = before
-        if plan and self._after:
+        if plan and self._swap:
             from app.live.recording import Recorder
 
-            skeleton = next(iter(self._after.values())).skeleton
-            display = self._settings.display
-            self._recorder = Recorder(plan, self.header, skeleton, display, self._tell)
+            recorder = Recorder(plan, self.header, self._look, self._tell)
+            for source in self._set.sources:
+                _begin(recorder, source)
+            self._recorder = recorder
+
+    def note(self, source: str, number: int, text: str) -> None:
+        """Write a remark about a person into the tracks that are being recorded."""
+        if self._recorder:
+            self._recorder.note(source, number, text)
+
+    def send(self, targets: frozenset[str]) -> None:
+        """Send results to exactly these targets from now on."""
+        self._sending.use(targets)
 
     def header(self, result: Result) -> dict[str, Any]:
         """What a file or a listener is told of the source of a result, and how it is made."""
         from app.process.sinks import header
 
-        assert self._estimator is not None, "there is a result, so there is an estimator"
-        source = next(s for s in self._sources if s.name == result.frame.source)
-        facts = header(source, self._settings, self._estimator)
+        source = self._set.source(result.frame.source)
+        assert self._swap is not None, "there is a result, so there is an estimator"
+        assert source is not None, "it delivered this frame"
+        facts = header(source, self._settings, self._swap.estimator)
         return {**facts, "size": list(result.frame.size), "live": True}
 
-    def _opened(self) -> AbstractContextManager[PoseEstimator]:
+    def _loaded(self) -> Swap:
+        return Swap(self._opened, self._asked, self._is_ready, self._has_failed)
+
+    def _opened(self, settings: Settings) -> AbstractContextManager[PoseEstimator]:
+        """The estimator for these settings, with the thresholds that suit its checkpoint."""
+        suiting = thresholds_of(settings.engine.weights)
+        suited = with_thresholds(settings, suiting)
         if self._open_estimator:
-            return self._open_estimator(self._settings)
+            return self._open_estimator(suited)
         load_engine()
         from engine.estimator import open_estimator
 
-        return open_estimator(self._settings)
+        return open_estimator(suited)
 
-    def _prepared(self) -> list[Source]:
-        plan = self._plan
-        alone = len(plan.sources) == 1
-        return [
-            Reported(
-                self._open_source(
-                    text, self._told, fast=plan.fast, loop=plan.loop, wanted=self._wanted
-                ),
-                self._told,
-                alone=alone,
+    def _is_ready(self, estimator: PoseEstimator, engine: EngineSettings) -> None:
+        estimator.batch = max(len(self._set.sources), 1)
+        if estimator.device.name == "cpu":
+            estimator.depth = 1  # a second batch in flight would only make the first one older
+        self._suiting = thresholds_of(engine.weights)
+        self._settings = with_thresholds(self._asked, self._suiting)
+        self._tell(
+            Ready(
+                estimator.device.description,
+                estimator.device.precision,
+                estimator.checkpoint.name,
+                estimator.skeleton,
+                estimator.input_size,
+                self._suiting.values,
+                engine,
             )
-            for text in plan.sources
-        ]
+        )
 
-    def _stages(self, skeleton: Skeleton) -> Callable[[str], Sequence[Stages]]:
-        def make(source: str) -> Sequence[Stages]:
-            self._after[source] = Stages(self._settings, skeleton)
-            return (self._after[source],)
+    def _has_failed(self, text: str, engine: EngineSettings) -> None:
+        self._asked = self._asked.model_copy(update={"engine": engine})
+        self._settings = with_thresholds(self._asked, self._suiting)
+        self._tell(EngineFailed(text, self._asked))
 
-        return make
+    def _stages_of(self, source: str) -> Sequence[Revisited]:
+        assert self._swap is not None, "frames come after the network is loaded"
+        self._stages[source] = self._new_stages(source, self._swap.estimator.skeleton)
+        self._tracers[source] = Tracer()
+        return (self._stages[source],)
 
-    def _apply(self, estimator: PoseEstimator) -> None:
-        settings = self._settings
+    def _new_stages(self, name: str, skeleton: Skeleton) -> Revisited:
+        source = self._set.source(name)
+        return Revisited(self._settings, skeleton, seeks=paced_in(source) is not None)
+
+    def _apply(self, swap: Swap) -> None:
+        settings, estimator = self._settings, swap.estimator
         estimator.grouping = settings.grouping
         estimator.watched = self._watched
-        for stage in self._after.values():
-            stage.use(settings)
+        estimator.batch = max(len(self._set.sources), 1)
+        for stage in self._stages.values():
+            stage.use(settings, estimator.skeleton)
 
-    def _all_are(self, text: str) -> None:
-        for source in self._sources:
-            self._tell(SourceState(source.name, "opening", text))
+    def _traced(self, result: Result) -> None:
+        """Hand a result to all who need every one of them."""
+        source = result.frame.source
+        traces = self._tracers[source](result.frame, result.poses, self._look)
+        self.traces[source] = traces
+        if self._recorder:
+            self._recorder.add(result, traces)
+        self._sending.write(result, self._look, traces)
 
-    def _told(self, change: Change) -> None:
-        self._tell(_as_state(change))
+    def _arrived(self, frame: Frame) -> None:
+        """A frame was captured. Capture thread."""
+        if self._recorder:
+            self._recorder.arrived(frame)
+        self._newest.put(frame)
+
+    def _joined(self, source: Tapped) -> None:
+        if self._recorder:
+            _begin(self._recorder, source)
 
 
-def _ready(estimator: PoseEstimator, suiting: Mapping[str, float]) -> Ready:
-    return Ready(
-        estimator.device.description,
-        estimator.device.precision,
-        estimator.checkpoint.name,
-        estimator.skeleton,
-        estimator.input_size,
-        suiting,
-    )
-
-
-def _as_state(change: Change) -> Event:
-    info = change.info
-    mode = ""
-    if info:
-        rate = f", {info.rate:g} fps" if info.rate else ""
-        mode = f"{info.size[0]}x{info.size[1]}{rate}, {info.codec}"
-    return SourceState(
-        change.source,
-        change.status,
-        change.text,
-        duration=info.duration if info else None,
-        rate=info.rate if info else None,
-        mode=mode,
-    )
+def _begin(recorder: Recorder, source: Tapped) -> None:
+    recorder.begin(source.name, seeks=paced_in(source) is not None, rate=source.info.rate)

@@ -32,13 +32,15 @@ def open_sink(target: str) -> LineSink:
         return StandardOutput()
     scheme = target.partition("://")[0].lower() if "://" in target else ""
     if scheme == "udp":
-        return Datagrams(*_host_and_port(target))
+        return Datagrams(*host_and_port(target))
     if scheme == "ws":
         from app.live.websocket import WebSocketServer
 
-        return WebSocketServer(*_host_and_port(target))
+        return WebSocketServer(*host_and_port(target))
     if scheme:
-        raise OutputError(f"cannot write to {target}: use -, a file, udp://… or ws://…")
+        raise OutputError(
+            f"cannot write to {target}: use -, a file, udp://…, ws://…, osc://…, lsl:… or camera:"
+        )
     return Lines(Path(target))
 
 
@@ -59,7 +61,7 @@ class Datagrams:
         self._socket = socket.socket(found[0], socket.SOCK_DGRAM)
         self._headers: list[str] = []
         self._told = time.monotonic()
-        self._too_long = 0
+        self.lost = 0
 
     def add(self, line: str) -> None:
         """Send a line; a datagram that the network refuses is lost, as datagrams may be."""
@@ -78,8 +80,8 @@ class Datagrams:
     def _send(self, line: str) -> None:
         packet = line.encode() + b"\n"
         if len(packet) > _MOST_BYTES:
-            self._too_long += 1
-            if self._too_long == 1:
+            self.lost += 1
+            if self.lost == 1:
                 log.warning("a line of %d bytes does not fit into a datagram", len(packet))
             return
         try:
@@ -88,7 +90,12 @@ class Datagrams:
             log.debug("datagram lost: %s", error)
 
 
-def _host_and_port(target: str) -> tuple[str, int]:
+def host_and_port(target: str) -> tuple[str, int]:
+    """The two parts of scheme://host:port; without a host this machine.
+
+    Raises:
+        OutputError: there is no port.
+    """
     try:
         parts = urlsplit(target)
         port = parts.port

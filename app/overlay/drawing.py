@@ -1,35 +1,45 @@
-"""Skeletons drawn on a picture, for the videos that `process` writes.
-
-A limb is a coloured line with a dark rim, so that it stands out from any background; lines get
-thinner with the person. The left side of a body is lighter and the right side darker. A joint that
-was measured is a filled disc; one that was refined or interpolated is a ring, with thinner limbs.
-"""
+"""Puts the marks of a scene on pixels with OpenCV: for videos, which need no screen and no Qt."""
 
 from __future__ import annotations
+
+from functools import lru_cache
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from app.overlay.palette import colour_of, mixed
+from app.overlay.look import Look
+from app.overlay.marks import (
+    RIM,
+    Box,
+    Colour,
+    Discs,
+    Lines,
+    MakePlate,
+    Mark,
+    Plate,
+    Scene,
+    Target,
+    scene_of,
+)
+from app.overlay.traces import NO_TRACES, Traces
 from engine.settings import DisplaySettings
 from engine.skeleton import Skeleton
-from engine.types import UNTRACKED, JointState, Poses
+from engine.types import Frame, Poses
 
+Pixels = NDArray[np.uint8]
 _BITS = 4  # positions are drawn to 1/16 pixel
-_WHITE = (255, 255, 255)
-_BLACK = (0, 0, 0)
-_RIM = (16, 16, 20)
-_FARTHEST = 8192.0  # pixels; OpenCV's fixed-point positions overflow far beyond this
+_TILES = 5  # squares across a blurred head: too few to know anybody by
+_DESIGN = 720  # rows of a picture whose lines are as thick as on the screen
 
 
 def draw(
-    pixels: NDArray[np.uint8],
+    pixels: Pixels,
     poses: Poses,
     skeleton: Skeleton,
     display: DisplaySettings,
     scale: float = 1.0,
-) -> NDArray[np.uint8]:
+) -> Pixels:
     """Draw everyone on a copy of the picture.
 
     Args:
@@ -40,101 +50,122 @@ def draw(
     Returns:
         (H, W, 3) uint8 RGB.
     """
-    picture = pixels.copy()
-    for row in range(len(poses)):
-        person = _Person(poses, row, display, scale, min(pixels.shape[:2]))
-        if not person.seen.any():
-            continue
-        if display.boxes:
-            _box(picture, person)
-        _limbs(picture, person, skeleton)
-        _joints(picture, person, skeleton)
-        if display.ids and poses.ids[row] != UNTRACKED:
-            _label(picture, person, str(poses.ids[row]))
+    size = (round(pixels.shape[1] / scale), round(pixels.shape[0] / scale))
+    target = Target(size, scale, unit=max(1.0, pixels.shape[0] / _DESIGN))
+    return render(pixels, scene_of(poses, Look(skeleton, display), "", target))
+
+
+def draw_frame(
+    frame: Frame,
+    poses: Poses,
+    look: Look,
+    traces: Traces = NO_TRACES,
+    plates: MakePlate | None = None,
+) -> Pixels:
+    """A frame in its own size with all that is to be seen of it; (H, W, 3) uint8 RGB."""
+    target = Target(frame.size, unit=max(1.0, frame.size[1] / _DESIGN))
+    scene = scene_of(poses, look, frame.source, target, traces)
+    return render(frame.pixels, scene, plates or hershey_plate)
+
+
+def render(pixels: Pixels, scene: Scene, plates: MakePlate | None = None) -> Pixels:
+    """Put a scene on a copy of its picture, (H, W, 3) uint8 RGB."""
+    picture = np.zeros_like(pixels) if scene.black else pixels.copy()
+    if scene.mirrored:
+        picture = np.ascontiguousarray(picture[:, ::-1])
+    for x, y, radius in scene.mosaics:
+        _mosaic(picture, x, y, radius)
+    for mark in scene.marks:
+        before = picture.copy() if mark.opacity < 1 else None
+        _put(picture, mark, plates or hershey_plate)
+        if before is not None:
+            cv2.addWeighted(picture, mark.opacity, before, 1 - mark.opacity, 0, picture)
     return picture
 
 
-class _Person:
-    """What is drawn of one person."""
-
-    def __init__(
-        self, poses: Poses, row: int, display: DisplaySettings, scale: float, side: int
-    ) -> None:
-        xy = poses.xy[row] * np.float32(scale)
-        with np.errstate(invalid="ignore"):
-            near = (np.abs(xy) < _FARTHEST).all(-1)  # False for NaN
-        strong = poses.joint_score[row] >= display.min_joint_score
-        self.seen = near & strong & (poses.state[row] != JointState.ABSENT)
-        self.sure = poses.state[row] == JointState.DETECTED
-        self.xy = xy
-        number = int(poses.ids[row])
-        self.colour = colour_of(number if number != UNTRACKED else row)
-        seen = xy[self.seen]
-        self.low, self.high = (seen.min(0), seen.max(0)) if len(seen) else (xy[0], xy[0])
-        fits = min(side / 240, float(np.hypot(*(self.high - self.low))) / 60)
-        self.thickness = max(1, round(fits * display.thickness))
-        # The centre of pixel 0 is 0.5 for us and 0 for OpenCV.
-        spots = np.where(self.seen[:, None], (xy - 0.5) * (1 << _BITS), 0.0)
-        self.spots: list[list[int]] = np.rint(spots).astype(np.int32).tolist()
+def resized(picture: Pixels, size: tuple[int, int]) -> Pixels:
+    """The picture in another size, (width, height)."""
+    return np.asarray(cv2.resize(picture, size, interpolation=cv2.INTER_AREA), np.uint8)
 
 
-def _limbs(picture: NDArray[np.uint8], person: _Person, skeleton: Skeleton) -> None:
-    limbs = [(a, b) for a, b in skeleton.limbs if person.seen[a] and person.seen[b]]
-    for rim in (True, False):  # all rims first, so that none crosses a limb of the same person
-        for a, b in limbs:
-            sure = person.sure[a] and person.sure[b]
-            thickness = person.thickness if sure else max(1, person.thickness - 1)
-            colour = _RIM if rim else _shade(person, skeleton, a, b, sure=sure)
-            cv2.line(
-                picture,
-                person.spots[a],
-                person.spots[b],
-                colour,
-                thickness + 2 * rim,
-                cv2.LINE_AA,
-                _BITS,
-            )
+def _put(picture: Pixels, mark: Mark, plates: MakePlate) -> None:
+    match mark:
+        case Lines():
+            _lines(picture, mark)
+        case Discs():
+            _discs(picture, mark)
+        case Box():
+            _box(picture, mark)
+        case Plate():
+            _plate(picture, mark, plates(mark.text, mark.ground, mark.ink, mark.size))
 
 
-def _joints(picture: NDArray[np.uint8], person: _Person, skeleton: Skeleton) -> None:
-    radius = (person.thickness + 1) << _BITS
-    for joint in np.flatnonzero(person.seen).tolist():
-        spot = person.spots[joint]
-        colour = _shade(person, skeleton, joint, sure=True)
-        cv2.circle(picture, spot, radius + (1 << _BITS), _RIM, -1, cv2.LINE_AA, _BITS)
-        if person.sure[joint]:
-            cv2.circle(picture, spot, radius, colour, -1, cv2.LINE_AA, _BITS)
-        else:
-            cv2.circle(picture, spot, radius, mixed(colour, _WHITE, 0.5), 1, cv2.LINE_AA, _BITS)
+def _fixed(xy: NDArray[np.float64]) -> list[list[int]]:
+    """Positions as OpenCV takes them: the centre of pixel 0 is 0.5 for us and 0 for OpenCV."""
+    rounded: list[list[int]] = np.rint((xy - 0.5) * (1 << _BITS)).astype(np.int32).tolist()
+    return rounded
 
 
-def _shade(person: _Person, skeleton: Skeleton, *joints: int, sure: bool) -> tuple[int, int, int]:
-    """The person's colour for these joints: lighter on the left, darker on the right."""
-    sides = {skeleton.names[joint].partition("_")[0] for joint in joints}
-    colour = person.colour
-    if "left" in sides and "right" not in sides:
-        colour = mixed(colour, _WHITE, 0.35)
-    elif "right" in sides and "left" not in sides:
-        colour = mixed(colour, _BLACK, 0.25)
-    return colour if sure else mixed(colour, _WHITE, 0.4)
+def _lines(picture: Pixels, mark: Lines) -> None:
+    ends = _fixed(mark.ends.reshape(-1, 2))
+    width = max(1, round(mark.width))
+    passes = ((RIM, width + 2), (mark.rgb, width)) if mark.rim else ((mark.rgb, width),)
+    for colour, thick in passes:  # all rims first, so that none crosses a limb
+        for a, b in zip(ends[::2], ends[1::2], strict=True):
+            cv2.line(picture, a, b, colour, thick, cv2.LINE_AA, _BITS)
 
 
-def _box(picture: NDArray[np.uint8], person: _Person) -> None:
-    margin = 0.08 * (person.high - person.low) + 4
-    corners = [(person.low - margin - 0.5), (person.high + margin - 0.5)]
-    low, high = (np.rint(c * (1 << _BITS)).astype(int).tolist() for c in corners)
-    cv2.rectangle(picture, low, high, person.colour, 1, cv2.LINE_AA, _BITS)
+def _discs(picture: Pixels, mark: Discs) -> None:
+    sizes = np.rint(mark.radius * (1 << _BITS)).astype(int).tolist()
+    rim = 1 << _BITS
+    for spot, size, colour, ring in zip(
+        _fixed(mark.xy), sizes, mark.colours, mark.rings, strict=True
+    ):
+        cv2.circle(picture, spot, size + rim, RIM, -1, cv2.LINE_AA, _BITS)
+        cv2.circle(picture, spot, size, colour, 1 if ring else -1, cv2.LINE_AA, _BITS)
 
 
-def _label(picture: NDArray[np.uint8], person: _Person, text: str) -> None:
-    """The id on a plate above the head, kept inside the picture."""
-    size = max(0.4, min(picture.shape[:2]) / 1100)
-    (width, height), _ = cv2.getTextSize(text, cv2.FONT_HERSHEY_DUPLEX, size, 1)
-    pad = height // 3 + 1
-    middle = float(person.low[0] + person.high[0]) / 2
-    x = int(np.clip(middle - width / 2, pad, max(pad, picture.shape[1] - width - pad)))
-    above = float(person.low[1]) - 3 * person.thickness - 2 * pad
-    y = int(np.clip(above, height + pad, max(height + pad, picture.shape[0] - pad)))
-    low, high = (x - pad, y - height - pad), (x + width + pad, y + pad)
-    cv2.rectangle(picture, low, high, _RIM, -1)
-    cv2.putText(picture, text, (x, y), cv2.FONT_HERSHEY_DUPLEX, size, person.colour, 1, cv2.LINE_AA)
+def _box(picture: Pixels, mark: Box) -> None:
+    low, high = _fixed(np.array([mark.low, mark.high]))
+    width = max(1, round(mark.width))
+    for colour, thick in ((RIM, width + 2), (mark.rgb, width)):
+        cv2.rectangle(picture, low, high, colour, thick, cv2.LINE_AA, _BITS)
+
+
+def _plate(picture: Pixels, mark: Plate, ready: Pixels) -> None:
+    """Above its place, but always inside the picture."""
+    h, w = min(ready.shape[0], picture.shape[0]), min(ready.shape[1], picture.shape[1])
+    x = min(max(round(mark.at[0] - w / 2), 0), picture.shape[1] - w)
+    y = min(max(round(mark.at[1] - h), 0), picture.shape[0] - h)
+    under = picture[y : y + h, x : x + w]
+    cover = ready[:h, :w, 3:].astype(np.uint16)
+    under[:] = (ready[:h, :w, :3] * cover + under * (255 - cover)) // 255
+
+
+def _mosaic(picture: Pixels, x: float, y: float, radius: float) -> None:
+    """Replace the round part of the picture by a few squares of its mean colours."""
+    x0, y0 = max(round(x - radius), 0), max(round(y - radius), 0)
+    x1, y1 = min(round(x + radius), picture.shape[1]), min(round(y + radius), picture.shape[0])
+    if x1 <= x0 or y1 <= y0:
+        return
+    part = picture[y0:y1, x0:x1]
+    few = cv2.resize(part, (_TILES, _TILES), interpolation=cv2.INTER_AREA)
+    tiled = cv2.resize(few, (x1 - x0, y1 - y0), interpolation=cv2.INTER_NEAREST)
+    rows, columns = np.ogrid[y0:y1, x0:x1]
+    round_part = (rows + 0.5 - y) ** 2 + (columns + 0.5 - x) ** 2 <= radius**2
+    part[round_part] = tiled[round_part]
+
+
+@lru_cache(maxsize=256)
+def hershey_plate(text: str, ground: Colour, ink: Colour, size: float) -> Pixels:
+    """A plate in OpenCV's own letters, (h, w, 4) uint8 RGBA. They have ASCII only."""
+    scale = size / 21  # a capital letter of this font is 21 pixels high
+    plain = text.replace("°", "")
+    (width, height), _ = cv2.getTextSize(plain, cv2.FONT_HERSHEY_DUPLEX, scale, 1)
+    pad = max(2, round(size / 3))
+    made = np.zeros((height + 2 * pad, width + 2 * pad, 4), np.uint8)
+    made[...] = (*ground, 255)
+    colour = (*ink, 255)
+    at = (pad, height + pad)
+    cv2.putText(made, plain, at, cv2.FONT_HERSHEY_DUPLEX, scale, colour, 1, cv2.LINE_AA)
+    return made

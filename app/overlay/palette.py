@@ -15,6 +15,8 @@ PALETTE: tuple[tuple[int, int, int], ...] = (  # RGB 0..255
     (175, 225, 120),  # pale green
 )
 
+LEFT, RIGHT, MIDDLE = PALETTE[1], PALETTE[0], (233, 237, 243)  # sides of a body, and its middle
+
 
 def colour_of(number: int) -> tuple[int, int, int]:
     """The RGB colour of a track id (or of a row, where people have no id yet)."""

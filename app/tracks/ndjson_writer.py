@@ -32,6 +32,7 @@ class NdjsonWriter:
         mark: Mapping[str, Any] | None = None,
         stamp: Callable[[Result], Mapping[str, Any]] = lambda result: {},
         last: Frame | None = None,
+        label: Callable[[int], str | None] | None = None,
     ) -> None:
         """Create the file, or take the sink, and write the header.
 
@@ -41,6 +42,7 @@ class NdjsonWriter:
             raw: write the coordinates before smoothing beside the smoothed ones.
             mark: more fields of every line but the header, where sources share one sink.
             stamp: more fields of a frame, known only while it is live.
+            label: the name a person gave to an id, if any.
             last: the frame to go on after, where `to` already has the header and all up to it.
 
         Raises:
@@ -48,7 +50,7 @@ class NdjsonWriter:
         """
         self._raw = raw
         self._size = tuple(header["size"])
-        self._mark, self._stamp = mark or {}, stamp
+        self._mark, self._stamp, self._label = mark or {}, stamp, label
         self._segment, self._time = 0, 0.0  # of the last frame
         self._lines: LineSink = Lines(to) if isinstance(to, Path) else to
         self._closed = False
@@ -74,9 +76,14 @@ class NdjsonWriter:
             line["file"] = frame.file_name
         if frame.size != self._size:  # an image folder, or a stream that changed
             line["size"] = frame.size
-        line["people"] = _people(result.poses, raw=self._raw)
+        line["people"] = _people(result.poses, raw=self._raw, label=self._label)
         line.update(self._stamp(result))
         self._add(line)
+
+    def note(self, number: int, text: str) -> None:
+        """Append a remark about a person, at the time of the last frame."""
+        time = round(self._time, 6)
+        self._add({"type": "note", **self._mark, "time": time, "id": number, "text": text})
 
     def close(self, ending: Ending) -> None:
         """Append the last line; without it a reader knows that the program was killed."""
@@ -124,7 +131,9 @@ def header_of(
     }
 
 
-def _people(poses: Poses, *, raw: bool) -> list[dict[str, Any]]:
+def _people(
+    poses: Poses, *, raw: bool, label: Callable[[int], str | None] | None
+) -> list[dict[str, Any]]:
     joints = _points(poses.xy, poses.joint_score, poses.state)
     before = _points(poses.raw_xy, None, poses.state) if raw else None
     letters = [
@@ -141,6 +150,9 @@ def _people(poses: Poses, *, raw: bool) -> list[dict[str, Any]]:
         }
         if before is not None:
             person["raw"] = before[row]
+        name = label(number) if label and number != UNTRACKED else None
+        if name is not None:
+            person["label"] = name
         people.append(person)
     return people
 

@@ -9,6 +9,7 @@ from dataclasses import replace
 from engine.sources.addresses import STANDARD_INPUT, is_url, shown
 from engine.sources.camera import CameraRequest, CameraSource, number_of
 from engine.sources.paced import Paced
+from engine.sources.play_clock import PlayClock
 from engine.sources.reconnect import Change, Reconnecting, Tell
 from engine.sources.source import Source, SourceInfo
 from engine.types import Frame
@@ -23,6 +24,7 @@ def open_live(
     fast: bool = False,
     loop: bool = False,
     wanted: CameraRequest | None = None,
+    clock: PlayClock | None = None,
 ) -> Source:
     """Prepare a source; nothing is opened before its frames are asked for.
 
@@ -33,6 +35,7 @@ def open_live(
         fast: files as fast as the engine takes them, instead of by their clock.
         loop: files begin again at their end.
         wanted: what to ask cameras for.
+        clock: plays files together with others; None: a clock of its own.
 
     Raises:
         SourceError: no camera has this name, or there is no screen.
@@ -52,15 +55,15 @@ def open_live(
 
         open_screen(text)
         return Reconnecting(name, lambda: open_screen(text), tell)
-    return _played(text, name, tell, fast=fast, loop=loop)
+    return _played(text, name, tell, fast=fast, clock=clock or PlayClock(loop=loop))
 
 
-def _played(text: str, name: str, tell: Tell, *, fast: bool, loop: bool) -> Source:
+def _played(text: str, name: str, tell: Tell, *, fast: bool, clock: PlayClock) -> Source:
     if text == STANDARD_INPUT:
         return Opened(name, lambda: _stream("pipe:0", name), tell)
     if fast:
         return Opened(name, lambda: _file(text, 0.0), tell)
-    paced = Paced(name, lambda start: _file(text, start), loop=loop)
+    paced = Paced(name, lambda start: _file(text, start), clock=clock)
     paced.opened = lambda info: tell(Change(name, "live", "", info))
     return paced
 

@@ -1,8 +1,8 @@
-"""A source whose end and failure are told; beside others a failure ends only itself."""
+"""A source that reports its end and failure; beside others a failure ends only itself."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 from engine.errors import SourceError
 from engine.sources.reconnect import Change, Tell
@@ -13,10 +13,12 @@ from engine.types import Frame
 class Reported:
     """Wraps any source."""
 
-    def __init__(self, inner: Source, tell: Tell, *, alone: bool) -> None:
+    def __init__(self, inner: Source, tell: Tell, *, alone: Callable[[], bool]) -> None:
+        """Wrap a source; `alone` says whether it is the only one that is being read."""
         self.inner = inner
         self.name = inner.name
         self._tell, self._alone = tell, alone
+        self._closed = False
 
     @property
     def info(self) -> SourceInfo:
@@ -32,12 +34,16 @@ class Reported:
         try:
             yield from self.inner.frames()
         except SourceError as error:
-            if self._alone:
+            if self._closed:
+                return
+            if self._alone():
                 raise
             self._tell(Change(self.name, "failed", str(error)))
             return
-        self._tell(Change(self.name, "ended", f"{self.inner.name} has ended."))
+        if not self._closed:
+            self._tell(Change(self.name, "ended", f"{self.inner.name} has ended."))
 
     def close(self) -> None:
-        """Stop it, from any thread."""
+        """Stop it, from any thread; what it says afterwards is not reported."""
+        self._closed = True
         self.inner.close()

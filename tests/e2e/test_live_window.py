@@ -65,7 +65,7 @@ class Person:
             [sys.executable, "-X", "faulthandler", "-m", PROGRAM, str(self.folder), SOURCE],
             env=self.environment,
         )
-        self.window = until(lambda: self.do("search", "--onlyvisible", "--name", "^posestream$"))
+        self.window = until(lambda: self.do("search", "--onlyvisible", "--name", "posestream$"))
         self.focus()
 
     def do(self, *words):

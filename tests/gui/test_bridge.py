@@ -1,6 +1,7 @@
 """Results reach the window newest first, events in order, and the end comes last."""
 
 import threading
+from pathlib import Path
 
 import pytest
 
@@ -115,7 +116,7 @@ class Stuck(Figures):
     def results(self):
         self.inside.set()
         self.free.wait(10)
-        self.tell(Recorded(1.0, 30, 0, running=False))
+        self.tell(Recorded(Path(), running=False))
         self.tell(SourceState("a", "ended", "a has ended."))
         self.gone.set()
         yield from ()

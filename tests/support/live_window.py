@@ -8,7 +8,8 @@ import sys
 from PyQt6.QtCore import QSettings
 
 from app.gui.main import show
-from app.live.protocol import Offer, Plan
+from app.live.offered import Offer
+from app.live.protocol import Plan
 from engine.settings import Settings
 from tests.support.live_fakes import Bench
 

@@ -5,10 +5,12 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Iterator
+from pathlib import Path
 
 import numpy as np
 
-from app.live.protocol import Plan, Ready, Recorded, SourceState, Tell
+from app.live.protocol import Flow, Plan, Ready, Recorded, SourceState, Tell
+from app.live.taps import Newest
 from engine.skeleton import COCO
 from engine.types import Frame, JointState, Poses, Result
 
@@ -58,6 +60,11 @@ class Figures:
         self.fail_after, self.lost = fail_after, lost
         self.settings = plan.settings
         self.recorded = None
+        self.traces = {}
+        self.looks, self.added, self.removed, self.notes = [], [], [], []
+        self.sent = frozenset()
+        self.names = list(plan.names)
+        self._captured = Newest()
         self.stopped = threading.Event()
         w, h = size
         y, x = np.mgrid[0:h, 0:w].astype(np.float32)
@@ -65,7 +72,8 @@ class Figures:
         self.background = np.stack([shade * 0.9, shade, shade * 1.25], 2).astype(np.uint8)
 
     def results(self) -> Iterator[Result]:
-        self.tell(Ready("CPU, 2 threads", "fp32", "compact", COCO, 256))
+        engine = self.plan.settings.engine
+        self.tell(Ready("CPU, 2 threads", "fp32", engine.weights, COCO, 256, {}, engine))
         for source in self.plan.sources:
             lost = source in self.lost
             self.tell(
@@ -81,10 +89,12 @@ class Figures:
             )
         began, index = time.perf_counter(), 0
         while not self.stopped.wait(max(0.0, began + index / self.rate - time.perf_counter())):
-            for source in self.plan.sources:
+            for source in list(self.names):
                 if source in self.lost and index:
                     continue
-                yield self._result(source, index, index / self.rate)
+                result = self._result(source, index, index / self.rate)
+                self._captured.put(result.frame)
+                yield result
             if self.fail_after is not None and index >= self.fail_after:
                 from engine.errors import SourceError
 
@@ -112,8 +122,37 @@ class Figures:
         out[..., :3] = frame.pixels[ys[:, None], xs[None]][..., ::-1]
         return out
 
+    def frames(self):
+        return self._captured.take()
+
+    def flows(self):
+        return {name: Flow(10, self.rate, 1) for name in self.names}
+
     def stop(self):
         self.stopped.set()
+        self._captured.close()
+
+    def add(self, source):
+        self.added.append(source)
+        if source not in self.names:
+            self.names.append(source)
+
+    def remove(self, name):
+        self.removed.append(name)
+        if name in self.names:
+            self.names.remove(name)
+
+    def use_cameras(self, cameras):
+        self.cameras = cameras
+
+    def look(self, look):
+        self.looks.append(look)
+
+    def note(self, source, number, text):
+        self.notes.append((source, number, text))
+
+    def send(self, targets):
+        self.sent = targets
 
     def watch(self, joint):
         self.watched = joint
@@ -123,7 +162,8 @@ class Figures:
 
     def record(self, plan):
         self.recorded = plan
-        self.tell(Recorded(0.0, 0, 0, plan is not None))
+        folder = plan.folder if plan else Path()
+        self.tell(Recorded(folder, plan is not None))
 
 
 def people(count: int, size: tuple[int, int], at: float) -> Poses:

@@ -1,0 +1,152 @@
+"""The sources on the top bar: as many chips as fit, shortened, and a menu with the rest."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+from PyQt6.QtCore import QPoint, QSize, Qt, pyqtSignal
+from PyQt6.QtGui import QContextMenuEvent, QResizeEvent
+from PyQt6.QtWidgets import QFrame, QHBoxLayout, QLabel, QMenu, QSizePolicy, QToolButton, QWidget
+
+from app.gui import style
+from app.gui.section import name
+
+_WIDEST, _NARROWEST = 250, 92  # pixels of a chip
+_GAP, _MORE = 6, 46  # between chips; the button with the rest
+
+
+class Chip(QFrame):
+    """One source: its name, a button that removes it, a menu on a right click."""
+
+    removed = pyqtSignal(str)
+    asked = pyqtSignal(str, QPoint)
+
+    def __init__(self, source: str, text: str, theme: style.Theme, parent: QWidget) -> None:
+        super().__init__(parent)
+        self.source, self.text = source, text
+        self.setObjectName("chip")
+        self.setToolTip(text)
+        self.label = QLabel()
+        self.label.setMinimumWidth(20)
+        closer = QToolButton()
+        closer.setIcon(style.icon("close", theme["muted"], 14))
+        closer.setFocusPolicy(Qt.FocusPolicy.TabFocus)
+        name(closer, f"Remove {text}")
+        closer.clicked.connect(lambda: self.removed.emit(source))
+        row = QHBoxLayout(self)
+        row.setContentsMargins(12, 2, 4, 2)
+        row.setSpacing(2)
+        row.addWidget(self.label, 1)
+        row.addWidget(closer)
+
+    @property
+    def wanted(self) -> int:
+        """Pixels that show the whole name, up to the widest chip."""
+        return min(self.fontMetrics().horizontalAdvance(self.text) + 48, _WIDEST)
+
+    def fit(self, x: int, width: int, height: int) -> None:
+        """Take this place, and shorten the name to it."""
+        self.setGeometry(x, (height - 28) // 2, width, 28)
+        mode = Qt.TextElideMode.ElideMiddle
+        self.label.setText(self.fontMetrics().elidedText(self.text, mode, width - 42))
+
+    def contextMenuEvent(self, event: QContextMenuEvent | None) -> None:  # noqa: N802  Qt's name
+        """Offer what can be done with the source."""
+        if event:
+            self.asked.emit(self.source, event.globalPos())
+
+
+class Chips(QWidget):
+    """Lays itself out: a layout of Qt would rather grow the window."""
+
+    removed = pyqtSignal(str)
+    asked = pyqtSignal(str, QPoint)
+
+    def __init__(self, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self.chips: list[Chip] = []
+        self.more = QToolButton(self)
+        self.more.setProperty("kind", "flat")
+        self.more.setPopupMode(QToolButton.ToolButtonPopupMode.InstantPopup)
+        self._menu = QMenu(self.more)
+        self.more.setMenu(self._menu)
+        self.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Preferred)
+
+    def sizeHint(self) -> QSize:  # noqa: N802
+        """Enough for every name."""
+        return QSize(sum(chip.wanted + _GAP for chip in self.chips) + 4, 32)
+
+    def minimumSizeHint(self) -> QSize:  # noqa: N802
+        """One chip and the menu."""
+        return QSize(_NARROWEST + _MORE if self.chips else 0, 32)
+
+    def set_sources(
+        self, sources: Sequence[str], titles: Mapping[str, str], theme: style.Theme
+    ) -> None:
+        """Show one chip per source."""
+        for chip in self.chips:
+            chip.deleteLater()
+        self.chips = [Chip(s, titles.get(s) or title(s), theme, self) for s in sources]
+        for chip in self.chips:
+            chip.removed.connect(self.removed)
+            chip.asked.connect(self.asked)
+        self.updateGeometry()
+        self._fit()
+
+    def resizeEvent(self, event: QResizeEvent | None) -> None:  # noqa: N802
+        """Share the width anew."""
+        super().resizeEvent(event)
+        self._fit()
+
+    def _fit(self) -> None:
+        widths = shares([chip.wanted for chip in self.chips], self.width())
+        x = 0
+        for chip, width in zip(self.chips, widths, strict=False):
+            chip.fit(x, width, self.height())
+            chip.show()
+            x += width + _GAP
+        rest = self.chips[len(widths) :]
+        self._menu.clear()
+        for chip in rest:
+            chip.hide()
+            entry = self._menu.addAction(chip.text)
+            if entry:
+                entry.triggered.connect(
+                    lambda _, c=chip: self.asked.emit(c.source, self.mapToGlobal(QPoint(x, 34)))
+                )
+        self.more.setVisible(bool(rest))
+        self.more.setText(f"+{len(rest)}")
+        name(self.more, f"{len(rest)} more sources")
+        self.more.setGeometry(x, (self.height() - 30) // 2, _MORE - 4, 30)
+
+
+def shares(wanted: Sequence[int], room: int) -> list[int]:
+    """The widths of as many chips as fit into the room; those that are left out go to a menu."""
+    count = len(wanted)
+    if sum(wanted) + _GAP * count <= room:
+        return list(wanted)
+    if count * (_NARROWEST + _GAP) > room:
+        count = max((room - _MORE) // (_NARROWEST + _GAP), 0)
+        room -= _MORE
+    shown, left = sorted(range(count), key=lambda i: wanted[i]), room - _GAP * count
+    widths = [0] * count
+    for position, i in enumerate(shown):  # short names leave their room to long ones
+        widths[i] = min(wanted[i], left // (count - position))
+        left -= widths[i]
+    return widths
+
+
+def title(source: str) -> str:
+    """What a person calls a source: a camera, a file, an address without secrets."""
+    if source.isdecimal():
+        return f"Camera {source}"
+    if source.startswith("lavfi:"):
+        return "Test picture"
+    if source in ("-", "screen"):
+        return {"-": "Standard input", "screen": "Screen"}[source]
+    if "://" in source:
+        scheme, _, rest = source.partition("://")
+        host, slash, path = rest.partition("/")
+        return f"{scheme}://{host.rpartition('@')[2]}{slash}{path}"
+    return Path(source).name or source

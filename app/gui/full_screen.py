@@ -1,0 +1,80 @@
+"""Only the picture on the screen: bar and pointer come with the mouse and go without it."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from PyQt6.QtCore import QEvent, QObject, Qt, QTimer
+from PyQt6.QtWidgets import QApplication, QToolButton
+
+from app.gui import style
+from app.gui.section import name
+
+if TYPE_CHECKING:
+    from app.gui.window import Window
+
+_STAYS = 2000  # ms without a movement of the mouse
+
+
+class FullScreen(QObject):
+    """Escape, a double click and the button in the corner lead out."""
+
+    def __init__(self, window: Window) -> None:
+        super().__init__(window)
+        self._window = window
+        self._on = False
+        self.leave = QToolButton(window.canvas)
+        self.leave.setProperty("kind", "over")
+        self.leave.setIcon(style.icon("close", "#ffffff", 18))
+        name(self.leave, "Leave full screen", "Esc")
+        self.leave.clicked.connect(lambda: self.set_on(False))
+        self.leave.hide()
+        self._timer = QTimer(self)
+        self._timer.setSingleShot(True)
+        self._timer.timeout.connect(self._hide)
+        window.canvas.setMouseTracking(True)
+        window.canvas.installEventFilter(self)
+
+    def set_on(self, on: bool) -> None:
+        """Fill the screen with the picture, or show everything again."""
+        window, self._on = self._window, on
+        window.top.setVisible(not on)
+        window.controls.setVisible(not on and window.preferences.panel)
+        if on:
+            window.showFullScreen()
+            self._timer.start(_STAYS)
+        else:
+            window.showNormal()
+            self._timer.stop()
+            self._show()
+            self.leave.hide()
+
+    def eventFilter(self, watched: QObject | None, event: QEvent | None) -> bool:  # noqa: N802  Qt's name
+        """Come back when the mouse moves."""
+        if self._on and event and event.type() == QEvent.Type.MouseMove:
+            self._show()
+            self._timer.start(_STAYS)
+        return super().eventFilter(watched, event)
+
+    def _show(self) -> None:
+        window = self._window
+        if not window.canvas.is_drawing_zone:
+            window.canvas.unsetCursor()
+        window.transport.setVisible(window.runner.player is not None)
+        self.leave.move(window.canvas.width() - self.leave.sizeHint().width() - 12, 12)
+        self.leave.setVisible(self._on)
+
+    def _hide(self) -> None:
+        window = self._window
+        menu = QApplication.activePopupWidget()
+        if not self._on or menu or window.transport.underMouse():
+            self._timer.start(_STAYS)
+            return
+        window.canvas.setCursor(Qt.CursorShape.BlankCursor)
+        window.transport.hide()
+        self.leave.hide()
+
+    @property
+    def hides_bar(self) -> bool:
+        """Whether the bar is away until the mouse moves."""
+        return self._on and not self._timer.isActive()

@@ -1,0 +1,129 @@
+"""The list of people in the sidebar: who is there, for how long, how sure the network is."""
+
+from __future__ import annotations
+
+from functools import lru_cache
+
+from PyQt6.QtCore import QPoint, Qt, pyqtSignal
+from PyQt6.QtGui import QColor, QIcon, QPainter, QPixmap
+from PyQt6.QtWidgets import QAbstractItemView, QHeaderView, QTreeWidget, QTreeWidgetItem, QWidget
+
+from app.gui.roster import Roster, Seen
+from app.gui.section import Section, note, tick
+from app.overlay.look import Who
+from app.overlay.palette import colour_of
+
+_MOST_ROWS = 6  # shown without scrolling
+_ROW = 28  # pixels
+_WHO = Qt.ItemDataRole.UserRole
+
+
+class PeoplePanel(Section):
+    """A click follows a person, a second one ends it; a right click offers more."""
+
+    asked = pyqtSignal(object, QPoint)  # Who, where on the screen
+    keeps_in_view = pyqtSignal(bool)
+
+    def __init__(self, roster: Roster, parent: QWidget | None = None) -> None:
+        super().__init__("People", parent=parent)
+        self._roster = roster
+        self._several = False
+        self.list = QTreeWidget()
+        self._hint = note("Nobody is in the picture.", role="muted")
+        self.keep = tick(
+            "Keep the followed person in view",
+            False,
+            "Zoom to the person that is followed and move along",
+            self.keeps_in_view.emit,
+        )
+        self._lay_out()
+        self.add(self._hint, self.list, self.keep)
+        self.refresh()
+
+    def set_several(self, several: bool) -> None:
+        """Say of each person which source they are in."""
+        self._several = several
+
+    def refresh(self) -> None:
+        """Show who is there now."""
+        roster = self._roster
+        people = sorted(roster.people.items(), key=lambda item: item[0])
+        self.set_summary(f"{roster.count} in view" if people else "")
+        rows = {
+            self.list.topLevelItem(i).data(0, _WHO): self.list.topLevelItem(i)  # type: ignore[union-attr]
+            for i in range(self.list.topLevelItemCount())
+        }
+        if list(rows) != [who for who, _ in people]:
+            self.list.clear()
+            rows = {who: self._new_row(who) for who, _ in people}
+        for who, seen in people:
+            row = rows[who]
+            if row is not None:
+                self._fill(row, who, seen)
+        self._hint.setVisible(not people)
+        self.list.setVisible(bool(people))
+        self.keep.setEnabled(bool(people))
+        self.list.setFixedHeight(min(max(len(people), 1), _MOST_ROWS) * _ROW + 34)
+
+    def _new_row(self, who: Who) -> QTreeWidgetItem:
+        row = QTreeWidgetItem(self.list)
+        row.setData(0, _WHO, who)
+        row.setTextAlignment(1, Qt.AlignmentFlag.AlignRight)
+        row.setTextAlignment(2, Qt.AlignmentFlag.AlignRight)
+        return row
+
+    def _fill(self, row: QTreeWidgetItem, who: Who, seen: Seen) -> None:
+        roster = self._roster
+        hidden, followed = who in roster.hidden, who == roster.followed
+        state = " (hidden)" if hidden else " (followed)" if followed else ""
+        texts = (f"{roster.title(who)}{state}", f"{seen.seconds:.0f} s", f"{seen.score:.2f}")
+        for column, text in enumerate(texts):
+            if row.text(column) != text:
+                row.setText(column, text)
+        row.setIcon(0, _dot(colour_of(who[1]), seen.here and not hidden))
+        row.setSelected(followed)
+        font = row.font(0)
+        font.setBold(followed)
+        font.setItalic(hidden)
+        row.setFont(0, font)
+        place = f"in {who[0]}" if self._several else ""
+        noted = "\n".join(roster.notes.get(who, ()))
+        row.setToolTip(0, "\n".join(filter(None, (place, noted))) or "Click to follow")
+
+    def _lay_out(self) -> None:
+        tree = self.list
+        tree.setColumnCount(3)
+        tree.setHeaderLabels(["Person", "Seen", "Score"])
+        tree.setRootIsDecorated(False)
+        tree.setUniformRowHeights(True)
+        tree.setSelectionMode(QAbstractItemView.SelectionMode.SingleSelection)
+        tree.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
+        tree.setAccessibleName("People in view")
+        tree.setContextMenuPolicy(Qt.ContextMenuPolicy.CustomContextMenu)
+        header = tree.header()
+        if header:
+            header.setStretchLastSection(False)
+            header.setSectionResizeMode(0, QHeaderView.ResizeMode.Stretch)
+            for column in (1, 2):
+                header.setSectionResizeMode(column, QHeaderView.ResizeMode.ResizeToContents)
+            header.setSectionsClickable(False)
+        tree.itemClicked.connect(lambda row: self._roster.follow(row.data(0, _WHO)))
+        tree.customContextMenuRequested.connect(self._ask)
+
+    def _ask(self, at: QPoint) -> None:
+        row, port = self.list.itemAt(at), self.list.viewport()
+        if row and port:
+            self.asked.emit(row.data(0, _WHO), port.mapToGlobal(at))
+
+
+@lru_cache(maxsize=64)
+def _dot(rgb: tuple[int, int, int], filled: bool) -> QIcon:
+    drawn = QPixmap(14, 14)
+    drawn.fill(Qt.GlobalColor.transparent)
+    painter = QPainter(drawn)
+    painter.setRenderHint(QPainter.RenderHint.Antialiasing)
+    painter.setPen(QColor(*rgb))
+    painter.setBrush(QColor(*rgb) if filled else QColor(0, 0, 0, 0))
+    painter.drawEllipse(2, 2, 9, 9)
+    painter.end()
+    return QIcon(drawn)

@@ -1,0 +1,56 @@
+"""Controls that a turning mouse wheel passes over: it scrolls the sidebar unless one has focus."""
+
+from __future__ import annotations
+
+from PyQt6.QtCore import Qt
+from PyQt6.QtGui import QWheelEvent
+from PyQt6.QtWidgets import QComboBox, QDoubleSpinBox, QSlider
+
+
+class QuietSlider(QSlider):
+    """Horizontal."""
+
+    def __init__(self) -> None:
+        super().__init__(Qt.Orientation.Horizontal)
+        self.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
+
+    def wheelEvent(self, event: QWheelEvent | None) -> None:  # noqa: N802  Qt's name
+        """Move only with focus."""
+        if event and not self.hasFocus():
+            event.ignore()
+        else:
+            super().wheelEvent(event)
+
+
+class QuietCombo(QComboBox):
+    """A chooser; the wheel never chooses: a person opens it to choose."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
+
+    def wheelEvent(self, event: QWheelEvent | None) -> None:  # noqa: N802
+        """Move only with focus."""
+        if event and not self.hasFocus():
+            event.ignore()
+        else:
+            super().wheelEvent(event)
+
+
+class QuietNumber(QDoubleSpinBox):
+    """A number that is typed; without arrows."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.setButtonSymbols(QDoubleSpinBox.ButtonSymbols.NoButtons)
+        self.setAlignment(Qt.AlignmentFlag.AlignRight)
+        self.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
+        self.setKeyboardTracking(False)
+        self.setProperty("kind", "plain")
+
+    def wheelEvent(self, event: QWheelEvent | None) -> None:  # noqa: N802
+        """Move only with focus."""
+        if event and not self.hasFocus():
+            event.ignore()
+        else:
+            super().wheelEvent(event)

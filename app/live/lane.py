@@ -1,0 +1,159 @@
+"""One file of a recording: a queue, a thread that writes, and counters of its own."""
+
+from __future__ import annotations
+
+import logging
+import queue
+import threading
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Protocol
+
+from app.live.protocol import RecordedFile
+from app.overlay.look import Look
+from app.overlay.traces import NO_TRACES, Traces
+from app.tracks.writer import Ending
+from engine.types import Result
+
+_MOST_BYTES = 96 << 20  # of pictures that wait
+_FEWEST = 8  # frames that may wait, however large
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Item:
+    """A frame with what is drawn on it."""
+
+    result: Result
+    traces: Traces = NO_TRACES
+    look: Look | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Note:
+    """A remark about a person, for the tracks."""
+
+    number: int
+    text: str
+
+
+class File(Protocol):
+    """What a lane writes to."""
+
+    def write(self, item: Item) -> None:
+        """Append one frame."""
+        ...
+
+    def note(self, note: Note) -> None:
+        """Append a remark, where the format has a place for it."""
+        ...
+
+    def close(self, ending: Ending) -> None:
+        """Complete the file."""
+        ...
+
+
+class Lane:
+    """Writes one file without ever stopping the thread that delivers frames.
+
+    A frame that finds the queue full is missed and counted. An error ends this file only.
+    """
+
+    def __init__(
+        self,
+        source: str,
+        path: Path,
+        open_file: Callable[[Path, Item], File],
+        *,
+        failed: Callable[[Path, str], None],
+        arrived: Callable[[], int],
+        pictures: bool = True,
+    ) -> None:
+        """Start the thread; the file is created at the first frame.
+
+        Args:
+            open_file: makes the file, knowing its first frame.
+            failed: called with a sentence when the file ends early.
+            arrived: how many frames of the source there were so far.
+            pictures: whether the frames' pixels are needed.
+        """
+        self.source = source
+        self._path, self._open, self._failed = path, open_file, failed
+        self._arrived, self._pictures = arrived, pictures
+        self._waiting: queue.Queue[Item | Note | None] = queue.Queue()
+        self._frames = self._people = self._missed = 0
+        self._seconds = 0.0
+        self._error: str | None = None
+        self._ended = False
+        self._thread = threading.Thread(target=self._run, name=f"recording {path.name}")
+        self._thread.daemon = True
+        self._thread.start()
+
+    @property
+    def state(self) -> RecordedFile:
+        """How far the file is."""
+        return RecordedFile(
+            self._path, self.source, self._frames, self._missed, self._seconds, self._error
+        )
+
+    def put(self, item: Item | Note) -> None:
+        """Hand over a frame, or count it as missed; returns at once."""
+        if self._error is not None or self._ended:
+            return
+        if isinstance(item, Item) and self._pictures:
+            size = max(item.result.frame.pixels.nbytes, 1)
+            if self._waiting.qsize() >= max(_FEWEST, _MOST_BYTES // size):
+                self._missed += 1
+                return
+        self._waiting.put(item)
+
+    def end(self, error: str | None = None) -> None:
+        """Write what waits and complete the file, on its own thread."""
+        if not self._ended:
+            self._ended = True
+            self._error = self._error or error
+            self._waiting.put(None)
+
+    def wait(self, seconds: float | None = None) -> bool:
+        """Wait until the file is complete."""
+        self._thread.join(seconds)
+        return not self._thread.is_alive()
+
+    def _run(self) -> None:
+        file: File | None = None
+        while (item := self._waiting.get()) is not None:
+            if self._error is not None and not self._ended:
+                continue  # what waits is forgotten
+            try:
+                file = self._written(file, item)
+            except Exception as error:  # noqa: BLE001 - one file's fault must not end the others
+                self._fail(error)
+        if file:
+            self._close(file)
+
+    def _written(self, file: File | None, item: Item | Note) -> File | None:
+        if isinstance(item, Note):
+            if file:
+                file.note(item)
+            return file
+        file = file or self._open(self._path, item)
+        file.write(item)
+        self._frames += 1
+        self._people += len(item.result.poses)
+        self._seconds = item.result.frame.time
+        return file
+
+    def _close(self, file: File) -> None:
+        dropped = max(self._arrived() - self._frames, self._missed)
+        try:
+            file.close(Ending(self._frames, self._people, dropped, self._error))
+        except Exception as error:  # noqa: BLE001 - likewise
+            self._fail(error)
+
+    def _fail(self, error: Exception) -> None:
+        text = str(error) or type(error).__name__
+        log.info("recording %s failed", self._path, exc_info=error)
+        self._error = text
+        self._failed(self._path, text)

@@ -1,0 +1,295 @@
+"""Decides everything that is drawn on a picture, as plain marks in pixels of the target.
+
+The window puts marks down with QPainter and overlay videos with OpenCV. Neither decides anything,
+so what is recorded is what is seen. A limb is a coloured line with a dark rim; lines get thinner
+with the person. A joint that was measured is a disc, larger and whiter where surer; one that was
+refined or interpolated is a ring.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from functools import lru_cache
+
+import numpy as np
+from numpy.typing import NDArray
+
+from app.overlay.angles import angles_of
+from app.overlay.look import Look, Zone
+from app.overlay.palette import LEFT, MIDDLE, RIGHT, colour_of, mixed
+from app.overlay.traces import NO_TRACES, Traces
+from engine.skeleton import Skeleton
+from engine.types import UNTRACKED, JointState, Poses
+
+Colour = tuple[int, int, int]  # RGB 0..255
+Points = NDArray[np.float64]
+# (text, ground, ink, height of the text in pixels) -> (h, w, 4) uint8 RGBA
+MakePlate = Callable[[str, Colour, Colour, float], NDArray[np.uint8]]
+
+RIM: Colour = (16, 16, 20)  # under lines and discs, so that they stand out on any picture
+WHITE: Colour = (255, 255, 255)
+_INK: Colour = (11, 14, 18)
+_STRANGER = 0.4  # opacity
+_DIMMED = 0.25
+_STEPS = 4  # of certainty that are told apart
+_FARTHEST = 8192.0  # pixels of the target; OpenCV's fixed-point positions overflow far beyond this
+_TRAIL_PARTS = 4  # opacities from the old end to the new one
+_NOTHING = np.zeros((0, 4))
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Lines:
+    """Straight lines of one colour."""
+
+    ends: Points  # (N, 4) x0, y0, x1, y1
+    rgb: Colour
+    width: float
+    rim: bool = True
+    opacity: float = 1.0
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Discs:
+    """The joints of one person."""
+
+    xy: Points  # (N, 2)
+    radius: NDArray[np.float64]  # (N,)
+    colours: list[Colour]
+    rings: list[bool]
+    opacity: float = 1.0
+
+
+@dataclass(frozen=True, slots=True)
+class Box:
+    """A rounded rectangle, not filled."""
+
+    low: tuple[float, float]
+    high: tuple[float, float]
+    rgb: Colour
+    width: float
+    opacity: float = 1.0
+
+
+@dataclass(frozen=True, slots=True)
+class Plate:
+    """A short text on a rounded ground."""
+
+    text: str
+    at: tuple[float, float]  # the middle of its lower edge
+    ground: Colour
+    ink: Colour
+    size: float  # height of the text in pixels
+    opacity: float = 1.0
+
+
+Mark = Lines | Discs | Box | Plate
+
+
+@dataclass(frozen=True, slots=True)
+class Scene:
+    """One picture with everything on it, from the bottom to the top."""
+
+    black: bool = False  # nothing of the picture is shown
+    mirrored: bool = False
+    mosaics: list[tuple[float, float, float]] = field(default_factory=list)  # x, y, radius
+    marks: list[Mark] = field(default_factory=list)
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """Where the image lies in the target, and how large a pixel of the design is there."""
+
+    image: tuple[int, int]  # (width, height) of the frame
+    scale: float = 1.0  # target pixels per pixel of the frame
+    left: tuple[float, float] = (0.0, 0.0)  # of the frame's corner, target pixels
+    unit: float = 1.0  # target pixels per pixel of the design
+
+
+def scene_of(
+    poses: Poses, look: Look, source: str, target: Target, traces: Traces = NO_TRACES
+) -> Scene:
+    """Lay out everyone who is to be seen.
+
+    Args:
+        poses: in pixels of the frame; NaN is not drawn.
+        source: which source the frame is from: names, hiding and counting go by it.
+        traces: what came before: trails, heads to blur, counts.
+    """
+    display = look.display
+    place = _Place(target, display.mirrored)
+    scene = Scene(display.skeleton_only, display.mirrored)
+    if display.blur_heads and not display.skeleton_only:
+        scene.mosaics.extend((*place.one(x, y), r * target.scale) for x, y, r in traces.heads)
+    for trail in traces.trails.values():
+        scene.marks.extend(_trail(trail, look, source, place))
+    for row in range(len(poses)):
+        if (source, int(poses.ids[row])) not in look.hidden:
+            scene.marks.extend(_person(poses, row, look, source, place))
+    scene.marks.extend(_counts(poses, look, source, place, traces))
+    return scene
+
+
+class _Place:
+    """From pixels of the frame to pixels of the target."""
+
+    def __init__(self, target: Target, mirrored: bool) -> None:
+        self.unit = target.unit
+        self.size = target.image
+        self._factor = np.array([-target.scale if mirrored else target.scale, target.scale])
+        left = target.left[0] + (target.image[0] * target.scale if mirrored else 0.0)
+        self.corner = np.array([left, target.left[1]])
+        self.low = target.left
+
+    def points(self, xy: NDArray[np.floating]) -> Points:
+        """(…, 2) positions in the target; NaN stays NaN."""
+        return np.asarray(xy * self._factor + self.corner, np.float64)
+
+    def one(self, x: float, y: float) -> tuple[float, float]:
+        """One position."""
+        return _pair(np.array([x, y]) * self._factor + self.corner)
+
+
+def _person(poses: Poses, row: int, look: Look, source: str, place: _Place) -> list[Mark]:
+    display, number = look.display, int(poses.ids[row])
+    with np.errstate(invalid="ignore", over="ignore"):
+        xy = place.points(poses.xy[row])
+        near = (np.abs(xy) < _FARTHEST).all(-1)  # False for NaN
+    strong = poses.joint_score[row] >= display.min_joint_score
+    seen = near & strong & (poses.state[row] != JointState.ABSENT)
+    if not seen.any():
+        return []
+    rgb = _colour(number, row, look)
+    opacity = _opacity(number, look, source)
+    low, high = xy[seen].min(0), xy[seen].max(0)
+    size = float(np.hypot(*(high - low))) / place.unit
+    width = display.thickness * round(min(max(size / 90, 1.6), 4.0) * 4) / 4 * place.unit
+    low, high = low - 3 * width, high + 3 * width
+    there = seen.tolist()
+    marks: list[Mark] = []
+    if display.boxes:
+        marks.append(Box(_pair(low), _pair(high), rgb, max(place.unit, width * 0.6), opacity))
+    if display.limbs:
+        marks.extend(_limbs(xy, there, look, rgb, width, opacity))
+    if display.joints:
+        marks.append(_joints(xy, seen, poses, row, rgb, width, opacity))
+    marks.extend(_angles(xy, there, look, place, opacity))
+    if display.ids and number != UNTRACKED:
+        middle = (float(low[0] + high[0]) / 2, max(float(low[1]) - 3 * place.unit, place.low[1]))
+        text = look.label(source, number)
+        marks.append(Plate(text, middle, rgb, _INK, 12 * place.unit, opacity))
+    return marks
+
+
+def _colour(number: int, row: int, look: Look) -> Colour:
+    if number != UNTRACKED:
+        return colour_of(number)
+    return MIDDLE if look.faint_strangers else colour_of(row)
+
+
+def _opacity(number: int, look: Look, source: str) -> float:
+    if look.followed is not None and look.followed != (source, number):
+        return _DIMMED
+    return _STRANGER if look.faint_strangers and number == UNTRACKED else 1.0
+
+
+def _pair(xy: Points) -> tuple[float, float]:
+    return float(xy[0]), float(xy[1])
+
+
+def _limbs(
+    xy: Points, seen: list[bool], look: Look, rgb: Colour, width: float, opacity: float
+) -> list[Mark]:
+    by_colour: dict[Colour, list[list[int]]] = {}
+    for (a, b), side in zip(look.skeleton.limbs, _sides(look.skeleton), strict=True):
+        if seen[a] and seen[b]:
+            painted = side if look.display.colours == "side" else rgb
+            by_colour.setdefault(painted, []).append([a, b])
+    return [
+        Lines(xy[limbs].reshape(-1, 4), painted, width, True, opacity)
+        for painted, limbs in by_colour.items()
+    ]
+
+
+@lru_cache(maxsize=8)
+def _sides(skeleton: Skeleton) -> list[Colour]:
+    """The colour of each limb: left ones are warm, right ones are cold, others are white."""
+    return [_side(skeleton, a, b) for a, b in skeleton.limbs]
+
+
+def _side(skeleton: Skeleton, a: int, b: int) -> Colour:
+    sides = {skeleton.names[joint].partition("_")[0] for joint in (a, b)}
+    if sides == {"left"} or sides == {"left", "nose"}:
+        return LEFT
+    return RIGHT if sides <= {"right", "nose"} else MIDDLE
+
+
+def _joints(
+    xy: Points,
+    seen: NDArray[np.bool_],
+    poses: Poses,
+    row: int,
+    rgb: Colour,
+    width: float,
+    opacity: float,
+) -> Discs:
+    steps = np.rint(np.clip(poses.joint_score[row][seen], 0, 1) * _STEPS).astype(int)
+    radius = width * (0.75 + 0.55 * steps / _STEPS)
+    colours = [mixed(rgb, WHITE, 0.75 * step / _STEPS) for step in steps.tolist()]
+    rings = (poses.state[row][seen] != JointState.DETECTED).tolist()
+    colours = [rgb if ring else c for ring, c in zip(rings, colours, strict=True)]
+    return Discs(xy[seen], radius, colours, rings, opacity)
+
+
+def _angles(xy: Points, seen: list[bool], look: Look, place: _Place, opacity: float) -> list[Mark]:
+    size = 10 * place.unit
+    return [
+        Plate(f"{degrees:.0f}°", (x, y - 6 * place.unit), RIM, WHITE, size, opacity)
+        for degrees, x, y in angles_of(xy, seen, look.skeleton, look.display.angles)
+    ]
+
+
+def _trail(trail: Points, look: Look, source: str, place: _Place) -> list[Mark]:
+    """(T, J, 2 + 1) positions of the chosen joints, oldest first; the last column is the id."""
+    number = int(trail[0, 0, 2])
+    if (source, number) in look.hidden or len(trail) < 2:
+        return []
+    opacity, rgb = _opacity(number, look, source), colour_of(number)
+    xy = place.points(trail[..., :2])
+    parts = np.array_split(np.arange(len(xy) - 1), min(_TRAIL_PARTS, len(xy) - 1))
+    marks: list[Mark] = []
+    for age, part in enumerate(parts, 1):
+        ends = np.concatenate([xy[part], xy[part + 1]], -1).reshape(-1, 4)
+        ends = ends[(np.abs(ends) < _FARTHEST).all(-1)]
+        share = opacity * (0.25 + 0.55 * age / len(parts))
+        marks.append(Lines(ends, rgb, 2 * place.unit, False, share))
+    return marks
+
+
+def _counts(poses: Poses, look: Look, source: str, place: _Place, traces: Traces) -> list[Mark]:
+    marks: list[Mark] = []
+    zone = look.zones.get(source)
+    if zone:
+        marks.extend(_zone(zone, place, traces))
+    if look.display.count:
+        shown = [n for n in poses.ids.tolist() if (source, n) not in look.hidden]
+        text = f"{len(shown)} person" if len(shown) == 1 else f"{len(shown)} people"
+        low = place.low
+        at = (low[0] + 46 * place.unit, low[1] + 30 * place.unit)
+        marks.append(Plate(text, at, RIM, WHITE, 13 * place.unit))
+    return marks
+
+
+def _zone(zone: Zone, place: _Place, traces: Traces) -> list[Mark]:
+    w, h = place.size
+    (x0, y0), (x1, y1) = (place.one(x * w, y * h) for x, y in (zone.start, zone.end))
+    rgb, width = (247, 185, 85), 2 * place.unit
+    arrived = f"in {traces.came}  out {traces.left}"
+    if zone.kind == "line":
+        mark: Mark = Lines(np.array([[x0, y0, x1, y1]]), rgb, width)
+    else:
+        low, high = (min(x0, x1), min(y0, y1)), (max(x0, x1), max(y0, y1))
+        mark = Box(low, high, rgb, width)
+        arrived = f"{traces.inside} inside  {arrived}"
+    at = ((x0 + x1) / 2, max(min(y0, y1) - 4 * place.unit, place.low[1] + 20 * place.unit))
+    return [mark, Plate(arrived, at, rgb, _INK, 12 * place.unit)]

@@ -1,0 +1,360 @@
+"""Recordings decoded back: frames, times and people are what was counted."""
+
+import json
+import threading
+import time
+from contextlib import closing
+from dataclasses import replace
+from itertools import pairwise
+from pathlib import Path
+
+import av
+import numpy as np
+import pytest
+
+from app.bench.live import StampedCamera
+from app.live.protocol import Plan, Recorded, RecordPlan, Told
+from app.live.recording import Recorder, file_stem
+from app.live.session import LiveSession
+from app.overlay.drawing import draw_frame
+from app.overlay.look import Look, Zone
+from engine.settings import DisplaySettings, Settings
+from engine.sources.paced import Paced
+from engine.sources.source import SourceInfo
+from engine.types import Frame
+from tests.support.live_fakes import Bench
+from tests.support.stream_servers import MjpegServer
+
+SMALL = (64, 48)
+
+
+def recorded(folder: Path, stem: str):
+    """Times of each video and the lines of the tracks."""
+    lines = [json.loads(line) for line in (folder / f"{stem}.ndjson").read_text().splitlines()]
+    return lines, {name: times(folder / f"{stem}{name}.mp4") for name in ("", " overlay")}
+
+
+def times(path: Path) -> list[float]:
+    if not path.exists():
+        return []
+    with av.open(str(path)) as video:
+        return [frame.time for frame in video.decode(video=0)]
+
+
+class Watching:
+    """A session whose results are taken on a thread."""
+
+    def __init__(self, session):
+        self.session, self.results, self.error = session, [], None
+        self._thread = threading.Thread(target=self._run)
+
+    def __enter__(self):
+        self._thread.start()
+        return self
+
+    def __exit__(self, *error):
+        self.session.stop()
+        self._thread.join(20)
+        assert not self._thread.is_alive()
+
+    def _run(self):
+        with closing(self.session.results()) as results:
+            for result in results:
+                self.results.append(result)
+
+    def until(self, condition, seconds=20.0):
+        end = time.monotonic() + seconds
+        while not condition():
+            assert time.monotonic() < end, "waited in vain"
+            time.sleep(0.005)
+
+    def see(self, count, source=None):
+        """Wait for so many more results."""
+        before = self.count(source)
+        self.until(lambda: self.count(source) >= before + count)
+
+    def count(self, source=None):
+        return sum(source in (None, r.frame.source) for r in self.results)
+
+
+def saved(bench) -> dict[str, int]:
+    done = bench.said(Recorded)[-1]
+    assert not done.running
+    return {file.path.name: file.frames for file in done.files}
+
+
+def whole(folder: Path, stem: str, counted: dict[str, int], people: int = 1):
+    """Every file holds what was counted, from 0 on and forwards."""
+    lines, videos = recorded(folder, stem)
+    frames = [line for line in lines if line["type"] == "frame"]
+    assert lines[-1]["type"] == "end"
+    assert lines[-1]["frames"] == len(frames) == counted[f"{stem}.ndjson"]
+    assert lines[-1]["people"] == sum(len(f["people"]) for f in frames) == people * len(frames)
+    for name, stamps in (*videos.items(), (".ndjson", [f["time"] for f in frames])):
+        if stamps:
+            file = name if name == ".ndjson" else f"{name}.mp4"
+            assert len(stamps) == counted[f"{stem}{file}"]
+            assert 0 <= stamps[0] < 0.2
+            assert all(a < b for a, b in pairwise(stamps))
+    return lines, videos
+
+
+def test_two_servers_whose_addresses_end_alike_get_files_of_their_own(tmp_path):
+    bench = Bench()
+    with (
+        MjpegServer() as one,
+        MjpegServer() as two,
+        Watching(bench.session(one.url, two.url)) as watching,
+    ):
+        watching.see(5, one.url)
+        watching.see(5, two.url)
+        watching.session.record(RecordPlan(tmp_path, raw=True))
+        watching.see(8, one.url)
+        watching.see(8, two.url)
+    counted = saved(bench)
+    stems = [f"127.0.0.1_{server.port}_video.mjpg" for server in (one, two)]
+    assert set(counted) == {
+        f"{s}{end}" for s in stems for end in (".ndjson", ".mp4", " overlay.mp4")
+    }
+    for stem in stems:
+        whole(tmp_path, stem, counted)
+
+
+@pytest.mark.parametrize(
+    ("title", "stem"),
+    [
+        ("rtsp://anna:***@cam-a/stream1", "cam-a_stream1"),
+        ("/home/a/clip.final.mp4", "clip.final"),
+        ("0", "0"),
+        ("Hall / left", "left"),
+        ("???", "source"),
+    ],
+)
+def test_a_file_is_called_as_its_source(title, stem):
+    assert file_stem(title) == stem
+
+
+def test_equal_titles_make_distinct_names(tmp_path):
+    events = []
+    recorder = Recorder(RecordPlan(tmp_path), lambda r: {}, Look(), events.append)
+    assert [recorder._free_name("a/Clip.mp4"), recorder._free_name("b/clip.mov")] == [
+        "Clip",
+        "clip-2",
+    ]
+    recorder.finish()
+    assert recorder.wait(5)
+
+
+def test_the_picture_as_it_came_holds_every_frame_though_the_engine_is_slow(tmp_path):
+    bench = Bench(delay=0.1)
+    session = LiveSession(
+        Plan(("cam",), Settings()),
+        bench.events.append,
+        open_estimator=bench._open,
+        open_source=lambda text, tell, **options: StampedCamera(text, SMALL, 50),
+    )
+    with Watching(session) as watching:
+        watching.see(12)  # the session is over a second old when the recording begins
+        session.record(RecordPlan(tmp_path, raw=True))
+        watching.see(8)
+    counted = saved(bench)
+    lines, videos = whole(tmp_path, "cam", counted)
+    assert len(videos[""]) > 2.5 * len(videos[" overlay"])
+    gaps = np.diff(videos[""])
+    assert np.median(gaps) == pytest.approx(1 / 50, abs=0.004), "its own time stamps"
+    frames = [line for line in lines if line["type"] == "frame"]
+    for frame in frames[1:]:  # a tracks line names the frame of the picture as it came
+        assert videos[""][frame["index"]] == pytest.approx(frame["time"], abs=2e-4)
+    assert lines[-1]["dropped"] >= len(videos[""]) - len(frames)
+
+
+def clip(start=0.0):
+    class Clip:
+        name = "clip"
+        info = SourceInfo(kind="video", size=SMALL, rate=50.0, duration=0.6)
+
+        def frames(self):
+            for i in range(round(start * 50), 30):
+                pixels = np.full((SMALL[1], SMALL[0], 3), 8 * i, np.uint8)
+                yield Frame(pixels, i, 7.0 + i / 50, 0.0, "clip")
+
+        def close(self):
+            pass
+
+    return Clip()
+
+
+def played(bench, **options):
+    return LiveSession(
+        Plan(("clip",), Settings(), **options),
+        bench.events.append,
+        open_estimator=bench._open,
+        open_source=lambda text, tell, clock, **_: Paced(
+            text, lambda at: clip(max(at - 7, 0)), clock=clock
+        ),
+    )
+
+
+def test_loop_and_seek_go_on_monotonically(tmp_path):
+    bench = Bench()
+    with Watching(played(bench, loop=True)) as watching:
+        watching.see(5)
+        watching.session.record(RecordPlan(tmp_path, raw=True))
+        watching.see(40)  # around the end at least once
+        watching.session.player.seek(7.1)
+        watching.see(10)
+    counted = saved(bench)
+    lines, videos = whole(tmp_path, "clip", counted)
+    gaps = np.diff(videos[""])
+    assert gaps.max() < 0.1, "no hole where the file was moved"
+    assert gaps.min() > 0.005, "and no frames on top of each other"
+    indices = [line["index"] for line in lines if line["type"] == "frame"]
+    assert indices == sorted(set(indices))
+
+
+def test_a_source_joins_and_leaves_while_another_is_recorded(tmp_path):
+    bench = Bench()
+
+    def opened(text, tell, **options):
+        return StampedCamera(text, SMALL, 40)
+
+    session = LiveSession(
+        Plan(("a", "b"), Settings()),
+        bench.events.append,
+        open_estimator=bench._open,
+        open_source=opened,
+    )
+    with Watching(session) as watching:
+        watching.see(5, "a")
+        session.record(RecordPlan(tmp_path))
+        watching.see(5, "a")
+        ids = {int(n) for r in watching.results for n in r.poses.ids if r.frame.source == "a"}
+        session.add("c")
+        watching.see(8, "c")
+        session.remove("b")
+        watching.see(8, "a")
+    assert len(bench.estimators) == 1, "nothing was started anew"
+    later = {int(n) for r in watching.results[-8:] for n in r.poses.ids if r.frame.source == "a"}
+    assert later <= ids, "nobody was renumbered"
+    counted = saved(bench)
+    assert {name for name in counted if name.endswith(".ndjson")} == {
+        "a.ndjson",
+        "b.ndjson",
+        "c.ndjson",
+    }
+    for stem in "abc":
+        whole(tmp_path, stem, counted)
+    assert counted["b.ndjson"] < counted["a.ndjson"], "each end line has counts of its own"
+
+
+def test_a_slow_encoder_misses_frames_and_counts_them(tmp_path, monkeypatch):
+    from app.live import lane, recorded_files
+
+    monkeypatch.setattr(lane, "_MOST_BYTES", 0)
+    slow = recorded_files.OverlayFile.write
+    monkeypatch.setattr(
+        recorded_files.OverlayFile, "write", lambda self, item: (time.sleep(0.05), slow(self, item))
+    )
+    bench = Bench()
+    session = LiveSession(
+        Plan(("cam",), Settings()),
+        bench.events.append,
+        open_estimator=bench._open,
+        open_source=lambda text, tell, **options: StampedCamera(text, SMALL, 100),
+    )
+    with Watching(session) as watching:
+        watching.see(3)
+        session.record(RecordPlan(tmp_path, raw=True))
+        watching.see(60)
+    counted = saved(bench)
+    whole(tmp_path, "cam", counted)
+    files = {file.path.name: file for file in bench.said(Recorded)[-1].files}
+    assert files["cam overlay.mp4"].missed > 10
+    assert files["cam.ndjson"].missed == 0
+    assert files["cam.mp4"].frames > files["cam overlay.mp4"].frames
+
+
+def test_a_file_that_cannot_be_written_is_said_and_the_others_go_on(tmp_path, monkeypatch):
+    from app.overlay.video import OverlayVideo
+
+    broken = OverlayVideo.write
+
+    def fails(self, result):
+        if "overlay" in self._path.name and result.frame.index > 4:
+            raise av.error.ExternalError(1, "the encoder broke")
+        broken(self, result)
+
+    monkeypatch.setattr(OverlayVideo, "write", fails)
+    bench = Bench()
+    with Watching(played(bench, loop=True)) as watching:
+        watching.see(3)
+        watching.session.record(RecordPlan(tmp_path, raw=True))
+        watching.see(30)
+    (said,) = [told.text for told in bench.said(Told) if told.level == "error"]
+    assert said.startswith("clip overlay.mp4 is not recorded any more")
+    counted = saved(bench)
+    _, videos = recorded(tmp_path, "clip")
+    assert counted["clip.ndjson"] > 20
+    assert len(videos[""]) == counted["clip.mp4"] > 20
+
+
+def test_with_blurred_heads_no_picture_is_kept_as_it_came(tmp_path):
+    bench = Bench()
+    blurred = Look(display=DisplaySettings(blur_heads=True))
+    with Watching(played(bench, loop=True)) as watching:
+        watching.see(3)
+        watching.session.record(RecordPlan(tmp_path, raw=True))
+        watching.see(10)
+        watching.session.look(blurred)
+        watching.see(15)
+    counted = saved(bench)
+    assert counted["clip.mp4"] <= 20 < counted["clip overlay.mp4"]
+    assert len(times(tmp_path / "clip.mp4")) == counted["clip.mp4"]
+
+
+def test_what_is_recorded_is_what_is_seen(tmp_path):
+    bench = Bench()
+    look = Look(
+        display=DisplaySettings(limbs=False, mirrored=True, skeleton_only=True, ids=False),
+        hidden=frozenset(),
+        zones={"clip": Zone("region", (0.2, 0.2), (0.6, 0.9))},
+    )
+    with Watching(played(bench, loop=True)) as watching:
+        watching.session.look(look)
+        watching.see(3)
+        watching.session.record(RecordPlan(tmp_path))
+        watching.see(10)
+    with av.open(str(tmp_path / "clip overlay.mp4")) as video:
+        pixels = next(video.decode(video=0)).to_ndarray(format="rgb24")
+    result = watching.results[-1]
+    seen = draw_frame(result.frame, result.poses, look, watching.session.traces["clip"])
+    assert np.abs(pixels.astype(int) - seen).mean() < 12  # what coding changes
+    other = draw_frame(result.frame, result.poses, replace(look, display=DisplaySettings()))
+    assert np.abs(pixels.astype(int) - other).mean() > 25
+
+
+def test_names_and_notes_go_into_the_tracks(tmp_path):
+    bench = Bench()
+    with Watching(played(bench, loop=True)) as watching:
+        watching.session.look(Look(names={("clip", 0): "Anna"}))
+        watching.until(lambda: any(0 in r.poses.ids for r in watching.results))
+        watching.session.record(RecordPlan(tmp_path))
+        watching.see(10)
+        watching.session.note("clip", 0, "a good landing")
+        watching.see(5)
+    lines, _ = recorded(tmp_path, "clip")
+    named = [p for line in lines if line["type"] == "frame" for p in line["people"] if p["id"] == 0]
+    assert named
+    assert {person.get("label") for person in named} == {"Anna"}
+    (note,) = [line for line in lines if line["type"] == "note"]
+    assert (note["id"], note["text"]) == (0, "a good landing")
+
+
+def test_stepping_back_and_looping_keep_the_numbers():
+    bench = Bench(people=2)
+    with Watching(played(bench, loop=True)) as watching:
+        watching.see(100)
+        watching.session.player.seek(7.2)
+        watching.see(30)
+    numbers = {int(n) for r in watching.results[60:] for n in r.poses.ids}
+    assert numbers == {0, 1}
