@@ -34,6 +34,7 @@ COMMANDS = {
     "train": ("app.train.command", "command", "Train on keypoints in COCO format."),
     "data": ("app.data", "app", "Fetch and pack data sets."),
     "weights": ("app.weights", "app", "List, fetch, import and verify checkpoints."),
+    "export": ("app.export", "command", "Write a checkpoint as an ONNX or OpenVINO file."),
     "doctor": ("app.doctor", "command", "Show what this machine has and what is missing."),
 }
 
@@ -54,6 +55,10 @@ EXTRAS = {
     "ezc3d": "formats",
     "pynwb": "formats",
     "ndx_pose": "formats",
+    "openvino": "openvino",
+    "nncf": "openvino",
+    "onnx": "onnx",
+    "onnxruntime": "onnx",
 }
 
 

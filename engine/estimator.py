@@ -16,7 +16,9 @@ from engine.decoding.decode import People, collect_people, find_people
 from engine.decoding.selection import select
 from engine.errors import DeviceError
 from engine.geometry import Fit, fit
+from engine.network.choice import resolved
 from engine.network.hrnet import fold_batch_norm
+from engine.network.runtime import runtime_plan
 from engine.network.weights import Checkpoint, load_checkpoint
 from engine.settings import EngineSettings, GroupingSettings, Settings
 from engine.skeleton import Skeleton
@@ -217,11 +219,13 @@ def open_estimator(
         WeightsError: the checkpoint is missing or does not fit.
         DeviceError: the device or precision is not available here.
     """
+    settings = resolved(settings)
     engine = settings.engine
     checkpoint = load(engine.weights, engine.network)
     try:
-        device = open_device(engine.device, engine.precision)
+        device = open_device(engine.device, engine.precision, runtime_plan(checkpoint, engine))
+        estimator = PoseEstimator(checkpoint, device, engine, settings.grouping)
     except DeviceUnavailable as error:
         raise DeviceError(str(error)) from error
     with device:
-        yield PoseEstimator(checkpoint, device, engine, settings.grouping)
+        yield estimator

@@ -57,11 +57,16 @@ class Section(BaseModel):
 class EngineSettings(Section):
     """The network and how it is run."""
 
-    weights: str = "compact"  # a name from `weights list`, or a file
+    weights: str = "auto"  # auto, a name from `weights list`, or a file
+    wanted_rate: Positive = 10.0  # frames per second that `weights = auto` keeps on a CPU
+    profile: Literal["fast", "balanced", "accurate"] = "balanced"  # size, flip and precision
     network: str | None = None  # w32, w48, compact, shallow; None: as the checkpoint says
     input_size: Annotated[int, Field(ge=64, le=2048)] | None = None  # short side, pixels
-    device: str = "auto"  # auto, cpu, cuda, cuda:1
-    precision: Literal["auto", "fp32", "fp16", "bf16"] = "auto"
+    device: str = "auto"  # auto, cpu, cuda, cuda:1, mps, xpu
+    precision: Literal["auto", "fp32", "fp16", "bf16", "int8"] = "auto"
+    runtime: Literal["auto", "torch", "openvino", "onnxruntime"] = "auto"  # on the CPU
+    provider: Literal["cpu", "cuda", "tensorrt", "coreml", "directml"] = "cpu"  # ONNX Runtime's
+    exported: str | None = None  # a file that `export` made of these weights, run as it is
     batch: Annotated[int, Field(ge=1, le=64)] | None = None  # frames; None: as the device likes
     depth: Annotated[int, Field(ge=1, le=4)] = 2  # batches in flight
     flip: bool = False  # a second pass over the mirrored image, averaged

@@ -1,13 +1,14 @@
 """The CPU device, and the definition of every operation: what other devices must agree with.
 
 OpenCV and NumPy do the work on maps, because they use the vector units well without a copy;
-only the network itself is torch.
+the network itself is run by torch or by one of `gpu_ops.runtimes`.
 """
 
 from __future__ import annotations
 
 import platform
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from types import TracebackType
 from typing import Self
@@ -28,6 +29,8 @@ from gpu_ops.device import (
     Pass,
     Peaks,
 )
+from gpu_ops.runtimes.plan import RuntimePlan
+from gpu_ops.runtimes.prepare import prepare
 
 IMAGENET_MEAN = (0.485, 0.456, 0.406)
 IMAGENET_DEVIATION = (0.229, 0.224, 0.225)
@@ -41,18 +44,29 @@ def normalised_bytes() -> NDArray[np.float32]:
 
 
 class CpuDevice:
-    """Runs everything on the processor, in float32."""
+    """Runs everything on the processor; maps are float32 whatever the network runs in."""
 
     name = "cpu"
-    precision = "fp32"
 
-    def __init__(self, precision: str = "auto") -> None:
-        if precision not in ("auto", "fp32"):
+    def __init__(self, precision: str = "auto", plan: RuntimePlan | None = None) -> None:
+        """Choose how the network is run.
+
+        Args:
+            precision: auto, fp32 or int8.
+            plan: the runtime; None: torch.
+
+        Raises:
+            DeviceUnavailable: the processor does not run in this precision.
+        """
+        if precision not in ("auto", "fp32", "int8"):
             raise DeviceUnavailable(
-                f"the CPU runs in fp32 only, not {precision!r}: half precision is slower there"
+                f"the CPU runs in fp32 or int8, not {precision!r}: half precision is slower there"
             )
+        self.precision = "fp32" if precision == "auto" else precision
+        self.runtime = "torch"
         self.torch_device = torch.device("cpu")
         self.description = _processor_name()
+        self._plan = replace(plan or RuntimePlan(), precision=self.precision)
 
     def __enter__(self) -> Self:
         return self
@@ -71,8 +85,9 @@ class CpuDevice:
         return 1
 
     def prepare(self, network: torch.nn.Module) -> Network:
-        """Channels last is the layout oneDNN's vector kernels read without reordering."""
-        return network.to(memory_format=torch.channels_last)  # type: ignore[call-overload, no-any-return]
+        """The network in the runtime that was asked for; `runtime` names it from then on."""
+        self.runtime, prepared = prepare(network, self._plan)
+        return prepared
 
     def lane(self) -> CpuLane:
         """A new lane."""

@@ -29,6 +29,8 @@ AMPERE = (8, 0)  # the first with bfloat16
 class CudaDevice:
     """See `device.Device`."""
 
+    runtime = "torch"
+
     def __init__(
         self,
         name: str = "cuda",

@@ -173,7 +173,8 @@ class Device(Protocol):
 
     name: str  # cpu, cuda:0
     description: str  # for people: the processor or the card
-    precision: str  # fp32, fp16, bf16
+    precision: str  # of the network: fp32, fp16, bf16, int8
+    runtime: str  # what runs the network: torch, openvino, onnxruntime
     torch_device: torch.device
 
     def __enter__(self) -> Self:

@@ -36,7 +36,7 @@ def command(
         Path | None, typer.Option(help="COCO's own layout: annotations/ and val2017/ in it.")
     ] = None,
     weights: Annotated[
-        str | None, typer.Option(help="A name from `weights list`, or a file; default: compact.")
+        str | None, typer.Option(help="A name from `weights list`, or a file; default: auto.")
     ] = None,
     network: Annotated[str | None, typer.Option(help="w32, w48, compact or shallow.")] = None,
     input_size: Annotated[
@@ -67,8 +67,8 @@ def command(
         typer.Option(metavar="A.json B.json", help="Two results.json: is B better than A?"),
     ] = None,
     parity: Annotated[
-        tuple[str, str] | None,
-        typer.Option(metavar='"A" "B"', help='Two configurations, such as "engine.batch=8".'),
+        str | None,
+        typer.Option(metavar="A,B,…", help="Compare runtimes or settings: torch,openvino-int8."),
     ] = None,
 ) -> None:
     """Measure accuracy on COCO, and say what the model gets wrong."""
@@ -96,10 +96,13 @@ def command(
         raise SettingsError("eval needs --annotations FILE and --images DIR, or --data DIR")
     job = _job(annotations, images, paper_settings(given), out, limit, resume, skip_missing)
     if parity is not None:
+        from app.evaluation.configurations import configurations
         from app.evaluation.parity import check_parity
 
-        a, b = (paper_settings([*given, *text.split()]) for text in parity)
-        if not check_parity(job, (a, b), parity, console).holds:
+        sides = {
+            name: paper_settings([*given, *its]) for name, its in configurations(parity).items()
+        }
+        if not all(found.holds for found in check_parity(job, sides, console)):
             raise typer.Exit(1)
         return
     from app.evaluation.run import evaluate

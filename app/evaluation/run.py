@@ -145,6 +145,7 @@ def used_settings(engine: EngineSettings, estimator: PoseEstimator) -> EngineSet
             "input_size": estimator.input_size,
             "device": estimator.device.name,
             "precision": estimator.device.precision,
+            "runtime": estimator.device.runtime,
             "batch": estimator.batch,
         }
     )

@@ -54,7 +54,8 @@ def command(
         str | None, typer.Option(help="A name from `weights list`, or a file.")
     ] = None,
     device: Annotated[str | None, typer.Option(help="auto, cpu, cuda, cuda:1.")] = None,
-    precision: Annotated[str | None, typer.Option(help="auto, fp32, fp16, bf16.")] = None,
+    precision: Annotated[str | None, typer.Option(help="auto, fp32, fp16, bf16, int8.")] = None,
+    profile: Annotated[str | None, typer.Option(help="fast, balanced, accurate.")] = None,
     settings_file: Annotated[
         Path | None, typer.Option("--settings", help="A settings file.")
     ] = None,
@@ -71,6 +72,7 @@ def command(
         "engine.weights": weights,
         "engine.device": device,
         "engine.precision": precision,
+        "engine.profile": profile,
     }
     given = changes(set_, chosen)
     settings = load_settings(settings_file, given)

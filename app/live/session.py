@@ -30,6 +30,7 @@ from app.live.taps import Newest, Tapped
 from app.live.torch_loading import give_memory_back, load_engine
 from app.overlay.look import Look
 from app.overlay.traces import Tracer, Traces
+from engine.network.choice import weights_for
 from engine.network.thresholds import Thresholds, thresholds_of, with_thresholds
 from engine.pipeline import run
 from engine.settings import EngineSettings, Settings
@@ -222,7 +223,7 @@ class LiveSession:
 
     def _opened(self, settings: Settings) -> AbstractContextManager[PoseEstimator]:
         """The estimator for these settings, with the thresholds that suit its checkpoint."""
-        suiting = thresholds_of(settings.engine.weights)
+        suiting = thresholds_of(weights_for(settings.engine))
         suited = with_thresholds(settings, suiting)
         if self._open_estimator:
             return self._open_estimator(suited)
@@ -235,7 +236,7 @@ class LiveSession:
         estimator.batch = max(len(self._set.sources), 1)
         if estimator.device.name == "cpu":
             estimator.depth = 1  # a second batch in flight would only make the first one older
-        self._suiting = thresholds_of(engine.weights)
+        self._suiting = thresholds_of(weights_for(engine))
         self._settings = with_thresholds(self._asked, self._suiting)
         self._tell(
             Ready(

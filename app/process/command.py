@@ -39,8 +39,9 @@ def command(
     input_size: Annotated[
         int | None, typer.Option(help="Short side in pixels; default: the checkpoint's own.")
     ] = None,
-    device: Annotated[str | None, typer.Option(help="auto, cpu, cuda, cuda:1.")] = None,
-    precision: Annotated[str | None, typer.Option(help="auto, fp32, fp16, bf16.")] = None,
+    device: Annotated[str | None, typer.Option(help="auto, cpu, cuda, cuda:1, mps, xpu.")] = None,
+    precision: Annotated[str | None, typer.Option(help="auto, fp32, fp16, bf16, int8.")] = None,
+    profile: Annotated[str | None, typer.Option(help="fast, balanced, accurate.")] = None,
     overlay: Annotated[
         bool | None,
         typer.Option(
@@ -86,6 +87,7 @@ def command(
         "engine.input_size": input_size,
         "engine.device": device,
         "engine.precision": precision,
+        "engine.profile": profile,
         "output.overlay": overlay,
         "output.formats": formats and [f.strip() for f in formats.split(",")],
         "output.report": report or None,
@@ -133,16 +135,18 @@ def process_files(
     from app.process.outcome import Outcome, Summary
     from app.process.progress import Bars
     from app.signals import stop_on_signal
+    from engine.network.choice import better_weights
     from engine.network.thresholds import suited
     from engine.sources.addresses import shown
 
+    advice = better_weights(settings.engine.device, settings.engine.weights)
     settings = suited(settings)
     jobs, problems = plan(inputs)
     summary = Summary([Outcome(shown(text), error=str(error)) for text, error in problems.items()])
     make_folder(out)
     tasks = [(job, _outputs(job, jobs, out, settings)) for job in jobs]
     with Bars(console) as bars, stop_on_signal(bars.say) as stop:
-        for note in passed_over(inputs):
+        for note in (*passed_over(inputs), *([str(advice)] if advice else [])):
             bars.say(note)
         for report in summary.reports:
             bars.done(report)
@@ -210,5 +214,5 @@ def _setting_out(estimator: PoseEstimator) -> str:
     checkpoint = estimator.checkpoint
     return (
         f"{checkpoint.name} ({checkpoint.network_name}) at {estimator.input_size} px "
-        f"on {estimator.device.name}"
+        f"on {estimator.device.name} by {estimator.device.runtime}"
     )

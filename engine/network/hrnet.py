@@ -15,7 +15,7 @@ import torch
 from torch import Tensor, nn
 
 from engine.network import movenet
-from engine.network.movenet import MoveNet
+from engine.network.movenet import MoveNet, SameConv
 
 Backbone = Literal["hrnet", "movenet"]
 
@@ -260,15 +260,19 @@ def _new_branch(widths: list[int]) -> nn.ModuleList:
 def fold_batch_norm(module: nn.Module) -> nn.Module:
     """Merge every batch norm into the convolution registered just before it, in place.
 
-    For inference in eval mode only. The folded network computes the same values up to rounding.
+    Kernels that are padded at every call are stored padded. For inference in eval mode only. The
+    folded network computes the same values up to rounding.
     """
     children = list(module.named_children())
     for (_, conv), (name, norm) in pairwise(children):
         if isinstance(norm, nn.BatchNorm2d) and isinstance(conv, nn.Conv2d | nn.ConvTranspose2d):
             _fold(conv, norm)
             setattr(module, name, nn.Identity())
-    for _, child in children:
-        fold_batch_norm(child)
+    for name, child in children:
+        if isinstance(child, SameConv):
+            setattr(module, name, child.plain())
+        else:
+            fold_batch_norm(child)
     return module
 
 

@@ -88,6 +88,16 @@ class SameConv(nn.Conv2d):
         """(B, inputs, h, w) -> (B, outputs, h / 2, w / 2); h and w even."""
         return F.conv2d(x, F.pad(self.weight, (1, 0, 1, 0)), self.bias, 2, 1, 1, self.groups)
 
+    @torch.no_grad()
+    def plain(self) -> nn.Conv2d:
+        """The same convolution with its zeros stored: for inference, and for what cannot pad."""
+        conv = nn.Conv2d(
+            self.in_channels, self.out_channels, 4, 2, 1, groups=self.groups, device="meta"
+        )
+        conv.weight = nn.Parameter(F.pad(self.weight, (1, 0, 1, 0)), requires_grad=False)
+        conv.bias = self.bias
+        return conv
+
 
 def convolved(inputs: int, outputs: int, stride: int, groups: int = 1) -> nn.Sequential:
     """A 3x3 convolution, padded as TensorFlow's SAME, and ReLU6."""

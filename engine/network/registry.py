@@ -42,6 +42,7 @@ class Entry(BaseModel):
     source: str  # whose it is, for people
     url: str | None = None  # None: cannot be fetched
     sha256: str | None = None  # of the file, or as many first digits as are known
+    megabytes: int | None = None  # of the file, to download
     single_scale: Accuracy | None = None  # mirrored pass averaged, scale 1
     multi_scale: Accuracy | None = None  # mirrored pass averaged, scales 2, 1, 0.5
     defaults: dict[str, Any] | None = None  # see engine.network.thresholds

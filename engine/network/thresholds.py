@@ -81,7 +81,10 @@ def with_thresholds(settings: Settings, found: Thresholds) -> Settings:
 
 
 def suited(settings: Settings) -> Settings:
-    """The settings as they suit the checkpoint they name."""
+    """The settings as they suit the checkpoint they name; `auto` and the profile are resolved."""
+    from engine.network.choice import resolved  # its measurements load the engine
+
+    settings = resolved(settings)
     return with_thresholds(settings, thresholds_of(settings.engine.weights))
 
 

@@ -129,7 +129,9 @@ class Knowing:
         self.checkpoint = SimpleNamespace(
             name="knowing", network_name="w32", path=weights, published=None
         )
-        self.device = SimpleNamespace(name="cpu", description="a test", precision="fp32")
+        self.device = SimpleNamespace(
+            name="cpu", description="a test", precision="fp32", runtime="torch"
+        )
         self._people: dict[int, list[np.ndarray]] = {}
         for a in content["annotations"]:
             joints = np.add(np.reshape(a["keypoints"], (17, 3)), (shift, 0, 0))

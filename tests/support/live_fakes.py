@@ -46,7 +46,9 @@ class FakeEstimator:
         self.grouping = settings.grouping
         self.batch, self.depth, self.input_size = 1, 2, 256
         self.skeleton = COCO
-        self.device = SimpleNamespace(name="cpu", description="a test", precision="fp32")
+        self.device = SimpleNamespace(
+            name="cpu", description="a test", precision="fp32", runtime="torch"
+        )
         self.checkpoint = SimpleNamespace(name="fake", sha256="0" * 64, network_name="none")
         self.batches: list[int] = []
         self.times: dict[str, float] = {}

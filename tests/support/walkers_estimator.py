@@ -34,7 +34,7 @@ class Walkers:
         self.times: dict[str, float] = {}
         self.frames = 0  # how many it was given
         self._seconds = seconds
-        self.device = SimpleNamespace(name="stand-in")
+        self.device = SimpleNamespace(name="stand-in", runtime="torch")
         self.checkpoint = SimpleNamespace(
             name="stand-in", sha256="0" * 64, network_name="none", path=Path()
         )

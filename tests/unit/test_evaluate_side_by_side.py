@@ -12,6 +12,7 @@ import app.evaluation.command
 from app.cli import main
 from app.evaluation.command import paper_settings
 from app.evaluation.compare import compare_results
+from app.evaluation.configurations import configurations
 from app.evaluation.parity import check_parity
 from app.evaluation.run import EvaluationJob, evaluate
 from engine.errors import DataError, SettingsError
@@ -109,9 +110,8 @@ def both(*estimators):
 
 def check(job, console, *estimators):
     chosen = paper_settings()
-    return check_parity(
-        replace(job, open=both(*estimators)), (chosen, chosen), ("left", "right"), console
-    )
+    asked = {"left": chosen, "right": chosen}
+    return check_parity(replace(job, open=both(*estimators)), asked, console)[0]
 
 
 def test_equal_configurations_are_at_parity(job, content, console):
@@ -131,7 +131,7 @@ def test_a_shift_is_measured_in_pixels_and_breaks_parity(job, content, console):
     assert parity.shift == pytest.approx(dict.fromkeys(("p50", "p90", "p99", "p100"), 4.0))
     assert parity.matched == 10
     assert parity.ap[1] < parity.ap[0]
-    assert json.loads((job.out / "parity.json").read_text())["matched"] == 10
+    assert json.loads((job.out / "parity.json").read_text())[0]["matched"] == 10
 
 
 def test_lost_people_break_parity(job, content, console):
@@ -155,6 +155,48 @@ def test_maps_of_different_sizes_are_not_compared(job, content, console, monkeyp
     monkeypatch.setattr(other, "submit", larger)
     parity = check(job, console, scenes.Knowing(content), other)
     assert parity.heat is None
+
+
+def test_several_configurations_are_each_compared_with_the_first(job, content, console):
+    fewer = {**content, "annotations": content["annotations"][1:]}
+    chosen = paper_settings()
+    found = check_parity(
+        replace(job, open=both(*map(scenes.Knowing, (content, fewer, content)))),
+        {"a": chosen, "b": chosen, "c": chosen},
+        console,
+    )
+    assert [p.configurations for p in found] == [("a", "b"), ("a", "c")]
+    assert [p.people for p in found] == [(10, 9), (10, 10)]
+    assert [p.holds for p in found] == [False, True]
+
+
+def test_int8_may_lose_a_point_and_gain_any(job, content, console):
+    chosen = paper_settings()
+    int8 = paper_settings(["engine.precision=int8"])
+    found = check_parity(
+        replace(job, open=both(scenes.Knowing(content, shift=4.0), scenes.Knowing(content))),
+        {"torch": chosen, "openvino-int8": int8},
+        console,
+    )[0]
+    assert found.ap[1] > found.ap[0]
+    assert found.holds
+
+
+def test_configurations_are_runtimes_or_settings():
+    assert configurations("torch,engine.scales=[2,1] engine.batch=8") == {
+        "torch": ["engine.runtime=torch", "engine.precision=auto"],
+        "engine.scales=[2,1] engine.batch=8": ["engine.scales=[2,1]", "engine.batch=8"],
+    }
+    assert configurations("torch, openvino-int8")["openvino-int8"] == [
+        "engine.runtime=openvino",
+        "engine.precision=int8",
+    ]
+
+
+@pytest.mark.parametrize("text", ["torch", "torch,openvino-int4", "torch,tensorflow"])
+def test_what_is_no_pair_of_configurations_is_one_clear_line(text):
+    with pytest.raises(SettingsError, match="--parity"):
+        configurations(text)
 
 
 @pytest.fixture
