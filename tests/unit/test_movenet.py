@@ -49,9 +49,10 @@ def test_every_feature_equals_the_published_network(shared):
     assert np.abs(heatmaps.numpy() - golden["out6"]).max() < 1e-3
 
 
-def test_stride_2_pads_bottom_and_right_only():
+@pytest.mark.parametrize("training", [False, True])
+def test_stride_2_pads_bottom_and_right_only(training):
     torch.manual_seed(0)
-    conv = SameConv(3, 4)
+    conv = SameConv(3, 4).train(training)
     x = torch.randn(1, 3, 8, 10)
     padded = nn.functional.pad(x, (0, 1, 0, 1))
     wanted = nn.functional.conv2d(padded, conv.weight, conv.bias, stride=2)
