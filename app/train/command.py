@@ -10,6 +10,7 @@ import typer
 from app.signals import INTERRUPTED
 from app.train.run import TrainingJob, run
 from engine.errors import SettingsError
+from engine.network.movenet import BLOCKS
 
 __all__ = ["TrainingJob", "command", "run"]
 
@@ -50,6 +51,14 @@ def command(
     dev_images: Annotated[Path | None, typer.Option(help="The folder of its images.")] = None,
     resume: Annotated[bool, typer.Option("--resume", help="Continue the run in --out.")] = False,
     device: Annotated[str, typer.Option(help="auto, cpu, cuda or cuda:1.")] = "auto",
+    thaw: Annotated[
+        int | None,
+        typer.Option(
+            min=0,
+            max=len(BLOCKS),
+            help="The first block of the pretrained extractor that learns too; default: none does.",
+        ),
+    ] = None,
     workers: Annotated[int, typer.Option(help="Processes that prepare views.")] = 0,
     seed: Annotated[int, typer.Option(help="Another seed gives another run.")] = 0,
     save_every: Annotated[int, typer.Option(help="Steps between two checkpoints.")] = 1000,
@@ -74,6 +83,7 @@ def command(
         validation_images=dev_images,
         resume=resume,
         device=device,
+        thaw=thaw,
         workers=workers,
         seed=seed,
         save_every=save_every,

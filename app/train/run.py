@@ -61,6 +61,7 @@ class TrainingJob:
     validation_images: Path | None = None
     resume: bool = False  # continue the run in `out`
     device: str = "auto"
+    thaw: int | None = None  # the first block of a pretrained extractor that learns; None: none
     workers: int = 0  # processes that prepare batches
     seed: int = 0
     save_every: int = 1000  # steps
@@ -97,6 +98,8 @@ def run(job: TrainingJob, say: Say = print) -> Path | None:
     try:
         sources = _sources(job)
         begin = _begin(job, sources[0].skeleton, say)
+        if job.thaw is not None and begin.network.extractor is None:
+            raise SettingsError(f"nothing to thaw: {begin.name} has no pretrained extractor")
         plan = from_nothing if job.weights == RANDOM else fine_tuning
         phases = plan(job.steps, job.batch, begin.input_size)
         batches = Batches(sources, phases, shares=job.shares, seed=job.seed, rank=here, ranks=ranks)
@@ -251,6 +254,7 @@ def _recipe(job: TrainingJob) -> Recipe:
     return Recipe(
         learning_rate=job.learning_rate or default,
         warm_up=min(500, job.steps // 10),
+        thawed=job.thaw,
         save_every=job.save_every,
         report_every=min(100, job.save_every),
     )

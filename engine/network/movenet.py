@@ -146,12 +146,12 @@ class MoveNet(nn.Module):
         self.heatmap = separable(24, HIDDEN)
         self.regression = separable(24, HIDDEN)
 
-    def thaw(self, first: int) -> None:
+    def thaw(self, first: int | None) -> None:
         """Let the blocks from number `first` on and all that reads them learn; freeze the rest.
 
-        Numbers above the last block's freeze everything.
+        None freezes everything.
         """
-        self.requires_grad_(requires_grad=first <= len(BLOCKS))
+        self.requires_grad_(requires_grad=first is not None)
         for part in (self.stem, *self.blocks[:first]):
             part.requires_grad_(requires_grad=False)
 

@@ -28,7 +28,6 @@ from engine.training.ranks import rank
 
 MEAN = (123.675, 116.28, 103.53)  # of ImageNet, RGB in 0..255
 DEVIATION = (58.395, 57.12, 57.375)
-FROZEN = 1000  # more blocks than any backbone has
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,11 +42,11 @@ class Recipe:
     gain: float = 4.0  # extra weight of a heatmap's centre beside its background
     tags: float = 0.2  # weight of the push of tags beside a heatmap loss
     clip: float = 5.0  # largest gradient norm
-    # A pretrained backbone: its rate beside the others', the first of its blocks that learns
-    # (FROZEN: none), and the step from which that rate rises over ten times `warm_up`.
-    backbone: float = 0.003
-    thawed: int = FROZEN
+    # A pretrained backbone: the first of its blocks that learns (None: it stays as it is), the step
+    # from which its rate rises over ten times `warm_up`, and that rate beside the others'.
+    thawed: int | None = None
     thaw_at: int = 0
+    backbone: float = 0.0015
     save_every: int = 1000  # steps
     report_every: int = 100  # steps
 

@@ -14,7 +14,7 @@ from engine.network.hrnet import SIZES, Sizes
 from engine.network.movenet import BLOCKS, CHANNELS, MoveNet, SameConv, from_published
 from engine.training.augment import Views
 from engine.training.dataset import Batches, Phase
-from engine.training.loop import FROZEN, Recipe, Trainer
+from engine.training.loop import Recipe, Trainer
 from engine.training.optimiser import optimisers
 from engine.training.start import adopt_extractor, initialise
 from tests.support.train_dots import write_data
@@ -68,7 +68,7 @@ def test_levels_are_as_wide_as_the_necks_expect():
 
 def test_only_thawed_blocks_and_what_reads_them_learn(network):
     extractor = network.extractor
-    extractor.thaw(FROZEN)
+    extractor.thaw(None)
     assert not any(p.requires_grad for p in extractor.parameters())
     extractor.thaw(10)
     learning = {name for name, p in extractor.named_parameters() if p.requires_grad}
@@ -80,7 +80,7 @@ def test_only_thawed_blocks_and_what_reads_them_learn(network):
 
 
 def test_a_frozen_extractor_stays_as_it_is_while_the_rest_learns(network):
-    network.extractor.thaw(FROZEN)
+    network.extractor.thaw(None)
     before = {key: value.clone() for key, value in network.state_dict().items()}
     movers = optimisers(network, lr=1e-2, weight_decay=1e-2)
     low, high = network.train()(torch.randn(2, 3, 64, 64))

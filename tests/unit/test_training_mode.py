@@ -66,6 +66,23 @@ def test_of_the_bundled_network_its_extractor_alone_can_be_the_start(job):
     assert not torch.equal(ours["necks.0.0.weight"], theirs["necks.0.0.weight"])
 
 
+def test_of_a_pretrained_extractor_only_thawed_blocks_learn(job, tmp_path):
+    before = load_checkpoint("compact").network.state_dict()
+    moved = {}
+    for thaw in (None, 15):
+        begun = replace(job, weights="pretrained", thaw=thaw, out=tmp_path / f"thaw-{thaw}")
+        after = load_checkpoint(run(begun, lambda line: None)).network.state_dict()
+        keys = [key for key in before if key.startswith("extractor.blocks.")]
+        changed = [key for key in keys if not torch.equal(before[key], after[key])]
+        moved[thaw] = {key.split(".")[2] for key in changed}
+    assert moved == {None: set(), 15: {"15", "16"}}
+
+
+def test_thawing_a_network_without_an_extractor_is_refused(job):
+    with pytest.raises(SettingsError, match="nothing to thaw: shallow has no pretrained"):
+        run(replace(job, thaw=3), lambda line: None)
+
+
 def test_a_network_on_a_pretrained_extractor_cannot_begin_from_random_weights(job):
     with pytest.raises(SettingsError, match="use --weights pretrained, or another --network"):
         run(replace(job, network="compact"), print)
