@@ -16,7 +16,6 @@ import typer
 from typer.core import TyperGroup
 from typer.main import get_command
 
-from engine.cores import share_the_cores
 from engine.errors import PoseError
 
 # name -> (module, attribute, what it does); an attribute is a function or a Typer of sub-commands.
@@ -38,6 +37,8 @@ COMMANDS = {
     "doctor": ("app.doctor", "command", "Show what this machine has and what is missing."),
 }
 
+
+BUG = 70  # EX_SOFTWARE of sysexits.h; 2 is what Typer uses for wrong usage
 
 # What is not installed by default: module -> the extra that brings it.
 EXTRAS = {
@@ -114,8 +115,7 @@ def _options(
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
-    """Run a command and exit: 0 if all went well, 1 for what the user can mend, 2 for a bug."""
-    share_the_cores()
+    """Run a command and exit: 0 success, 1 user-fixable error, 2 wrong usage, 70 a bug."""
     logging.basicConfig(level=logging.WARNING, format="posestream: %(message)s")
     try:
         get_command(_app)(args=arguments, prog_name="posestream")
@@ -128,7 +128,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
             print(f"posestream: {need}", file=sys.stderr)
             sys.exit(1)
         traceback.print_exc()
-        sys.exit(2)
+        sys.exit(BUG)
 
 
 def _missing_extra(error: Exception) -> str | None:

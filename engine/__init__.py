@@ -1,7 +1,12 @@
-"""Frames in, people out. `engine.api` is what a library user imports."""
+"""Frames in, people out. `engine.api` is what a library user imports.
+
+The environment is set here because torch and OpenCV read it once, when they are first loaded.
+"""
 
 import os
 
-# Read by OpenCV when it is first imported: a larger picture is refused instead of filling the
-# memory. See engine.sources.pictures.
+from engine.cores import share_the_cores
+
+share_the_cores()
+# A larger picture is refused by OpenCV instead of filling the memory. See engine.sources.pictures.
 os.environ.setdefault("OPENCV_IO_MAX_IMAGE_PIXELS", str(1 << 28))

@@ -53,8 +53,15 @@ class _Timed:
     def __init__(self, estimator: PoseEstimator) -> None:
         self._estimator = estimator
         self.total: dict[str, float] = defaultdict(float)
-        self.batch, self.depth = estimator.batch, estimator.depth
         self.times: Mapping[str, float] = {}
+
+    @property
+    def batch(self) -> int:
+        return self._estimator.batch  # read anew: it is halved when memory runs out
+
+    @property
+    def depth(self) -> int:
+        return self._estimator.depth
 
     def submit(self, frames: Sequence[Frame]) -> Ticket:
         return self._estimator.submit(frames)

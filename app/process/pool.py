@@ -1,16 +1,18 @@
 """Many inputs at once on a machine without a GPU: worker processes with an engine each.
 
-A worker keeps its network from one input to the next. If one dies – out of memory, say – the inputs
-that went down with it are tried once more, each in a worker of its own, so the culprit is found and
-nobody else is lost. Ctrl-C reaches the workers as it reaches everyone, and they finish their files.
+A worker keeps its network from one input to the next. If one dies, for example out of memory, the
+inputs being processed at that moment are tried once more, each in a worker of its own, so that the
+cause is found; all others go on in new workers. Ctrl-C reaches the workers too, and they finish
+their files.
 """
 
 from __future__ import annotations
 
 import multiprocessing
 import os
-from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import Future, ProcessPoolExecutor, as_completed
+from collections import deque
+from collections.abc import Callable, Generator, Iterator, Sequence
+from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import AbstractContextManager, ExitStack
 from typing import Any, NamedTuple
@@ -37,28 +39,50 @@ class Task(NamedTuple):
 def process_many(
     tasks: Sequence[Task], workers: int, open_estimator: Opener, stop: Stop
 ) -> Iterator[Outcome]:
-    """Yield each input's report as it is done.
+    """Yield the outcome of each input as it is done.
 
     Args:
         workers: processes at once; each gets its share of the cores.
         open_estimator: opens the network in a worker; must be picklable.
-        stop: asked for by the user; what has not begun is left.
+        stop: requested by the user; inputs that have not begun are left.
     """
     died: list[Task] = []
-    settings = tasks[0].settings if tasks else Settings()
-    with _pool(workers, open_estimator, settings) as pool:
-        waiting = {pool.submit(_work, task): task for task in tasks}
-        for done in as_completed(waiting):
-            if stop.asked:
-                _cancel(waiting)
-            try:
-                if not done.cancelled():
-                    yield done.result()
-            except BrokenProcessPool:
-                died.append(waiting[done])
+    waiting = deque(tasks)
+    while waiting and not stop.asked:
+        count = min(workers, len(waiting))
+        with _pool(count, open_estimator, waiting[0].settings) as pool:
+            died += yield from _until_broken(pool, count, waiting, stop)
     for task in died:
         if not stop.asked:
             yield _alone(task, open_estimator)
+
+
+def _until_broken(
+    pool: ProcessPoolExecutor, workers: int, waiting: deque[Task], stop: Stop
+) -> Generator[Outcome, None, list[Task]]:
+    """Work through the tasks; the return value is those in progress when a worker died.
+
+    A worker that dies breaks the whole pool, so no task is handed over before a worker is free.
+    """
+    died: list[Task] = []
+    running: dict[Future[Outcome], Task] = {}
+    broken = False
+    while running or (waiting and not broken and not stop.asked):
+        while waiting and len(running) < workers and not broken and not stop.asked:
+            try:
+                running[pool.submit(_work, waiting[0])] = waiting[0]
+                waiting.popleft()
+            except BrokenProcessPool:  # a worker died between two tasks
+                broken = True
+        done, _ = wait(running, return_when=FIRST_COMPLETED)
+        for future in done:
+            task = running.pop(future)
+            try:
+                yield future.result()
+            except BrokenProcessPool:
+                broken = True
+                died.append(task)
+    return died
 
 
 def _alone(task: Task, open_estimator: Opener) -> Outcome:
@@ -72,11 +96,6 @@ def _alone(task: Task, open_estimator: Opener) -> Outcome:
                 error=f"{task.job.source}: the worker died twice, perhaps out of memory; "
                 "run it again with fewer --workers to go on where it stopped",
             )
-
-
-def _cancel(waiting: dict[Future[Outcome], Task]) -> None:
-    for future in waiting:
-        future.cancel()
 
 
 def _pool(workers: int, open_estimator: Opener, settings: Settings) -> ProcessPoolExecutor:

@@ -4,15 +4,15 @@ jumps, an id that ends where another begins. Each has a suspicion from 0 to 1.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections import defaultdict
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from itertools import combinations
 
 import numpy as np
 from numpy.typing import NDArray
 
 from engine.offline.recording import Recording
-from engine.offline.stitching import affinity, ends
+from engine.offline.stitching import affinity, close_in_time, ends
 from engine.tracking.oks import body_size
 
 Floats = NDArray[np.float64]
@@ -24,6 +24,7 @@ _BESIDE = 0.6  # s before and after a contact from which paths are taken
 _SOON = 1.5  # s between the end of an id and the beginning of another
 _BLINK = 0.5  # s within which a person should not have jumped
 _SHARED = 4  # joints seen before and after, from which a step can be told
+_BLOCK = 64  # frames in which tracks are compared by their boxes first
 _LEAP = 0.6  # body sizes from where it was heading
 
 
@@ -49,24 +50,56 @@ class _Track:
     place: Floats  # (n, 2) px
     size: Floats  # (n,) px
     step: Floats  # (n - 1, 2) px to the next sight, of the joints seen in both; NaN: too few
+    path: Floats  # (f, 2) px, the place at every frame from the first to the last
+    sizes: Floats  # (f,) px, the size likewise
 
 
 def id_switch_candidates(recording: Recording) -> list[IdSwitchCandidate]:
     """All candidates, strongest suspicion first."""
-    tracks = [_track(recording, person) for person in recording.ids]
-    found = [s for a, b in combinations(tracks, 2) for s in _exchanges(a, b)]
+    rows = recording.rows_by_id()
+    tracks = [_track(recording, *track) for track in rows.items()]
+    found = [s for a, b in _meetings(tracks) for s in _exchanges(tracks[a], tracks[b])]
     found += [s for track in tracks for s in _jumps(track)]
-    found += _same(recording)
+    found += _same(recording, rows)
     return sorted((s for s in found if s.suspicion >= LEAST), key=lambda s: (-s.suspicion, s.time))
 
 
-def _track(recording: Recording, person: int) -> _Track:
-    rows = recording.rows_of(person)
+def _track(recording: Recording, person: int, rows: NDArray[np.intp]) -> _Track:
     xy = recording.people.xy[rows].astype(np.float64)
     frame = recording.frame[rows]
-    size = body_size(xy)
+    place, size = _middles(xy), body_size(xy)
     step = _middles(np.diff(xy, axis=0), least=_SHARED)
-    return _Track(person, rows, frame, recording.time[frame], _middles(xy), size, step)
+    # A person hidden by another is on the way between the two sights: straight lines across gaps.
+    known = ~np.isnan(place[:, 0])
+    every = np.arange(frame[0], frame[-1] + 1)
+    x, y, sizes = (np.interp(every, frame[known], c[known]) for c in (*place.T, size))
+    path = np.stack([x, y], axis=1)
+    return _Track(person, rows, frame, recording.time[frame], place, size, step, path, sizes)
+
+
+def _meetings(tracks: Sequence[_Track]) -> list[tuple[int, int]]:
+    """Pairs of tracks that may come into contact: in some block of frames their boxes overlap.
+
+    A box holds all places of a track in the block and half the contact distance around them, so no
+    contact is missed. Only tracks of the same block are compared.
+    """
+    blocks: dict[int, list[tuple[int, Floats]]] = defaultdict(list)
+    for n, track in enumerate(tracks):
+        around = (_CONTACT / 2 * np.maximum(track.sizes, 1.0))[:, None]
+        low, high = track.path - around, track.path + around
+        number = np.arange(track.frame[0], track.frame[-1] + 1) // _BLOCK
+        begin = np.flatnonzero(np.diff(number, prepend=-1))
+        boxes = np.hstack([np.minimum.reduceat(low, begin), -np.maximum.reduceat(high, begin)])
+        for block, box in zip(number[begin].tolist(), boxes, strict=True):
+            blocks[block].append((n, box))
+    found: set[tuple[int, int]] = set()
+    for inside in blocks.values():
+        which, boxes = [n for n, _ in inside], np.array([box for _, box in inside])
+        low, high = boxes[:, None, :2], -boxes[None, :, 2:]
+        into = (low <= high).all(axis=2)  # [a, b]: a begins before b ends, in x and y
+        a, b = np.nonzero(np.triu(into & into.T, 1))
+        found.update((which[m], which[n]) for m, n in zip(a.tolist(), b.tolist(), strict=True))
+    return sorted(found)
 
 
 def _middles(xy: Floats, least: int = 1) -> Floats:
@@ -82,7 +115,6 @@ def _exchanges(a: _Track, b: _Track) -> Iterator[IdSwitchCandidate]:
     frames = np.arange(max(a.frame[0], b.frame[0]), min(a.frame[-1], b.frame[-1]) + 1)
     if len(frames) < 4:
         return
-    # Who is hidden by the other is on the way between the two sights.
     (here, one), (there, other) = (_between(track, frames) for track in (a, b))
     apart = np.hypot(*(here - there).T) / np.maximum((one + other) / 2, 1)
     near = np.flatnonzero(apart < _CONTACT)
@@ -101,11 +133,9 @@ def _exchanges(a: _Track, b: _Track) -> Iterator[IdSwitchCandidate]:
 
 
 def _between(track: _Track, frames: NDArray[np.int64]) -> tuple[Floats, Floats]:
-    """Place (n, 2) and size (n,) at these frames, straight lines across gaps."""
-    known = ~np.isnan(track.place[:, 0])
-    columns = (*track.place.T, track.size)
-    x, y, size = (np.interp(frames, track.frame[known], c[known]) for c in columns)
-    return np.stack([x, y], axis=1), size
+    """Place (n, 2) and size (n,) at consecutive frames within the track."""
+    inside = slice(frames[0] - track.frame[0], frames[-1] - track.frame[0] + 1)
+    return track.path[inside], track.sizes[inside]
 
 
 def _sigmoid(value: float) -> float:
@@ -161,16 +191,13 @@ def _jumps(track: _Track) -> Iterator[IdSwitchCandidate]:
             )
 
 
-def _same(recording: Recording) -> Iterator[IdSwitchCandidate]:
+def _same(
+    recording: Recording, tracks: Mapping[int, NDArray[np.intp]]
+) -> Iterator[IdSwitchCandidate]:
     """Ids that end where another begins soon after."""
-    ids = recording.ids
-    both = {person: ends(recording, person) for person in ids}
-    for earlier in ids:
-        for later in ids:
-            gap = both[later][0].time - both[earlier][1].time
-            if earlier != later and 0 < gap <= _SOON:
-                suspicion = affinity(both[earlier][1], both[later][0])
-                row = int(recording.rows_of(later)[0])
-                yield IdSwitchCandidate(
-                    both[later][0].time, "same", (earlier, later), suspicion, row
-                )
+    ids, both = list(tracks), [ends(recording, rows) for rows in tracks.values()]
+    for earlier, later in close_in_time(both, _SOON):
+        end, start = both[earlier][1], both[later][0]
+        if start.time > end.time:
+            row, pair = int(tracks[ids[later]][0]), (ids[earlier], ids[later])
+            yield IdSwitchCandidate(start.time, "same", pair, affinity(end, start), row)

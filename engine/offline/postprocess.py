@@ -44,8 +44,8 @@ def interpolate(recording: Recording, longest: float) -> Recording:
     """
     kept = recording.people.ids == UNTRACKED
     frames, people = [recording.frame[kept]], [recording.people.take(kept)]
-    for person in recording.ids:
-        frame, poses = _filled(recording, recording.rows_of(person), longest)
+    for rows in recording.rows_by_id().values():
+        frame, poses = _filled(recording, rows, longest)
         frames.append(frame)
         people.append(poses)
     joined = concatenate(people, len(recording.skeleton))
@@ -61,8 +61,7 @@ def smooth(recording: Recording, cutoff: float) -> Recording:
     """
     people = recording.people
     xy = _measured(people).astype(np.float64)
-    for person in recording.ids:
-        rows = recording.rows_of(person)
+    for rows in recording.rows_by_id().values():
         for joint in range(xy.shape[1]):
             for stretch in _stretches(recording, rows, xy[rows, joint, 0]):
                 time = recording.time[recording.frame[stretch]]

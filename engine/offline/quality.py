@@ -59,14 +59,14 @@ class OddLimb:
 
 def people(recording: Recording) -> list[Person]:
     """Every id with what can be said of its track, in the order of ids."""
-    return [_person(recording, person) for person in recording.ids]
+    return [_person(recording, *track) for track in recording.rows_by_id().items()]
 
 
 def gaps(recording: Recording) -> list[Gap]:
     """All gaps, the longest first; interpolated people count as unseen."""
     found = []
-    for person in recording.ids:
-        frame = recording.frame[_seen(recording, person)]
+    for person, rows in recording.rows_by_id().items():
+        frame = recording.frame[_seen(recording, rows)]
         for before in np.flatnonzero(np.diff(frame) > 1):
             a, b = frame[before], frame[before + 1]
             found.append(
@@ -78,8 +78,8 @@ def gaps(recording: Recording) -> list[Gap]:
 def odd_limbs(recording: Recording) -> list[OddLimb]:
     """Limbs that were suddenly too long, the oddest first: a joint on somebody else, mostly."""
     found: list[OddLimb] = []
-    for person in recording.ids:
-        rows = _seen(recording, person)
+    for person, every in recording.rows_by_id().items():
+        rows = _seen(recording, every)
         xy = recording.people.raw_xy[rows].astype(np.float64)
         time = recording.time[recording.frame[rows]]
         size = float(np.median(body_size(xy))) if len(rows) else 0.0
@@ -116,8 +116,8 @@ def jitter(time: Floats, xy: Floats, size: float) -> float:
     return float(np.median(away)) / (1.1774 * np.sqrt(1.5)) / size if len(away) else 0.0
 
 
-def _person(recording: Recording, person: int) -> Person:
-    rows = _seen(recording, person)
+def _person(recording: Recording, person: int, rows: NDArray[np.intp]) -> Person:
+    rows = _seen(recording, rows)
     frame = recording.frame[rows]
     poses = recording.people.take(rows)
     time, xy = recording.time[frame], poses.raw_xy.astype(np.float64)
@@ -137,9 +137,8 @@ def _person(recording: Recording, person: int) -> Person:
     )
 
 
-def _seen(recording: Recording, person: int) -> NDArray[np.intp]:
-    """The rows in which a person was measured, not filled in."""
-    rows = recording.rows_of(person)
+def _seen(recording: Recording, rows: NDArray[np.intp]) -> NDArray[np.intp]:
+    """Those rows of a person in which it was measured, not filled in."""
     state = recording.people.state[rows]
     measured = (state != JointState.ABSENT) & (state != JointState.INTERPOLATED)
     seen: NDArray[np.intp] = rows[measured.any(axis=1)]

@@ -48,6 +48,13 @@ class Recording:
         """The rows of one id, in order of time."""
         return np.flatnonzero(self.people.ids == person)
 
+    def rows_by_id(self) -> dict[int, NDArray[np.intp]]:
+        """The rows of every id, in order of time; ids rising, UNTRACKED left out."""
+        order = np.argsort(self.people.ids, kind="stable")
+        ids, first = np.unique(self.people.ids[order], return_index=True)
+        rows = np.split(order, first[1:])
+        return {i: r for i, r in zip(ids.tolist(), rows, strict=True) if i != UNTRACKED}
+
     def results(self) -> Iterator[Result]:
         """Frame by frame as it came, with black pictures."""
         ends = np.searchsorted(self.frame, np.arange(len(self.index) + 1))

@@ -1,17 +1,20 @@
-"""A second look at the ids of a finished recording: joins the pieces of tracks that were lost.
+"""Stitching: joins the pieces of tracks that were lost, once the recording is complete.
 
-The tracker has to decide at once; here both ends of a gap are known. A piece goes on in another if
-that begins, soon after, where the first was heading and came from, at the same size. The frames in
-which a newcomer had no id yet are given to it.
+The tracker has to decide at once; here both ends of a gap are known. Two pieces are joined if the
+second begins soon after, where the first was heading, at the same size. The frames in which a new
+person had no id yet are given to it.
 """
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy.optimize import linear_sum_assignment
+from scipy.sparse import coo_array
+from scipy.sparse.csgraph import connected_components
 
 from engine.offline.recording import Recording
 from engine.tracking.oks import body_size, similarity
@@ -41,18 +44,17 @@ def stitch(recording: Recording, longest: float) -> Recording:
     """Join pieces of tracks over gaps of at most `longest` seconds; the earlier id stays."""
     whole = _adopt(recording)
     while joins := _joins(whole, longest):
-        ids = whole.people.ids.copy()
-        for later, earlier in joins.items():
-            ids[whole.people.ids == later] = _first(joins, earlier)
-        whole = replace(whole, people=replace(whole.people, ids=ids))
+        ids, row = np.unique(whole.people.ids, return_inverse=True)
+        joined = np.array([_first(joins, i) for i in ids.tolist()], np.int32)
+        whole = replace(whole, people=replace(whole.people, ids=joined[row]))
     return whole
 
 
 def _adopt(recording: Recording) -> Recording:
     """Give newcomers the unnumbered poses that precede their first one."""
     people, ids = recording.people, recording.people.ids.copy()
-    for person in recording.ids:
-        row = int(recording.rows_of(person)[0])
+    for person, rows in recording.rows_by_id().items():
+        row = int(rows[0])
         while (before := _preceding(recording, ids, row)) is not None:
             ids[before] = person
             row = before
@@ -79,19 +81,55 @@ def _preceding(recording: Recording, ids: NDArray[np.int32], row: int) -> int | 
 
 def _joins(recording: Recording, longest: float) -> dict[int, int]:
     """Later id -> the earlier id that it goes on from, each used once on either side."""
-    ids = recording.ids
-    both = [ends(recording, person) for person in ids]
-    frames = [recording.frame[recording.rows_of(p)][[0, -1]] for p in ids]
-    segments = [recording.segment[f] for f in frames]
-    gain = np.zeros((len(ids), len(ids)))  # [earlier, later]
-    for i, (_, end) in enumerate(both):
-        for j, (start, _) in enumerate(both):
-            # From one frame to the next the tracker had both in sight, and found them unlike.
-            apart = frames[j][0] - frames[i][1] > 1 and start.time - end.time <= longest
-            if apart and segments[i][1] == segments[j][0]:
-                gain[i, j] = affinity(end, start)
-    pairs = zip(*linear_sum_assignment(gain, maximize=True), strict=True)
-    return {ids[j]: ids[i] for i, j in pairs if gain[i, j] > 0}
+    tracks = recording.rows_by_id()
+    ids, both = list(tracks), [ends(recording, rows) for rows in tracks.values()]
+    edges = np.array([recording.frame[rows[[0, -1]]] for rows in tracks.values()]).reshape(-1, 2)
+    pairs, gains = [], []
+    for i, j in close_in_time(both, longest):
+        # From one frame to the next the tracker had both in sight, and found them unlike.
+        apart = edges[j, 0] - edges[i, 1] > 1
+        if apart and recording.segment[edges[i, 1]] == recording.segment[edges[j, 0]]:
+            gain = affinity(both[i][1], both[j][0])
+            if gain > 0:
+                pairs.append((i, j))
+                gains.append(gain)
+    return {ids[j]: ids[i] for i, j in _assigned(pairs, gains, len(ids))}
+
+
+def close_in_time(tracks: Sequence[tuple[End, End]], longest: float) -> Iterator[tuple[int, int]]:
+    """All pairs (i, j) in which track j begins when i has ended, at most `longest` s later."""
+    starts = np.array([start.time for start, _ in tracks])
+    stops = np.array([end.time for _, end in tracks])
+    order = np.argsort(starts, kind="stable")
+    first = np.searchsorted(starts[order], stops)
+    last = np.searchsorted(starts[order], stops + longest * (1 + 1e-9), side="right")
+    for i, (a, b) in enumerate(zip(first.tolist(), last.tolist(), strict=True)):
+        for j in sorted(order[a:b].tolist()):
+            if i != j and starts[j] - stops[i] <= longest:
+                yield i, j
+
+
+def _assigned(
+    pairs: Sequence[tuple[int, int]], gains: Sequence[float], count: int
+) -> Iterator[tuple[int, int]]:
+    """The pairs with the largest total gain in which each track ends and begins once.
+
+    Tracks that no chain of pairs connects do not compete, so each such group is solved alone.
+    """
+    if not pairs:
+        return
+    i, j = np.array(pairs).T
+    graph = coo_array((np.ones(len(pairs)), (i, count + j)), shape=(2 * count, 2 * count))
+    group = connected_components(graph, directed=False)[1][i]
+    order = np.argsort(group, kind="stable")
+    for inside in np.split(order, np.flatnonzero(np.diff(group[order])) + 1):
+        rows, row = np.unique(i[inside], return_inverse=True)
+        columns, column = np.unique(j[inside], return_inverse=True)
+        gain = np.zeros((len(rows), len(columns)))
+        gain[row, column] = np.asarray(gains)[inside]
+        for r, c in zip(*linear_sum_assignment(gain, maximize=True), strict=True):
+            if gain[r, c] > 0:
+                yield int(rows[r]), int(columns[c])
 
 
 def affinity(end: End, start: End) -> float:
@@ -108,9 +146,8 @@ def affinity(end: End, start: End) -> float:
     return max(0.0, 1.0 - away / (_CLOSE + _WANDER * gap))
 
 
-def ends(recording: Recording, person: int) -> tuple[End, End]:
-    """How a person's track begins and how it ends."""
-    rows = recording.rows_of(person)
+def ends(recording: Recording, rows: NDArray[np.intp]) -> tuple[End, End]:
+    """How the track with these rows begins and how it ends."""
     return _end(recording, rows, first=True), _end(recording, rows, first=False)
 
 

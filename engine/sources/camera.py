@@ -81,7 +81,10 @@ def number_of(text: str, found: Sequence[CameraFound] | None = None) -> int | No
     if text.isdecimal():
         return int(text)
     if text.startswith("/dev/video"):
-        return int(text.removeprefix("/dev/video"))
+        number = text.removeprefix("/dev/video")
+        if not number.isdecimal():
+            raise SourceError(f"{text} is not a camera: a number must follow, as in /dev/video0")
+        return int(number)
     if not text.lower().startswith("camera:"):
         return None
     name = text.partition(":")[2].strip().lower()

@@ -29,6 +29,7 @@ Rows = NDArray[np.intp]
 
 _UNCONFIRMED_MAX_LOST = 0.25  # s: a person not yet numbered may be missed for this long
 _MIRRORED = 0.85  # a pose with left and right swapped counts as this much of a match
+_ASSUMED = 0.2  # of the frame's shorter side: the size of a body of which one joint is known
 _SAME = 0.5  # OKS with somebody already matched: not a newcomer but the same person again
 
 
@@ -65,7 +66,8 @@ class Tracker:
         self.settings = settings
         self._sigmas = skeleton.sigmas
         self._mirror = list(skeleton.mirror)
-        self._tracks = _new_tracks(np.zeros((0, len(skeleton), 2)), np.zeros(0), 0.0)
+        self._tracks = _new_tracks(np.zeros((0, len(skeleton), 2)), np.zeros(0), 0.0, np.zeros(0))
+        self._assumed = 1.0  # px, body size where the joints cannot tell it
         self._next_id = 0
         self._time: float | None = None  # of the last frame
         self._segment = 0  # of the source, counted by its interruptions
@@ -75,6 +77,7 @@ class Tracker:
 
         Newcomers the tracker does not trust yet keep UNTRACKED. The frame's pixels are not read.
         """
+        self._assumed = max(_ASSUMED * min(frame.size), 1.0)
         broken = camera.cut or frame.segment != self._segment
         first = self._time is None or frame.time < self._time or broken
         if self._time is None or first:
@@ -118,7 +121,7 @@ class Tracker:
         kept = (now - self._tracks.seen <= allowed) | (~known & (self._tracks.seen == self._time))
         tracks = self._tracks.take(kept)
         motion = Motion(tracks.velocity, tracks.cov)
-        moved, motion = predict(motion, dt, body_size(tracks.xy))
+        moved, motion = predict(motion, dt, self._size(tracks.xy))
         xy = tracks.xy + (moved + shift)[:, None]
         self._tracks = replace(tracks, xy=xy, velocity=motion.velocity, cov=motion.cov)
 
@@ -150,7 +153,7 @@ class Tracker:
         place is better known.
         """
         tracks = self._tracks
-        size = np.maximum(body_size(xy)[:, None], body_size(tracks.xy)[None])
+        size = self._known(np.maximum(body_size(xy)[:, None], body_size(tracks.xy)[None]))
         where = tracks.cov[None, :, 0]  # variance of the place, px²
         noise = np.maximum((NOISE * size) ** 2, 1.0)
         away = _middle(xy[:, None] - tracks.xy[None])  # (P, N, 2)
@@ -168,7 +171,7 @@ class Tracker:
         old = self._tracks
         xy, known = poses.xy[rows].astype(np.float64), old.xy[tracks]
         away = _middle(xy - known)
-        noise = np.maximum((NOISE * body_size(known)) ** 2, 1.0)
+        noise = np.maximum((NOISE * self._size(known)) ** 2, 1.0)
         motion = Motion(old.velocity[tracks], old.cov[tracks])
         moved, motion = correct(motion, away, noise)
         new = {name: column.copy() for name, column in old.columns().items()}
@@ -187,9 +190,17 @@ class Tracker:
         new: Rows = rest[again.max(axis=1, initial=0.0) < _SAME]
         # In the first frame nobody could have been seen before: one good look is enough.
         evidence = poses.score[new] * (2.0 if first else 1.0)
-        fresh = _new_tracks(poses.xy[new], evidence, self._time or 0.0)
+        fresh = _new_tracks(poses.xy[new], evidence, self._time or 0.0, self._size(poses.xy[new]))
         self._tracks = self._tracks.join(fresh)
         return new
+
+    def _size(self, xy: NDArray[np.floating]) -> Floats:
+        """(P,) px, the body sizes of (P, K, 2) poses; never 0."""
+        return self._known(body_size(xy))
+
+    def _known(self, size: Floats) -> Floats:
+        """Body sizes, with the assumed one where fewer than two joints are known."""
+        return np.where(size > 0, size, self._assumed)
 
     def _number(self) -> None:
         """Give an id to the newcomers who have been seen well enough."""
@@ -202,9 +213,11 @@ class Tracker:
         self._tracks = replace(self._tracks, ids=ids)
 
 
-def _new_tracks(xy: NDArray[np.floating], evidence: NDArray[np.floating], time: float) -> Tracks:
+def _new_tracks(
+    xy: NDArray[np.floating], evidence: NDArray[np.floating], time: float, size: Floats
+) -> Tracks:
     ids = np.full(len(xy), UNTRACKED, np.int32)
-    motion = at_rest(body_size(xy))
+    motion = at_rest(size)
     seen = np.full(len(xy), time)
     return Tracks(ids, xy.astype(np.float64), *motion, seen, evidence.astype(np.float64))
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import cv2
 import numpy as np
@@ -124,6 +124,10 @@ class Batches(Dataset[Batch]):
         count = -(-phase.batch // self._ranks)
         views = [self._view(rng, phase.views, size) for _ in range(count)]
         return _collate(views)
+
+    def __getstate__(self) -> dict[str, Any]:
+        """Without the decoded pictures: a spawned worker decodes its own."""
+        return {**self.__dict__, "_cache": {}}
 
     def preload(self) -> None:
         """Decode pictures now, as far as the cache reaches, so that forked workers share them."""

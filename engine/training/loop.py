@@ -8,8 +8,9 @@ averaged weights in the form the rest of the program loads.
 from __future__ import annotations
 
 import copy
+import multiprocessing
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -199,7 +200,7 @@ def train(
     """
     recipe, last, first = trainer.recipe, len(trainer.batches), rank()[0] == 0
     tally = _Tally()
-    for batch in _prepared(trainer.batches, range(trainer.step, last), workers):
+    for batch in prepared(trainer.batches, range(trainer.step, last), workers):
         each_step()
         tally.add(trainer.learn(batch), len(batch.pixels))
         done = trainer.step == last
@@ -277,14 +278,18 @@ def resume(trainer: Trainer, folder: Path) -> None:
     trainer.restore(load_state(folder / "state.pt"))
 
 
-def _prepared(batches: Batches, steps: range, workers: int) -> Iterator[Batch]:
-    if workers:
+def prepared(batches: Batches, steps: range, workers: int) -> DataLoader[Batch]:
+    """The batches of these steps, made ahead of time by worker processes if there are any."""
+    forked = "fork" in multiprocessing.get_all_start_methods()
+    if workers and forked:
         batches.preload()
-    loader = DataLoader(
+    # Forked workers share the decoded pictures. Python's own default differs by system and version.
+    context = "fork" if forked else "spawn"
+    return DataLoader(
         batches,
         batch_size=None,
         sampler=steps,
         num_workers=workers,
         prefetch_factor=4 if workers else None,
+        multiprocessing_context=context if workers else None,
     )
-    return iter(loader)

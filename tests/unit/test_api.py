@@ -1,5 +1,6 @@
 """The library's front door."""
 
+import os
 import subprocess
 import sys
 import threading
@@ -69,3 +70,17 @@ def test_what_cannot_be_opened_is_an_error_on_the_first_result():
     results = process("nothing-here.mp4", open_estimator=stand_in)
     with pytest.raises(SourceError, match="nothing-here"):
         next(results)
+
+
+@pytest.mark.parametrize("room", ["engine.api", "engine.network.weights", "app.cli"])
+def test_the_networks_threads_do_not_spin_wherever_torch_is_loaded(room):
+    environment = {k: v for k, v in os.environ.items() if not k.startswith("OMP_WAIT")}
+    done = subprocess.run(
+        [sys.executable, "-c", f"import {room}, torch; torch.rand(9, 9) @ torch.rand(9, 9)"],
+        cwd=ROOT,
+        env={**environment, "OMP_DISPLAY_ENV": "true"},  # the runtime prints what it read
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert "OMP_WAIT_POLICY = 'PASSIVE'" in done.stderr

@@ -1,4 +1,4 @@
-"""The command line: quick help, one line for what the user can mend, a traceback for a bug."""
+"""The command line: quick help, one line for a user-fixable error, a traceback for a bug."""
 
 import subprocess
 import sys
@@ -29,14 +29,14 @@ def test_success_exits_with_0(monkeypatch, capsys):
     assert run(monkeypatch, capsys) == (0, "")
 
 
-def test_what_the_user_can_mend_is_one_line_and_exit_1(monkeypatch, capsys):
+def test_a_user_fixable_error_is_one_line_and_exit_1(monkeypatch, capsys):
     code, text = run(monkeypatch, capsys, SourceError("there is no file x.mp4"))
     assert (code, text) == (1, "posestream: there is no file x.mp4\n")
 
 
-def test_a_bug_is_a_traceback_and_exit_2(monkeypatch, capsys):
+def test_a_bug_is_a_traceback_and_exit_70(monkeypatch, capsys):
     code, text = run(monkeypatch, capsys, KeyError("oops"))
-    assert code == 2
+    assert code == 70
     assert "Traceback" in text
     assert "KeyError" in text
 
@@ -50,7 +50,7 @@ def test_a_missing_extra_is_named(monkeypatch, capsys):
 
 def test_another_missing_module_is_a_bug(monkeypatch, capsys):
     code, text = run(monkeypatch, capsys, ModuleNotFoundError("no", name="engine.nowhere"))
-    assert code == 2
+    assert code == 70
     assert "Traceback" in text
 
 
@@ -90,3 +90,10 @@ def test_importing_one_thing_does_not_drag_in_another(imported, absent):
     code = f"import sys, {imported}; found = {absent!r} & set(sys.modules); assert not found, found"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
+
+
+def test_wrong_usage_exits_with_2(monkeypatch, capsys):
+    monkeypatch.setattr(cli, "COMMANDS", {})
+    with pytest.raises(SystemExit) as end:
+        cli.main(["--no-such-option"])
+    assert end.value.code == 2

@@ -266,3 +266,22 @@ def test_the_reports_agree_with_the_judge(job, content):
     rows = json.loads(results(job))
     assert dict(evaluation.report.metrics) == judge(evaluation.report.truth, rows).metrics
     assert 0 < evaluation.report.metrics["AP"] < 1
+
+
+class SmallMemory(scenes.Knowing):
+    """Halves its batch for good at the first one that is too large, as PoseEstimator does."""
+
+    def submit(self, frames):
+        if len(frames) > 2:
+            self.too_large = [*getattr(self, "too_large", []), len(frames)]
+            self.batch = 2
+        return super().submit(frames)
+
+
+def test_after_running_out_of_memory_later_batches_are_as_small_as_the_estimator_wants(
+    job, content
+):
+    estimator = SmallMemory(content, batch=4)
+    evaluate(changed(job, open=scenes.opener(estimator)))
+    assert estimator.too_large == [4]
+    assert [len(ids) for ids in estimator.seen][1:] == [2, 1]

@@ -22,6 +22,12 @@ def test_a_camera_is_found_by_number_path_and_name(text, number):
     assert number_of(text, FOUND) == number
 
 
+@pytest.mark.parametrize("text", ["/dev/videoX", "/dev/video", "/dev/video-1"])
+def test_a_device_path_without_a_number_is_one_clear_line(text):
+    with pytest.raises(SourceError, match=f"^{text} is not a camera"):
+        number_of(text, FOUND)
+
+
 def test_an_unknown_name_lists_the_cameras_there_are():
     with pytest.raises(SourceError, match="Integrated Camera, Logitech BRIO"):
         number_of("camera:nikon", FOUND)

@@ -1,13 +1,14 @@
 """Ids from frame to frame."""
 
 import json
+import warnings
 from collections.abc import Callable
 
 import numpy as np
 import pytest
 
 from engine.settings import TrackingSettings
-from engine.skeleton import COCO
+from engine.skeleton import COCO, skeleton_from_names
 from engine.tracking.camera_motion import CameraMotion
 from engine.tracking.tracker import Tracker
 from engine.types import Frame, JointState, Poses, untracked
@@ -197,3 +198,26 @@ def test_a_cut_to_another_scene_makes_everybody_somebody_else():
         pixels = np.clip(scenes[t // 10].astype(int) + (t % 10) * 4, 0, 255).astype(np.uint8)
         ids = track(Frame(pixels, t, t / 25, 0.0, "test"), people((100, 50), (400, 50))).ids
         assert ids.tolist() == ([0, 1] if t < 10 else [2, 3])
+
+
+def moving_points(joints, shown, steps=40):
+    """(frame, poses) of two people of whom one joint is found, walking in opposite directions."""
+    pixels = np.zeros((480, 640, 3), np.uint8)
+    for t in range(steps):
+        xy = np.full((2, joints, 2), np.nan, np.float32)
+        xy[0, shown], xy[1, shown] = (100 + 4 * t, 100), (500 - 4 * t, 380)
+        score = np.where(np.isnan(xy[..., 0]), 0, 0.8).astype(np.float32)
+        state = np.where(score > 0, JointState.DETECTED, JointState.ABSENT).astype(np.uint8)
+        person = np.full(2, 0.8, np.float32)
+        yield Frame(pixels, t, t / 30, 0.0, "test"), untracked(xy, score, person, state)
+
+
+@pytest.mark.parametrize(
+    ("skeleton", "shown"), [(COCO, 9), (skeleton_from_names(["nose"], ()), 0)], ids=["17", "1"]
+)
+def test_people_of_whom_only_one_joint_is_known_are_tracked(skeleton, shown):
+    track = Tracker(TrackingSettings(), skeleton)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")  # dividing nothing by nothing is one
+        seen = [track(*moment).ids.tolist() for moment in moving_points(len(skeleton), shown)]
+    assert seen == [[0, 1]] * len(seen)

@@ -1,5 +1,8 @@
 """Training learns, resumes exactly, and leaves files that load."""
 
+import multiprocessing
+import pickle
+
 import numpy as np
 import pytest
 import torch
@@ -12,7 +15,7 @@ from engine.skeleton import skeleton_from_names
 from engine.training.augment import Views
 from engine.training.checkpoint import export, load_state, save_state
 from engine.training.dataset import Batches, Phase
-from engine.training.loop import Recipe, Trainer, resume, train
+from engine.training.loop import Recipe, Trainer, prepared, resume, train
 from engine.training.start import initialise
 from tests.support.train_dots import NAMES, write_data
 
@@ -139,3 +142,20 @@ def test_a_missing_or_damaged_state_is_one_clear_error(tmp_path):
     (tmp_path / "state.pt").write_bytes(whole[: len(whole) // 2])
     with pytest.raises(WeightsError, match="damaged"):
         load_state(tmp_path / "state.pt")
+
+
+def test_workers_are_forked_whatever_the_systems_default_is(tmp_path, monkeypatch):
+    batches = trainer_for(write_data(tmp_path), steps=4).batches
+    loader = prepared(batches, range(4), workers=1)
+    method = loader.multiprocessing_context.get_start_method()
+    assert method == ("fork" if "fork" in multiprocessing.get_all_start_methods() else "spawn")
+    assert prepared(batches, range(4), workers=0).multiprocessing_context is None
+
+
+def test_spawned_workers_would_get_the_same_batches_and_no_decoded_pictures(tmp_path):
+    batches = trainer_for(write_data(tmp_path), steps=4).batches
+    batches.preload()
+    copied = pickle.loads(pickle.dumps(batches))
+    assert batches._cache
+    assert not copied._cache
+    assert torch.equal(copied[2].pixels, batches[2].pixels)
