@@ -214,28 +214,28 @@ def load_settings(file: Path | None = None, changes: tuple[str, ...] = ()) -> Se
 
 def _read(file: Path) -> dict[str, Any]:
     try:
-        return tomllib.loads(file.read_text(encoding="utf-8"))
+        return tomllib.loads(file.read_text(encoding="utf-8-sig"))
     except OSError as error:
         raise SettingsError(f"cannot read settings file {file}: {error.strerror}") from error
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise SettingsError(f"settings file {file} is not TOML: {error}") from error
+    except (ValueError, RecursionError) as error:  # a number of 5,000 digits is a ValueError too
+        raise SettingsError(f"settings file {file} is not TOML: {error!s:.200}") from error
 
 
 def _apply(values: dict[str, Any], change: str) -> None:
     key, equals, text = change.partition("=")
     section, dot, name = key.strip().partition(".")
     if not (equals and dot and name):
-        raise SettingsError(f"--set takes section.key=value, got {change!r}")
+        raise SettingsError(f"--set takes section.key=value, got {change!r:.120}")
     inner = values.setdefault(section, {})
     if not isinstance(inner, dict):
-        raise SettingsError(f"settings: {section!r} must be a section, got {inner!r}")
+        raise SettingsError(f"settings: {section!r} must be a section, got {inner!r:.80}")
     inner[name] = _value(text.strip())
 
 
 def _value(text: str) -> object:
     try:
         return tomllib.loads(f"value = {text}")["value"]
-    except tomllib.TOMLDecodeError:
+    except (ValueError, RecursionError):
         return text  # an unquoted word, as people type it in a shell
 
 
@@ -244,5 +244,5 @@ def _explain(error: ValidationError) -> str:
     where = ".".join(str(part) for part in first["loc"])
     more = f" (and {error.error_count() - 1} more)" if error.error_count() > 1 else ""
     if first["type"] == "extra_forbidden":
-        return f"unknown setting {where!r}; see assets/settings.toml for all names{more}"
-    return f"setting {where}: {first['msg']}, got {first['input']!r}{more}"
+        return f"unknown setting {where!r:.120}; see assets/settings.toml for all names{more}"
+    return f"setting {where:.120}: {first['msg']}, got {first['input']!r:.80}{more}"

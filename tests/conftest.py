@@ -1,13 +1,20 @@
 """What every test may rely on: devices, the shared data, and no thread or error left behind."""
 
 import logging
+import os
 import threading
 import time
 from pathlib import Path
 
+import hypothesis
 import pytest
 
 from tests.support.machine import need_cuda
+
+# A few examples each, always the same ones; HYPOTHESIS_PROFILE=deep tries a thousand.
+hypothesis.settings.register_profile("quick", max_examples=12, derandomize=True, deadline=None)
+hypothesis.settings.register_profile("deep", max_examples=1000, deadline=15_000)
+hypothesis.settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "quick"))
 
 ROOT = Path(__file__).parents[1]
 SHARED = ROOT.parent / "shared"

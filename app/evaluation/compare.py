@@ -5,16 +5,20 @@ from __future__ import annotations
 import json
 from dataclasses import asdict
 from pathlib import Path
-from typing import Any
+from typing import Annotated
 
+from pydantic import BeforeValidator, TypeAdapter
 from rich.console import Console
 from rich.progress import Progress
 
 from engine.coco.diagnosis.bootstrap import Comparison, compare
+from engine.coco.files import flat
 from engine.coco.ground_truth import GroundTruth, load_ground_truth
 from engine.coco.metrics import ResultRow, judge
 from engine.errors import DataError
 from engine.files import write_whole
+from engine.reading.fields import Pixels, Score, Whole
+from engine.reading.typed import Model, from_json, read_bytes
 
 RESAMPLES = 1000
 SHOWN = 5  # images named among wins and losses
@@ -54,23 +58,36 @@ def compare_results(
     return found
 
 
-def _report_beside(results: Path) -> dict[str, Any] | None:
+class _Judged(Model):
+    annotations: str
+    ids: list[Whole]
+
+
+class _Report(Model):
+    images: _Judged
+
+
+class _Row(Model):
+    image_id: Whole
+    score: Score
+    keypoints: Annotated[list[Pixels], BeforeValidator(flat)]
+    category_id: Whole = 1
+
+
+_REPORT, _ROWS = TypeAdapter(_Report), TypeAdapter(list[_Row])
+
+
+def _report_beside(results: Path) -> _Judged | None:
     file = results.with_name("report.json")
     if not file.exists():
         return None
-    try:
-        content = json.loads(file.read_text(encoding="utf-8"))
-        return dict(content["images"])
-    except (OSError, ValueError, KeyError, TypeError) as error:
-        raise DataError(f"{file} is not a report of eval ({error}); move it away") from error
+    return from_json(read_bytes(file), _REPORT, f"{file} is not a report of eval").images
 
 
-def _common_truth(
-    reports: list[dict[str, Any] | None], annotations: Path | None, a: Path
-) -> GroundTruth:
+def _common_truth(reports: list[_Judged | None], annotations: Path | None, a: Path) -> GroundTruth:
     """The ground truth of the images that both results are about."""
     if annotations is None:
-        named = next((report["annotations"] for report in reports if report), None)
+        named = next((report.annotations for report in reports if report), None)
         if named is None:
             raise DataError(f"there is no report.json beside {a}: give the --annotations file")
         annotations = Path(named)
@@ -78,7 +95,7 @@ def _common_truth(
     common = {image.id for image in truth.images}
     for report in reports:
         if report:
-            common &= set(report["ids"])
+            common &= set(report.ids)
     truth = truth.only(sorted(common))
     if not truth.people:
         raise DataError("the two results have no image with people in common")
@@ -87,32 +104,19 @@ def _common_truth(
 
 def _read_rows(file: Path, truth: GroundTruth) -> list[ResultRow]:
     """Result entries of a file, each checked, because any program may have written it."""
-    try:
-        rows = json.loads(file.read_text(encoding="utf-8"))
-    except OSError as error:
-        raise DataError(f"cannot read results {file}: {error.strerror}") from error
-    except ValueError as error:
-        raise DataError(f"{file}: not a JSON file ({error})") from error
-    if not isinstance(rows, list):
-        raise DataError(f"{file}: not COCO results, its top level is no list")
+    rows = from_json(read_bytes(file), _ROWS, f"{file}: not COCO keypoint results")
     numbers = 3 * len(truth.skeleton)
     for i, row in enumerate(rows):
-        if not (
-            isinstance(row, dict)
-            and isinstance(row.get("image_id"), int)
-            and isinstance(row.get("score"), int | float)
-            and isinstance(row.get("keypoints"), list)
-            and len(row["keypoints"]) == numbers
-        ):
+        if len(row.keypoints) != numbers:
             raise DataError(
-                f"{file}: entry {i} is no COCO keypoint result (image_id, score, {numbers} numbers)"
+                f"{file}: entry {i} has {len(row.keypoints)} numbers as keypoints, not {numbers}"
             )
-        if row.get("category_id") != truth.category:
+        if row.category_id != truth.category:
             raise DataError(
-                f"{file}: entry {i} has category {row.get('category_id')!r}, the annotations' "
-                f"people have {truth.category}"
+                f"{file}: entry {i} has category {row.category_id}, the annotations' people have "
+                f"{truth.category}"
             )
-    return rows
+    return [row.model_dump() for row in rows]
 
 
 def _show(found: Comparison, truth: GroundTruth, a: Path, b: Path, console: Console) -> None:

@@ -11,13 +11,17 @@ import json
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
+
+from pydantic import Field, TypeAdapter, model_validator
 
 from app.tracks.convert import convert
-from app.tracks.ndjson import read
+from app.tracks.ndjson import checked_lines, read
 from app.tracks.table import FORMATS
 from engine.errors import DataError
 from engine.files import HIDDEN, write_whole
+from engine.reading.fields import Seconds, TrackId
+from engine.reading.typed import Model, from_json, read_bytes
 
 Kind = Literal["merge", "split", "swap", "drop", "rename"]
 _SPACELESS = (",", ":")
@@ -131,13 +135,12 @@ def read_log(path: Path) -> list[Edit]:
     Raises:
         DataError: it is missing or damaged.
     """
-    try:
-        values = [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()]
-        return [
-            Edit(v["edit"], tuple(map(int, v["ids"])), v.get("start"), v.get("end")) for v in values
-        ]
-    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
-        raise DataError(f"{path} is not a log of edits: {error!r}") from error
+    lines = read_bytes(path).splitlines()
+    entries = [
+        from_json(line, _EDIT, f"{path}, line {number}: not an edit")
+        for number, line in enumerate(lines, 1)
+    ]
+    return [Edit(entry.edit, entry.ids, entry.start, entry.end) for entry in entries]
 
 
 def replay(tracks: Path, log: Path) -> None:
@@ -193,9 +196,22 @@ def _plain(edit: Edit) -> dict[str, Any]:
 
 
 def _lines(path: Path) -> Iterator[dict[str, Any]]:
-    with path.open("rb") as file:
-        for text in file:
-            try:
-                yield json.loads(text)
-            except ValueError as error:
-                raise DataError(f"{path} is damaged: {error}") from error
+    for text in checked_lines(path):
+        yield json.loads(text)
+
+
+class _Entry(Model):
+    edit: Kind
+    ids: Annotated[tuple[Annotated[TrackId, Field(ge=0)], ...], Field(min_length=1, max_length=999)]
+    start: Seconds | None = None
+    end: Seconds | None = None
+
+    @model_validator(mode="after")
+    def _as_many_ids_as_it_takes(self) -> _Entry:
+        if (self.edit != "drop" and len(self.ids) < 2) or (self.edit in _TWO and len(self.ids) > 2):
+            raise ValueError(f"{self.edit} takes two ids")
+        return self
+
+
+_TWO = ("swap", "split", "rename")
+_EDIT = TypeAdapter(_Entry)

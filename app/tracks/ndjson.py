@@ -76,6 +76,18 @@ def read(path: Path) -> tuple[dict[str, Any], Iterator[Result]]:
     return fields, _results(fields, lines)
 
 
+def checked_lines(path: Path) -> Iterator[bytes]:
+    """The lines of a file as they are, each checked as `read` would.
+
+    Raises:
+        DataError: one is damaged.
+    """
+    for place, text in _lines(path):
+        if from_json(text, _LINE, place).type == "frame":
+            from_json(text, _FRAME, place)
+        yield text
+
+
 def people_from(people: Sequence[Person], keypoints: int) -> Poses:
     """The people of a frame line.
 

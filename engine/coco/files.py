@@ -25,7 +25,7 @@ Entry = Mapping[str, Any]  # an image or an annotation: fields of ours, and the 
 _Annotation = TypeVar("_Annotation", bound=Entry)
 
 
-def _flat(value: Any) -> Any:
+def flat(value: Any) -> Any:
     """A list of numbers from one of lists of numbers; null is 0, as in [null, null, 0]."""
     if not isinstance(value, list):
         return value
@@ -49,7 +49,7 @@ def _path(value: Any) -> Any:
     return name
 
 
-_Numbers = Annotated[list[Pixels], BeforeValidator(_flat)]
+_Numbers = Annotated[list[Pixels], BeforeValidator(flat)]
 _Optional = BeforeValidator(_or_none)
 
 

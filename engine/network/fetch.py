@@ -10,8 +10,9 @@ from pathlib import Path
 from engine.errors import DownloadError, WeightsError
 from engine.fetching.download import Progress, download
 from engine.network import storage
+from engine.network.pins import pin, pinned
 from engine.network.registry import Entry, cache_folder, known, registry
-from engine.network.weights import Checkpoint, load_checkpoint
+from engine.network.weights import Checkpoint, file_sha256, load_checkpoint
 
 _NAME = re.compile(r"\w[\w+-]*")  # no dot and no slash: those make it a file
 
@@ -45,12 +46,13 @@ def fetch(
     raw = folder / entry.file
     if entry.url is None:
         raise WeightsError(_not_fetchable(entry))
+    known_hash = pinned(folder, entry.name) or entry.sha256
     try:
-        download(
-            entry.url, raw, sha256=entry.sha256, progress=progress, timeout=timeout, pause=pause
-        )
+        download(entry.url, raw, sha256=known_hash, progress=progress, timeout=timeout, pause=pause)
     except DownloadError as error:
         raise WeightsError(f"{error}; a copy of it made elsewhere belongs at {raw}") from error
+    if entry.sha256:
+        pin(folder, entry.name, file_sha256(raw))
     _store(load_checkpoint(raw, entry.network), entry.name, stored)
     raw.unlink()
     return stored

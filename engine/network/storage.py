@@ -16,9 +16,10 @@ import zipfile
 from collections.abc import Mapping
 from dataclasses import asdict, fields
 from pathlib import Path
-from typing import get_args
+from typing import Any, get_args
 
 import torch
+from pydantic import TypeAdapter
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 from torch import Tensor
@@ -27,9 +28,16 @@ from engine.errors import OutputError, WeightsError
 from engine.files import whole
 from engine.network.convert import unwrap
 from engine.network.hrnet import Backbone, Sizes
+from engine.reading.fields import Keypoints, Limb
+from engine.reading.typed import from_json, typed
 from engine.skeleton import COCO, Skeleton, skeleton_from_names
 
 FORMAT = "posestream-1"
+_NAME = re.compile(r"\w[\w.+-]{0,99}")
+_DEEPEST = 64  # blocks or modules in a row
+_VALUES: TypeAdapter[dict[str, Any]] = TypeAdapter(dict[str, Any])
+_SIZES, _NAMES = TypeAdapter(Sizes), TypeAdapter[tuple[str, ...]](Keypoints)
+_LIMBS = TypeAdapter(list[Limb])
 _AGAIN = "copy or download it again"
 
 
@@ -72,8 +80,10 @@ def _read_safetensors(path: Path) -> tuple[dict[str, Tensor], dict[str, str]]:
         with safe_open(path, framework="pt", device="cpu") as file:
             tensors = {key: file.get_tensor(key) for key in file.keys()}  # noqa: SIM118 (no dict)
             return tensors, dict(file.metadata() or {})
-    except SafetensorError as error:
-        raise WeightsError(f"the file is truncated or damaged ({error}); {_AGAIN}") from error
+    except (SafetensorError, ValueError, TypeError, LookupError, RuntimeError) as error:
+        raise WeightsError(
+            f"the file is truncated or damaged ({error!s:.200}); {_AGAIN}"
+        ) from error
 
 
 def _read_pickle(path: Path) -> dict[str, Tensor]:
@@ -183,19 +193,13 @@ def stored_sizes(text: Mapping[str, str]) -> Sizes:
     Raises:
         WeightsError: they are not there or not sizes.
     """
-    try:
-        values = json.loads(text["sizes"])
-        known = {field.name for field in fields(Sizes)}
-        if unknown := set(values) - known:
-            raise WeightsError(f"it has sizes this version does not know: {sorted(unknown)}")
-        values["modules"] = tuple(values["modules"])
-        for name in ("coarser", "tag_slope"):
-            values[name] = tuple(values.get(name, getattr(Sizes(1), name)))
-        sizes = Sizes(**values)
-    except (KeyError, TypeError, ValueError) as error:
-        raise WeightsError(f"its metadata has no usable sizes ({error!r})") from error
+    place = "its metadata has no usable sizes"
+    values = from_json(text.get("sizes", ""), _VALUES, place, WeightsError)
+    if unknown := set(values) - {field.name for field in fields(Sizes)}:
+        raise WeightsError(f"it has sizes this version does not know: {sorted(unknown)!s:.200}")
+    sizes = typed(values, _SIZES, place, WeightsError)
     if not _possible(sizes):
-        raise WeightsError(f"its metadata has impossible sizes: {text['sizes']}")
+        raise WeightsError(f"its metadata has impossible sizes: {text['sizes']:.300}")
     return sizes
 
 
@@ -209,6 +213,7 @@ def _possible(sizes: Sizes) -> bool:
         and len(sizes.modules) == 3
         and len(sizes.coarser) in (0, 3)
         and all(_whole(number) and number > 0 for number in numbers)
+        and max(sizes.bottlenecks, sizes.blocks, sizes.head_blocks, *sizes.modules) <= _DEEPEST
         and _whole(sizes.head)
         and len(sizes.tag_slope) == 2
         and all(isinstance(slope, int | float) and abs(slope) < 10 for slope in sizes.tag_slope)
@@ -225,11 +230,25 @@ def stored_skeleton(text: Mapping[str, str]) -> Skeleton:
     Raises:
         WeightsError: they are not lists of names and of index pairs.
     """
-    try:
-        names = [str(name) for name in json.loads(text["keypoints"])]
-        limbs = [(int(a), int(b)) for a, b in json.loads(text.get("limbs", "[]"))]
-    except (KeyError, TypeError, ValueError) as error:
-        raise WeightsError(f"its metadata has no usable keypoints ({error!r})") from error
+    place = "its metadata has no usable keypoints"
+    names = from_json(text.get("keypoints", ""), _NAMES, place, WeightsError)
+    limbs = from_json(
+        text.get("limbs", "[]"), _LIMBS, "its metadata has no usable limbs", WeightsError
+    )
     if any(not 0 <= end < len(names) for limb in limbs for end in limb):
         raise WeightsError(f"its metadata has limbs beyond its {len(names)} keypoints")
     return skeleton_from_names(names, limbs)
+
+
+def stored_name(text: Mapping[str, str]) -> str | None:
+    """The name that a file of ours gives itself; None without one. It may become a folder's name.
+
+    Raises:
+        WeightsError: it is no name.
+    """
+    name = text.get("name")
+    if name is not None and not _NAME.fullmatch(name):
+        raise WeightsError(
+            f"its metadata has the name {name!r:.80}: letters, digits, . _ + and - only"
+        )
+    return name

@@ -7,17 +7,17 @@ and `eval` does not ask: the paper's protocol has none. Read without loading tor
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, TypeAdapter
 from safetensors import SafetensorError, safe_open
 
 import assets
 from engine.errors import WeightsError
 from engine.network.registry import Entry, find, registry, standard_folders
+from engine.reading.typed import from_json
 from engine.settings import Fraction, GroupingSettings, Positive, Settings
 
 HEADER = "thresholds"  # key of the JSON in a file's header
@@ -26,10 +26,10 @@ HEADER = "thresholds"  # key of the JSON in a file's header
 class Thresholds(BaseModel):
     """What to use instead of the program's defaults; None: the program's default is right."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 
     min_score: Fraction | None = None
-    min_joints: int | None = None
+    min_joints: Annotated[int, Field(ge=0, le=100)] | None = None
     peak_threshold: Fraction | None = None
     tag_distance: Positive | None = None
     duplicate_oks: Fraction | None = None
@@ -97,6 +97,9 @@ def few_joints(keypoints: int) -> Thresholds:
     return Thresholds(min_joints=joints, source="a quarter of the keypoints")
 
 
+_THRESHOLDS = TypeAdapter(Thresholds)
+
+
 def _file(weights: str, folders: Sequence[Path]) -> Path | None:
     path = Path(weights).expanduser()
     if weights not in registry() and path.is_file():
@@ -117,7 +120,5 @@ def _stored(path: Path) -> Thresholds | None:
         return None
     if text is None:
         return None
-    try:
-        return Thresholds.model_validate(json.loads(text))
-    except (ValueError, ValidationError) as error:
-        raise WeightsError(f"{path}: its header has thresholds that cannot be used") from error
+    place = f"{path}: its header has no usable thresholds"
+    return from_json(text, _THRESHOLDS, place, WeightsError)

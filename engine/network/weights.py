@@ -102,7 +102,7 @@ def _assemble(
     sha256 = text.get("source_sha256") if native else files.sha256(path)
     entry = _published(path, text, sha256, name)
     return Checkpoint(
-        name=entry.name if entry else text.get("name", path.stem),
+        name=entry.name if entry else storage.stored_name(text) or path.stem,
         network=build(sizes, state),
         network_name=name,
         sizes=sizes,
