@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
-from html import escape
 from pathlib import Path
 
 import numpy as np
 
-import assets
+from app.evaluation.report.templates import render
 from app.track_report.pictures import Snapshot, figures
 from app.track_report.timeline import timeline
 from app.tracks.table import read_recording
@@ -70,29 +69,29 @@ def document(
     shown = figures(recording, [*moments, *odd], frames() if frames is not None else None)
     first, second = shown[: len(moments)], shown[len(moments) :]
     name = Path(str(recording.header.get("source", tracks.stem))).name
-    sections = (
-        f"<h1>{escape(name)}</h1>{_facts(recording)}",
-        _tiles(recording, persons, doubts, holes),
-        _section("Who was seen when", _ABOUT_TIME, timeline(recording, persons, doubts)),
-        _section(
-            "ID-switch candidates", _ABOUT_CANDIDATES, _grid(first), len(doubts), MOST_CANDIDATES
-        ),
-        _section("Odd limbs", _ABOUT_LIMBS, _grid(second), len(limbs), len(second)),
-        _section("People", _ABOUT_PEOPLE, _people(persons)),
-        _section("Gaps", "", _gaps(holes[:MOST_GAPS]), len(holes), MOST_GAPS),
+    return render(
+        "tracks.html",
+        "report.css",
+        "tracks.css",
+        title=f"{name}: tracks",
+        name=name,
+        facts=_facts(recording),
+        figures=_tiles(recording, persons, doubts, holes),
+        about_time=_ABOUT_TIME,
+        timeline=timeline(recording, persons, doubts),
+        about_candidates=_ABOUT_CANDIDATES,
+        candidates=len(doubts),
+        most_candidates=MOST_CANDIDATES,
+        moments=first,
+        about_limbs=_ABOUT_LIMBS,
+        limbs=len(limbs),
+        odd=second,
+        about_people=_ABOUT_PEOPLE,
+        people=_people(persons),
+        gaps=len(holes),
+        most_gaps=MOST_GAPS,
+        shown_gaps=_gaps(holes[:MOST_GAPS]),
     )
-    style = assets.path("report.css").read_text(encoding="utf-8")
-    style += assets.path("tracks.css").read_text(encoding="utf-8")
-    return (
-        '<!doctype html><html lang="en"><meta charset="utf-8">'
-        '<meta name="viewport" content="width=device-width, initial-scale=1">'
-        f"<title>{escape(name)}: tracks</title><style>{style}</style>"
-        f"<main>{''.join(sections)}</main></html>\n"
-    )
-
-
-def _grid(pictures: Sequence[str]) -> str:
-    return f'<div class="pictures">{"".join(pictures)}</div>' if pictures else ""
 
 
 def _facts(recording: Recording) -> str:
@@ -105,12 +104,12 @@ def _facts(recording: Recording) -> str:
         f"{duration:.1f} s",
         f"{weights.get('name')} on {weights.get('device')}" if weights else "",
     ]
-    return f'<p class="quiet">{escape(" · ".join(f for f in facts if f))}</p>'
+    return " · ".join(fact for fact in facts if fact)
 
 
 def _tiles(
     recording: Recording, persons: list[Person], doubts: list[IdSwitchCandidate], holes: list[Gap]
-) -> str:
+) -> list[tuple[str, str]]:
     frames = max(len(recording.index), 1)
     shaky = np.median([p.jitter for p in persons]) if persons else 0.0
     covered = (
@@ -118,22 +117,14 @@ def _tiles(
         if (persons)
         else 0.0
     )
-    tiles = (
+    return [
         (str(len(persons)), "ids"),
         (f"{len(recording.people) / frames:.1f}", "people per frame"),
         (f"{100 * covered:.0f} %", "coverage"),
         (f"{100 * shaky:.1f} %", "jitter of body size"),
         (str(len(doubts)), "ID-switch candidates"),
         (str(len(holes)), "gaps"),
-    )
-    body = (f'<div class="tile"><b>{v}</b><span>{escape(k)}</span></div>' for v, k in tiles)
-    return f'<div class="tiles">{"".join(body)}</div>'
-
-
-def _section(title: str, about: str, body: str, count: int = 0, most: int = 0) -> str:
-    text = f'<p class="quiet">{escape(about)}</p>' if about else ""
-    more = f'<p class="quiet">{count - most} more are not shown.</p>' if count > most > 0 else ""
-    return f"<section><h2>{escape(title)}</h2>{text}{body or '<p>None.</p>'}{more}</section>"
+    ]
 
 
 def _moment(recording: Recording, tracks: Path, number: int, doubt: IdSwitchCandidate) -> Snapshot:
@@ -172,9 +163,8 @@ def _odd(recording: Recording, odd: OddLimb) -> Snapshot:
     return Snapshot((int(recording.frame[odd.row]),), (odd.id,), caption, "", None)
 
 
-def _people(persons: list[Person]) -> str:
-    header = ("id", "first", "last", "frames", "coverage", "joints", "score", "jitter")
-    rows = [
+def _people(persons: list[Person]) -> list[tuple[str, ...]]:
+    return [
         (
             str(p.id),
             _clock(p.first),
@@ -187,24 +177,13 @@ def _people(persons: list[Person]) -> str:
         )
         for p in persons
     ]
-    return _table(header, rows)
 
 
-def _gaps(holes: list[Gap]) -> str:
-    rows = [
+def _gaps(holes: list[Gap]) -> list[tuple[str, ...]]:
+    return [
         (str(g.id), _clock(g.start), _clock(g.end), f"{g.end - g.start:.2f} s", str(g.frames))
         for g in holes
     ]
-    return _table(("id", "from", "to", "length", "frames"), rows)
-
-
-def _table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
-    if not rows:
-        return ""
-    head = "".join(f"<th>{escape(cell)}</th>" for cell in header)
-    body = "".join(f"<tr>{''.join(f'<td>{escape(c)}</td>' for c in row)}</tr>" for row in rows)
-    table = f"<table><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>"
-    return f'<div class="wide">{table}</div>'
 
 
 def _clock(seconds: float) -> str:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import base64
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from html import escape
 
 import numpy as np
 from numpy.typing import NDArray
@@ -31,10 +30,23 @@ class Snapshot:
     anchor: int | None  # the timeline points to it
 
 
+@dataclass(frozen=True, slots=True)
+class Figure:
+    """What the template needs of a snapshot."""
+
+    jpegs: list[str]  # base64
+    caption: str
+    command: str
+    anchor: int | None
+
+
 def figures(
     recording: Recording, snapshots: Sequence[Snapshot], frames: Iterable[Frame] | None
-) -> list[str]:
-    """The HTML of each figure; the video is read once. Without `frames` the people are on black."""
+) -> list[Figure]:
+    """What the template needs of each figure, from one pass over the video.
+
+    Without `frames` the people are on black.
+    """
     needed = {row for one in snapshots for row in one.frames}
     row_of = {int(recording.index[row]): row for row in needed}
     black = (result.frame for result in recording.results())
@@ -71,13 +83,10 @@ def _around(people: Poses, size: tuple[int, int]) -> tuple[int, int, int, int]:
     return left, top, right, bottom
 
 
-def _figure(number: int, one: Snapshot, jpegs: dict[tuple[int, int], bytes]) -> str:
-    images = "".join(
-        f'<img alt="" src="data:image/jpeg;base64,{base64.b64encode(jpegs[number, row]).decode()}">'
+def _figure(number: int, one: Snapshot, jpegs: dict[tuple[int, int], bytes]) -> Figure:
+    shots = [
+        base64.b64encode(jpegs[number, row]).decode()
         for row in one.frames
         if (number, row) in jpegs
-    )
-    anchor = f' id="moment-{one.anchor}"' if one.anchor is not None else ""
-    command = f"<code>{escape(one.command)}</code>" if one.command else ""
-    caption = f"<figcaption>{escape(one.caption)}{command}</figcaption>"
-    return f'<figure{anchor}><div class="shots">{images}</div>{caption}</figure>'
+    ]
+    return Figure(shots, one.caption, one.command, one.anchor)

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
+from markupsafe import Markup
+
 from app.overlay.palette import colour_of
 from engine.offline.id_switches import IdSwitchCandidate
 from engine.offline.quality import Person
@@ -15,10 +17,10 @@ _STEPS = (0.1, 0.2, 0.5, 1, 2, 5, 10, 20, 30, 60, 120, 300, 600, 1800, 3600)
 
 def timeline(
     recording: Recording, persons: Sequence[Person], doubts: Sequence[IdSwitchCandidate]
-) -> str:
-    """An inline SVG; empty where nobody was seen."""
+) -> Markup:
+    """An inline SVG of numbers; empty where nobody was seen."""
     if not persons or not len(recording.time):
-        return ""
+        return Markup()
     start = float(recording.time[0])
     span = max(float(recording.time[-1]) - start, 1e-6)
 
@@ -45,7 +47,7 @@ def timeline(
                 f'cy="{middle:.1f}" r="{2 + 3 * doubt.suspicion:.1f}"><title>{doubt.kind} at '
                 f"{doubt.time:.2f} s</title></circle></a>"
             )
-    return f'<svg viewBox="0 0 {_WIDTH} {height}">{"".join(parts)}</svg>'
+    return Markup(f'<svg viewBox="0 0 {_WIDTH} {height}">{"".join(parts)}</svg>')
 
 
 def _axis(start: float, span: float, x: Callable[[float], float], height: int) -> str:

@@ -183,7 +183,7 @@ def annotation_of(number: int, image: int, poses: Poses, row: int) -> dict[str, 
         "iscrowd": 0,
         "score": round(float(poses.score[row]), 4),
         "bbox": [*low.tolist(), width, height],
-        "area": round(width * height, 2),
+        "area": round(max(width, 1.0) * max(height, 1.0), 2),  # 0 would allow no error
         "num_keypoints": int(there.sum()),
         "keypoints": [int(v) if v == int(v) else v for v in points.ravel().tolist()],
         "keypoint_scores": np.round(poses.joint_score[row].astype(float), 4).tolist(),

@@ -100,7 +100,8 @@ def read(path: Path) -> tuple[dict[str, Any], Iterator[Result]]:
         what = (
             f"it has no column {missing[0]}" if missing else "two of its columns are called alike"
         )
-        raise DataError(f"{path} is not a CSV of tracks: {what}; it has {', '.join(columns[:6])}…")
+        found = ", ".join(columns[:6])
+        raise DataError(f"{path} is not a CSV of tracks: {what:.120}; it has {found:.200}…")
     fields = {"source": path.stem, "size": [0, 0], "keypoints": keypoints}
     return checked_header(fields, f"{path}, line 1"), _results(path, delimiter, where, keypoints)
 

@@ -9,10 +9,11 @@ from pathlib import Path
 
 from engine.errors import DownloadError, WeightsError
 from engine.fetching.download import Progress, download
+from engine.files import sha256
 from engine.network import storage
 from engine.network.pins import pin, pinned
 from engine.network.registry import Entry, cache_folder, known, registry
-from engine.network.weights import Checkpoint, file_sha256, load_checkpoint
+from engine.network.weights import Checkpoint, load_checkpoint
 
 _NAME = re.compile(r"\w[\w+-]*")  # no dot and no slash: those make it a file
 
@@ -52,7 +53,7 @@ def fetch(
     except DownloadError as error:
         raise WeightsError(f"{error}; a copy of it made elsewhere belongs at {raw}") from error
     if entry.sha256:
-        pin(folder, entry.name, file_sha256(raw))
+        pin(folder, entry.name, sha256(raw))
     _store(load_checkpoint(raw, entry.network), entry.name, stored)
     raw.unlink()
     return stored

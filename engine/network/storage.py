@@ -197,6 +197,8 @@ def stored_sizes(text: Mapping[str, str]) -> Sizes:
     values = from_json(text.get("sizes", ""), _VALUES, place, WeightsError)
     if unknown := set(values) - {field.name for field in fields(Sizes)}:
         raise WeightsError(f"it has sizes this version does not know: {sorted(unknown)!s:.200}")
+    if not {"width", "modules"} <= values.keys():
+        raise WeightsError(f"{place}: width or modules is missing")
     sizes = typed(values, _SIZES, place, WeightsError)
     if not _possible(sizes):
         raise WeightsError(f"its metadata has impossible sizes: {text['sizes']:.300}")

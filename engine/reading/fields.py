@@ -24,7 +24,9 @@ def _whole(value: Any) -> Any:
 
 def _flag(value: Any) -> Any:
     """0 or 1 from null, "0", false and the like."""
-    text = str(value).strip().lower() if isinstance(value, str | int | float | None) else value
+    if not isinstance(value, str | int | float | None):
+        return value
+    text = str(value).strip().lower() if not isinstance(value, int) or value in (0, 1) else "many"
     if text in _FALSE or text == "0.0":
         return 0
     return 1 if text in _TRUE or text == "1.0" else value

@@ -79,7 +79,7 @@ def test_fetched_weights_are_kept_once_as_safetensors_and_known_as_published(
         stored = fetch("w32-512", pause=0)
         assert fetch("w32-512", pause=0) == stored
         assert server.requests == 1
-    assert [file.name for file in cache.iterdir()] == ["w32-512.safetensors"]
+    assert {file.name for file in cache.iterdir()} == {"w32-512.safetensors", "pinned.json"}
     loaded = load_checkpoint("w32-512")
     assert same(loaded.network, state)
     assert loaded.published == entry
@@ -119,7 +119,7 @@ def test_a_file_copied_by_hand_is_converted_without_the_network(published, state
     (cache / entry.file).write_bytes(published)
     assert same(load_checkpoint("w32-512").network, state)
     fetch("w32-512", pause=0)
-    assert [file.name for file in cache.iterdir()] == ["w32-512.safetensors"]
+    assert {file.name for file in cache.iterdir()} == {"w32-512.safetensors", "pinned.json"}
     assert same(load_checkpoint("w32-512").network, state)
 
 

@@ -255,7 +255,7 @@ def test_keypoints_without_names_are_told(tmp_path):
         ("sizes", '{"width": 16}', "no usable sizes"),
         ("sizes", '{"depth": 3, "modules": [1, 1, 1]}', "sizes this version does not know"),
         ("sizes", '{"width": 100000000, "modules": [1, 1, 1]}', "impossible sizes"),
-        ("sizes", '{"width": "x", "modules": [1, 1, 1]}', "impossible sizes"),
+        ("sizes", '{"width": "x", "modules": [1, 1, 1]}', "no usable sizes"),
         ("keypoints", "7", "no usable keypoints"),
         ("keypoints", '["nose"]', "predicts 17 keypoints, but 1 names are known"),
         ("limbs", "[[0, 17]]", "limbs beyond its 17 keypoints"),

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from html import escape
+from collections.abc import Mapping
 
-import assets
+from markupsafe import Markup
+
 from app.evaluation.report import plots, table
 from app.evaluation.report.facts import Report, versions
 from app.evaluation.report.pictures import pictures
+from app.evaluation.report.templates import render
 from engine.coco.diagnosis.keypoints import Kind
-from engine.coco.diagnosis.slices import Slice
 from engine.coco.metrics import Judgement
 from engine.sources.coco_images import CocoImage
 
@@ -42,85 +42,54 @@ ABOUT_WORST = (
 
 def page(report: Report, judgement: Judgement, images: Mapping[int, CocoImage]) -> str:
     """The whole document; `images` by id."""
-    style = assets.path("report.css").read_text(encoding="utf-8")
-    title = f"{report.model.name} on {report.images}"
-    sections = (
-        _header(report),
-        _tiles(report),
-        _section("Accuracy", "", _headline(report) + _notes(report)),
-        _section("What each kind of error costs", ABOUT_COSTS, _costs(report)),
-        _section("People", "", _people(report)),
-        _section("Keypoints", ABOUT_KINDS, plots.key(KINDS) + _keypoints(report)),
-        _section("Who is found", ABOUT_SLICES, _slices(report)),
-        _section("What a score means", ABOUT_SCORES, _calibration(report)),
-        _section("The worst images", ABOUT_WORST, _worst(report, judgement, images)),
-        _section("Where the time went", "", _time(report)),
-        _section("What the numbers depend on", "", _settings(report)),
-    )
-    return (
-        '<!doctype html><html lang="en"><meta charset="utf-8">'
-        '<meta name="viewport" content="width=device-width, initial-scale=1">'
-        f"<title>{escape(title)}</title><style>{style}</style>"
-        f"<main>{''.join(sections)}</main></html>\n"
-    )
-
-
-def _section(title: str, about: str, body: str) -> str:
-    text = f'<p class="quiet">{escape(about)}</p>' if about else ""
-    return f"<section><h2>{escape(title)}</h2>{text}{body}</section>"
-
-
-def _header(report: Report) -> str:
-    return (
-        f"<h1>{escape(report.model.name)}</h1>"
-        f'<p class="quiet">{escape(report.architecture)} at {report.input_size} on '
-        f"{escape(report.images)} · {escape(report.protocol)} · {escape(report.model.device)}</p>"
+    model = report.model
+    return render(
+        "evaluation.html",
+        "report.css",
+        title=f"{model.name} on {report.images}",
+        name=model.name,
+        about=f"{report.architecture} at {report.input_size} on {report.images} · "
+        f"{report.protocol} · {model.device}",
+        figures=_figures(report),
+        accuracy={"header": table.HEADER, "rows": table.rows(report)},
+        notes=table.notes(report),
+        about_costs=ABOUT_COSTS,
+        costs=_costs(report),
+        people=_people(report),
+        about_kinds=ABOUT_KINDS,
+        kinds=KINDS,
+        keypoints=_keypoints(report),
+        about_slices=ABOUT_SLICES,
+        slices=_slices(report),
+        about_scores=ABOUT_SCORES,
+        calibration=[
+            (plots.reliability(c), c.what, f"{c.error:.3f}") for c in report.diagnosis.calibration
+        ],
+        about_worst=ABOUT_WORST,
+        worst=pictures(judgement, report.diagnosis.worst, images),
+        time_line=table.time_line(report),
+        time=_time(report),
+        settings=_settings(report),
     )
 
 
-def _tiles(report: Report) -> str:
+def _figures(report: Report) -> list[tuple[str, str]]:
     speed, m = report.speed, report.metrics
-    tiles = [(name, table.fraction(m[name])) for name in ("AP", "AP50", "AP75", "AR")]
+    figures = [(table.fraction(m[name]), name) for name in ("AP", "AP50", "AP75", "AR")]
     if speed.images:
-        tiles.append(("ms per image", f"{speed.ms_per_image:.0f}"))
-        tiles.append(("images per second", f"{speed.images_per_second:.2f}"))
-    body = (f'<div class="tile"><b>{v}</b><span>{escape(k)}</span></div>' for k, v in tiles)
-    return f'<div class="tiles">{"".join(body)}</div>'
+        figures.append((f"{speed.ms_per_image:.0f}", "ms per image"))
+        figures.append((f"{speed.images_per_second:.2f}", "images per second"))
+    return figures
 
 
-def _table(header: Sequence[str], rows: Sequence[Sequence[str]], name: str = "") -> str:
-    """Cells are escaped, except those that are plots."""
-    head = "".join(f"<th>{escape(cell)}</th>" for cell in header)
-    body = "".join(f"<tr>{''.join(_cell(cell) for cell in row)}</tr>" for row in rows)
-    return (
-        f'<div class="wide"><table class="{name}"><thead><tr>{head}</tr></thead>'
-        f"<tbody>{body}</tbody></table></div>"
-    )
-
-
-def _cell(cell: str) -> str:
-    return (
-        f'<td class="plot">{cell}</td>' if cell.startswith("<svg") else f"<td>{escape(cell)}</td>"
-    )
-
-
-def _headline(report: Report) -> str:
-    return _table(table.HEADER, table.rows(report), "headline")
-
-
-def _notes(report: Report) -> str:
-    return f'<p class="quiet">{"<br>".join(map(escape, table.notes(report)))}</p>'
-
-
-def _costs(report: Report) -> str:
+def _costs(report: Report) -> Markup:
     costs = sorted(report.diagnosis.costs.items(), key=lambda item: -item[1])
-    bars = plots.bars([(name, gain, f"{100 * gain:+.1f}") for name, gain in costs])
-    return f'<div class="scroll">{bars}</div>'
+    return plots.bars([(name, gain, f"{100 * gain:+.1f}") for name, gain in costs])
 
 
-def _people(report: Report) -> str:
+def _people(report: Report) -> list[tuple[str, ...]]:
     d = report.diagnosis
-    rows = [
+    return [
         ("to be found", str(d.people), "annotated, with at least one labelled keypoint"),
         ("found", str(d.found), "paired with somebody at an OKS of 0.1 or more"),
         ("missed", str(d.missed), "paired with nobody"),
@@ -128,11 +97,10 @@ def _people(report: Report) -> str:
         ("fragments", str(d.fragments), "OKS 0.1 to 0.5 with somebody found"),
         ("background", str(d.background), "like nobody; many of low score cost little AP"),
     ]
-    return _table(("people", "count", "meaning"), rows, "words")
 
 
-def _keypoints(report: Report) -> str:
-    rows = [
+def _keypoints(report: Report) -> list[tuple[str, ...]]:
+    rows: list[tuple[str, ...]] = [
         (
             k.name.replace("_", " "),
             table.fraction(k.ap),
@@ -143,67 +111,33 @@ def _keypoints(report: Report) -> str:
         for k in report.diagnosis.keypoints
     ]
     everything = ("all", "", "", "", plots.stacked(report.diagnosis.kinds))
-    header = ("keypoint", "AP", "mean OKS", "labelled", "of those of people found")
-    return _table(header, [*rows, everything])
+    return [*rows, everything]
 
 
-def _slices(report: Report) -> str:
-    groups: dict[str, list[Slice]] = {}
-    for one in report.diagnosis.slices:
-        groups.setdefault(one.by, []).append(one)
-    return "".join(
-        _table(
-            (f"by {by}", "people", "AR", "found", "mean OKS"),
-            [
-                (s.name, str(s.people), f"{s.recall:.3f}", f"{s.found:.1%}", f"{s.mean_oks:.3f}")
-                for s in group
-                if s.people
-            ],
-            "even",
-        )
-        for by, group in groups.items()
-    )
+def _slices(report: Report) -> list[tuple[str, list[tuple[str, ...]]]]:
+    groups: dict[str, list[tuple[str, ...]]] = {}
+    for s in report.diagnosis.slices:
+        rows = groups.setdefault(s.by, [])
+        if s.people:
+            figures = (f"{s.recall:.3f}", f"{s.found:.1%}", f"{s.mean_oks:.3f}")
+            rows.append((s.name, str(s.people), *figures))
+    return list(groups.items())
 
 
-def _calibration(report: Report) -> str:
-    return (
-        '<div class="pairs">'
-        + "".join(
-            f"<div>{plots.reliability(c)}<p class='quiet'>Right means {escape(c.what)}. Expected "
-            f"calibration error {c.error:.3f}.</p></div>"
-            for c in report.diagnosis.calibration
-        )
-        + "</div>"
-    )
-
-
-def _worst(report: Report, judgement: Judgement, images: Mapping[int, CocoImage]) -> str:
-    figures = pictures(judgement, report.diagnosis.worst, images)
-    return (
-        '<input type="checkbox" id="show-truth" checked>'
-        '<input type="checkbox" id="show-found" checked>'
-        '<p><label for="show-truth"><i class="t"></i>truth</label>'
-        '<label for="show-found"><i class="f"></i>found</label>'
-        '<span class="quiet">click to hide or show</span></p>'
-        f'<div class="pictures">{figures}</div>'
-    )
-
-
-def _time(report: Report) -> str:
-    about = f"<p>{escape(table.time_line(report))}</p>"
+def _time(report: Report) -> Markup | None:
     speed = report.speed
     if not speed.images:
-        return about
+        return None
     items = [
         (step, seconds, f"{seconds / speed.seconds:.1%}")
         for step, seconds in sorted(speed.steps.items(), key=lambda item: -item[1])
     ]
-    return f'{about}<div class="scroll">{plots.bars(items)}</div>'
+    return plots.bars(items)
 
 
-def _settings(report: Report) -> str:
+def _settings(report: Report) -> dict[str, str]:
     engine, grouping = report.engine.model_dump(), report.grouping.model_dump()
-    pairs = {
+    return {
         "annotations": f"{report.truth.file} (sha256 {report.annotations_sha256[:12]}…)",
         "weights": f"{report.model.file} (sha256 {report.model.sha256[:12]}…)",
         "processor": report.model.processor,
@@ -211,5 +145,3 @@ def _settings(report: Report) -> str:
         **{f"grouping.{name}": str(value) for name, value in grouping.items()},
         **versions(),
     }
-    body = "".join(f"<dt>{escape(k)}</dt><dd>{escape(v)}</dd>" for k, v in pairs.items())
-    return f"<dl>{body}</dl>"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import base64
 from collections.abc import Mapping, Sequence
-from html import escape
+from dataclasses import dataclass
 from pathlib import Path
 
 import cv2
@@ -21,32 +21,44 @@ QUALITY = 80  # JPEG
 DRAWN_FROM = 0.05  # joint score; below, a line says nothing
 
 
+@dataclass(frozen=True, slots=True)
+class Figure:
+    """What the template needs of one image; numbers in its pixels."""
+
+    width: int
+    height: int
+    jpeg: str  # base64
+    line: str  # width of lines
+    truth: str  # an SVG path
+    found: str
+    joints: list[tuple[str, str]]
+    caption: str
+
+
 def pictures(
     judgement: Judgement, worst: Sequence[WorstImage], images: Mapping[int, CocoImage]
-) -> str:
+) -> list[Figure]:
     """One figure per image; `images` by id."""
-    return "".join(_figure(judgement, one, images[one.image]) for one in worst)
+    return [_figure(judgement, one, images[one.image]) for one in worst]
 
 
-def _figure(judgement: Judgement, worst: WorstImage, image: CocoImage) -> str:
+def _figure(judgement: Judgement, worst: WorstImage, image: CocoImage) -> Figure:
     skeleton = judgement.truth.skeleton
     pixels = read_annotated(image)
     h, w = pixels.shape[:2]
-    line = max(w, h) / 200
     truth = [labelled(judgement.truth.annotations[i]) for i in worst.truth]
     found = [
         np.asarray(judgement.rows[i]["keypoints"], np.float64).reshape(-1, 3) for i in worst.drawn
     ]
-    drawing = (
-        f'<g class="truth" stroke-width="{line:.1f}">{_limbs(truth, skeleton, 0)}</g>'
-        f'<g class="found" stroke-width="{line:.1f}">{_limbs(found, skeleton, DRAWN_FROM)}</g>'
-        f'<g class="joints">{_joints(found, line)}</g>'
-    )
-    jpeg = base64.b64encode(thumbnail(pixels)).decode()
-    return (
-        f'<figure><div class="frame"><svg viewBox="0 0 {w} {h}"><image width="{w}" height="{h}" '
-        f'href="data:image/jpeg;base64,{jpeg}"/>{drawing}</svg></div>'
-        f"<figcaption>{escape(_caption(worst, image.path))}</figcaption></figure>"
+    return Figure(
+        w,
+        h,
+        base64.b64encode(thumbnail(pixels)).decode(),
+        f"{max(w, h) / 200:.1f}",
+        _limbs(truth, skeleton, 0),
+        _limbs(found, skeleton, DRAWN_FROM),
+        [(f"{x:.1f}", f"{y:.1f}") for p in found for x, y, score in p if score > DRAWN_FROM],
+        _caption(worst, image.path),
     )
 
 
@@ -63,16 +75,7 @@ def _limbs(people: Sequence[NDArray[np.float64]], skeleton: Skeleton, threshold:
         for a, b in skeleton.limbs
         if p[a, 2] > threshold and p[b, 2] > threshold
     )
-    return f'<path d="{"".join(lines)}"/>'
-
-
-def _joints(people: Sequence[NDArray[np.float64]], radius: float) -> str:
-    return "".join(
-        f'<circle cx="{x:.1f}" cy="{y:.1f}" r="{radius:.1f}"/>'
-        for p in people
-        for x, y, score in p
-        if score > DRAWN_FROM
-    )
+    return "".join(lines)
 
 
 def thumbnail(pixels: NDArray[np.uint8]) -> bytes:

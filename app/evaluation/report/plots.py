@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from html import escape
+
+from markupsafe import Markup
 
 from engine.coco.diagnosis.calibration import Calibration
 
@@ -12,58 +13,56 @@ Bar = tuple[str, float, str]  # label, length, text at its end
 _ROW = 26  # height of one bar with its gap
 
 
-def bars(items: Sequence[Bar], *, width: int = 640, label: int = 150) -> str:
+def bars(items: Sequence[Bar], *, width: int = 640, label: int = 150) -> Markup:
     """Horizontal bars from a common zero line; negative ones go to the left of it."""
     low = min(0.0, *(length for _, length, _ in items))
     high = max(1e-9, *(length for _, length, _ in items))
     left, right = label + (52 if low < 0 else 0), width - 64
     scale = (right - left) / (high - low)
     zero = left - low * scale
-    parts = [_bar(i, item, zero=zero, scale=scale) for i, item in enumerate(items)]
+    parts: list[str] = [_bar(i, item, zero=zero, scale=scale) for i, item in enumerate(items)]
     height = _ROW * len(items)
     parts.append(_line(zero, 0, zero, height))
     return _svg(width, height, parts, _no_wider(width))
 
 
-def _bar(i: int, item: Bar, *, zero: float, scale: float) -> str:
+def _bar(i: int, item: Bar, *, zero: float, scale: float) -> Markup:
     label, length, text = item
     y, extent = i * _ROW, abs(length) * scale
     x = zero if length >= 0 else zero - extent
     end = zero + extent + 6 if length >= 0 else x - 6
     anchor = "start" if length >= 0 else "end"
-    return (
-        f'<text x="0" y="{y + 17}">{escape(label)}</text>'
-        f'<rect class="bar" x="{x:.1f}" y="{y + 4}" width="{max(extent, 0.5):.1f}" height="18" '
-        f'rx="3"/><text class="quiet" x="{end:.1f}" y="{y + 17}" text-anchor="{anchor}">'
-        f"{escape(text)}</text>"
+    return Markup(
+        '<text x="0" y="{low}">{label}</text>'
+        '<rect class="bar" x="{x:.1f}" y="{top}" width="{width:.1f}" height="18" rx="3"/>'
+        '<text class="quiet" x="{end:.1f}" y="{low}" text-anchor="{anchor}">{text}</text>'
+    ).format(
+        low=y + 17,
+        top=y + 4,
+        label=label,
+        x=x,
+        width=max(extent, 0.5),
+        end=end,
+        anchor=anchor,
+        text=text,
     )
 
 
-def stacked(counts: Mapping[str, int], *, width: int = 420) -> str:
+def stacked(counts: Mapping[str, int], *, width: int = 420) -> Markup:
     """One bar of coloured parts that add up to all; the names are CSS classes."""
     total, x, parts = sum(counts.values()), 0.0, []
     for name, count in counts.items():
         extent = width * count / max(total, 1)
         share = f"{name}: {count} of {total} ({count / max(total, 1):.1%})"
-        parts.append(
-            f'<rect class="{name}" x="{x:.1f}" width="{extent:.1f}" height="16">'
-            f"<title>{share}</title></rect>"
+        part = Markup(
+            '<rect class="{}" x="{:.1f}" width="{:.1f}" height="16"><title>{}</title></rect>'
         )
+        parts.append(part.format(name, x, extent, share))
         x += extent
     return _svg(width, 16, parts, ' preserveAspectRatio="none"')
 
 
-def key(names: Sequence[str]) -> str:
-    """Which colour means what."""
-    items = (
-        f'<span><svg viewBox="0 0 10 10"><rect class="{name}" width="10" height="10" rx="2"/>'
-        f"</svg>{escape(name)}</span>"
-        for name in names
-    )
-    return f'<div class="key">{"".join(items)}</div>'
-
-
-def reliability(calibration: Calibration, *, size: int = 300) -> str:
+def reliability(calibration: Calibration, *, size: int = 300) -> Markup:
     """Share that is right against the score; on the diagonal a score means what it says."""
     margin = 40
     span = size - 2 * margin
@@ -104,8 +103,10 @@ def _line(x0: float, y0: float, x1: float, y1: float, name: str = "grid") -> str
     return f'<line class="{name}" x1="{x0:.1f}" y1="{y0:.1f}" x2="{x1:.1f}" y2="{y1:.1f}"/>'
 
 
-def _svg(width: float, height: float, parts: Sequence[str], style: str = "") -> str:
-    return f'<svg viewBox="0 0 {width:g} {height:g}" role="img"{style}>{"".join(parts)}</svg>'
+def _svg(width: float, height: float, parts: Sequence[str], style: str = "") -> Markup:
+    """Parts that hold text escaped it; the others hold numbers alone."""
+    body = "".join(parts)
+    return Markup(f'<svg viewBox="0 0 {width:g} {height:g}" role="img"{style}>{body}</svg>')
 
 
 def _no_wider(width: int) -> str:
