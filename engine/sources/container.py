@@ -114,7 +114,7 @@ def _opened(address: Address) -> Container:
 
 
 def _tried(address: Address) -> Container:
-    return av.open(
+    container: Container = av.open(
         readable(address.text),
         "r",
         format=address.format,

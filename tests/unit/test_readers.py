@@ -47,6 +47,9 @@ HEADER = {
 }
 
 
+TRACKS = ("ndjson", "csv", "parquet", "coco", "openpose", "trc", "mot")
+
+
 def some_results():
     for index in range(4):
         frame = unseen_frame((480, 270), index, index / 25, source="clip.mp4")
@@ -117,7 +120,7 @@ def check(data, valid, file, read, as_json=None):
 _quiet = settings(suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow])
 
 
-@pytest.mark.parametrize("name", sorted(FORMATS))
+@pytest.mark.parametrize("name", TRACKS)
 @_quiet
 @given(data=st.data())
 def test_tracks(tmp_path, name, data):
