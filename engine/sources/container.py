@@ -122,6 +122,7 @@ def _tried(address: Address) -> Container:
         timeout=(OPEN_SECONDS, READ_SECONDS) if _is_stream(address.text) else None,
         **METADATA,
     )
+    return container
 
 
 def readable(text: str) -> str | StoredFile:
