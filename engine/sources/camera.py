@@ -56,9 +56,25 @@ class CameraRequest:
 
 
 def cameras() -> list[CameraFound]:
-    """The cameras that are there. Opens none on Linux; elsewhere each is opened for a moment."""
+    """The cameras that are there, by the names the system gives them."""
     if sys.platform.startswith("linux"):
         return _cameras_of_linux()
+    named = _named_by_the_system()
+    return _probed() if named is None else named
+
+
+def _named_by_the_system() -> list[CameraFound] | None:
+    """The list that Windows or macOS keeps, which opens none; None where the package is missing."""
+    try:
+        from cv2_enumerate_cameras import enumerate_cameras
+    except ImportError:
+        return None
+    backend = _BACKENDS.get(sys.platform, (cv2.CAP_ANY,))[0]
+    return [CameraFound(str(camera.index), camera.name) for camera in enumerate_cameras(backend)]
+
+
+def _probed() -> list[CameraFound]:
+    """The first numbers that answer; each camera is opened for a moment."""
     found = []
     for number in range(_MOST_PROBED):
         capture = _opened(number)

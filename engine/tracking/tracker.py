@@ -71,6 +71,7 @@ class Tracker:
         self._next_id = 0
         self._time: float | None = None  # of the last frame
         self._segment = 0  # of the source, counted by its interruptions
+        self._times: list[float] = []  # of the last frames, the newest last
 
     def __call__(self, frame: Frame, poses: Poses, camera: CameraStep = STILL) -> Poses:
         """Give each person an id; a seek, a cut or an interruption of the source forgets everyone.
@@ -82,8 +83,11 @@ class Tracker:
         first = self._time is None or frame.time < self._time or broken
         if self._time is None or first:
             self._tracks, self._time = self._tracks.take(np.zeros(0, np.intp)), frame.time
+            self._times = []
         self._advance(frame.time - self._time, camera.shift)
         self._time, self._segment = frame.time, frame.segment
+        frames = self.settings.max_lost_frames
+        self._times = [*self._times, frame.time][-frames:] if frames else []
         rows, tracks = self._match(poses)
         self._update(rows, tracks, poses)
         born = self._born(rows, poses, first)
@@ -101,6 +105,7 @@ class Tracker:
             "next_id": self._next_id,
             "time": self._time,
             "segment": self._segment,
+            "times": self._times,
         }
 
     def restore(self, state: EncodedArray) -> None:
@@ -109,6 +114,7 @@ class Tracker:
             **{name: decode_array(column) for name, column in state["tracks"].items()}
         )
         self._next_id, self._time, self._segment = state["next_id"], state["time"], state["segment"]
+        self._times = list(state["times"])
 
     def _advance(self, dt: float, shift: Floats) -> None:
         """Move everyone to where they should be after `dt` s; forget those unseen for too long."""
@@ -117,8 +123,11 @@ class Tracker:
         allowed = np.where(
             known, self.settings.max_lost, min(_UNCONFIRMED_MAX_LOST, self.settings.max_lost)
         )
-        # The last frame's newcomers get their second chance however late the next frame is.
-        kept = (now - self._tracks.seen <= allowed) | (~known & (self._tracks.seen == self._time))
+        # Where frames are rare, a person may miss some of them, however long that takes. The last
+        # frame's newcomers get their second chance in any case.
+        oldest = self._times[0] if self._times else np.inf
+        few = self._tracks.seen >= np.where(known, oldest, self._time or 0.0)
+        kept = (now - self._tracks.seen <= allowed) | few
         tracks = self._tracks.take(kept)
         motion = Motion(tracks.velocity, tracks.cov)
         moved, motion = predict(motion, dt, self._size(tracks.xy))

@@ -1,6 +1,8 @@
 """Cameras: found by number, path and name, asked for MJPG, lost with a sentence."""
 
 import struct
+import sys
+from types import SimpleNamespace
 
 import cv2
 import numpy as np
@@ -8,7 +10,7 @@ import pytest
 
 from engine.errors import SourceError
 from engine.sources import camera, v4l2
-from engine.sources.camera import CameraFound, CameraRequest, CameraSource, number_of
+from engine.sources.camera import CameraFound, CameraRequest, CameraSource, cameras, number_of
 
 FOUND = [CameraFound("0", "Integrated Camera"), CameraFound("2", "Logitech BRIO")]
 
@@ -143,3 +145,15 @@ def test_a_device_that_does_not_capture_is_no_camera(tmp_path):
     device.touch()
     assert v4l2.modes(str(device), driver({}, captures=False)) is None
     assert v4l2.modes(str(tmp_path / "gone")) is None
+
+
+@pytest.mark.parametrize("platform", ["win32", "darwin"])
+def test_elsewhere_the_systems_own_list_names_the_cameras(monkeypatch, platform):
+    listed = [SimpleNamespace(index=0, name="FaceTime HD"), SimpleNamespace(index=1, name="Brio")]
+    asked = []
+    fake = SimpleNamespace(enumerate_cameras=lambda backend: asked.append(backend) or listed)
+    monkeypatch.setitem(sys.modules, "cv2_enumerate_cameras", fake)
+    monkeypatch.setattr(sys, "platform", platform)
+    assert [(c.source, c.name) for c in cameras()] == [("0", "FaceTime HD"), ("1", "Brio")]
+    assert number_of("camera:brio") == 1
+    assert len(asked) == 2

@@ -50,15 +50,25 @@ def test_people_keep_their_ids_in_any_order():
 
 def test_a_person_out_of_sight_keeps_the_id_as_long_as_the_memory():
     for pause, same in ((0.9, True), (1.2, False)):
-        track = tracker(max_lost=1.0)
+        track = tracker(max_lost=1.0, max_lost_frames=0)
         before = track(frame(0.0), people((0, 0))).ids[0]
         track(frame(0.04), people((400, 0)))
         after = track(frame(0.0 + pause), people((0, 0))).ids[0]
         assert bool(after == before) is same
 
 
+def test_where_frames_are_rare_a_person_may_miss_some_of_them():
+    for missed, same in ((2, True), (4, False)):
+        track = tracker(max_lost=1.0, max_lost_frames=3)
+        before = track(frame(0.0), people((0, 0))).ids[0]
+        for number in range(missed):
+            track(frame(0.7 * (number + 1)), people((400, 0)))
+        after = track(frame(0.7 * (missed + 1)), people((0, 0))).ids[0]
+        assert bool(after == before) is same
+
+
 def test_no_id_is_used_twice_even_after_a_seek():
-    track = tracker(max_lost=0.1)
+    track = tracker(max_lost=0.1, max_lost_frames=0)
     seen = []
     for time in (0.0, 1.0, 2.0, 0.5, 3.0):
         track(frame(time), people((0, 0), (500, 0)))

@@ -1,0 +1,265 @@
+"""Nothing changes that nobody meant to change; what was set is kept, and Reset resets it."""
+
+import threading
+
+import pytest
+from PyQt6.QtCore import QPoint, QPointF, Qt
+from PyQt6.QtGui import QWheelEvent
+from PyQt6.QtWidgets import QApplication, QMessageBox
+
+from app.gui.chips import shares
+from app.live.offered import Model, Offer
+from app.live.protocol import EngineFailed, Ready, Recorded, SourceState
+from engine.errors import WeightsError
+from engine.settings import Settings
+from engine.skeleton import COCO
+from tests.support.synthetic import Figures
+
+HERE = Model("compact", "compact, 256 px", True, 0.3, "measured")
+AWAY = Model("w32-512", "w32-512, 512 px", False, 0.67, "published")
+
+
+def painting(qtbot, window, count=3):
+    qtbot.waitUntil(lambda: window.ages.count >= count, timeout=8000)
+
+
+def turn_wheel(widget):
+    at = QPointF(widget.rect().center())
+    event = QWheelEvent(
+        at, widget.mapToGlobal(at), QPoint(), QPoint(0, -240), Qt.MouseButton.NoButton,
+        Qt.KeyboardModifier.NoModifier, Qt.ScrollPhase.NoScrollPhase, False,
+    )  # fmt: skip
+    QApplication.sendEvent(widget, event)
+    return event.isAccepted()
+
+
+def test_the_wheel_over_a_control_scrolls_the_sidebar(qtbot, open_window):
+    window = open_window(offer=Offer([HERE, AWAY]))
+    controls = window.controls
+    for section in controls.sections:
+        section.set_open(True)
+    window.setFocus()
+    row = controls._sliders[0]
+    before = controls.settings, controls.model.weights.currentIndex()
+    for widget in (row.slider, row.number, controls.model.weights, controls.heatmap):
+        assert not turn_wheel(widget), "it is left to the sidebar"
+    assert (controls.settings, controls.model.weights.currentIndex()) == before
+    row.slider.setFocus()
+    turn_wheel(row.slider)
+    assert controls.settings != before[0], "with the focus it is meant"
+
+
+def choose(section, name):
+    section.weights.setCurrentIndex(section.weights.findData(name))
+    section.weights.activated.emit(section.weights.currentIndex())
+
+
+def test_a_model_that_is_not_here_is_offered_for_download_while_the_other_runs(qtbot, open_window):
+    go, asked = threading.Event(), []
+
+    def fetch(name, progress):
+        asked.append(name)
+        progress(1 << 20, 4 << 20)
+        go.wait(5)
+        progress(4 << 20, 4 << 20)
+
+    window = open_window("a", offer=Offer([HERE, AWAY], fetch=fetch))
+    painting(qtbot, window)
+    model, session = window.controls.model, window.runner.bridge.session
+    model.set_open(True)
+    choose(model, "w32-512")
+    assert model.weights.currentData() == "compact"
+    assert "not on this machine" in model._missing.text()
+    qtbot.mouseClick(model.download, Qt.MouseButton.LeftButton)
+    qtbot.waitUntil(lambda: model._progress.value() == 1024 and model._progress.maximum() == 4096)
+    assert session.settings.engine.weights == "compact", "the other goes on meanwhile"
+    go.set()
+    qtbot.waitUntil(lambda: session.settings.engine.weights == "w32-512")
+    assert asked == ["w32-512"]
+    assert model.weights.currentData() == "w32-512"
+
+
+@pytest.mark.parametrize("end", ["cancelled", "failed"])
+def test_a_download_that_is_cancelled_or_fails_changes_nothing(qtbot, open_window, end):
+    began = threading.Event()
+
+    def fetch(name, progress):
+        began.set()
+        if end == "failed":
+            raise WeightsError("the server has another file: its sha256 begins 12 instead of 34")
+        while True:
+            progress(1, 2)
+            threading.Event().wait(0.01)
+
+    window = open_window("a", offer=Offer([HERE, AWAY], fetch=fetch))
+    painting(qtbot, window)
+    model = window.controls.model
+    model.set_open(True)
+    choose(model, "w32-512")
+    qtbot.mouseClick(model.download, Qt.MouseButton.LeftButton)
+    assert began.wait(5)
+    if end == "cancelled":
+        qtbot.mouseClick(model.cancel, Qt.MouseButton.LeftButton)
+        qtbot.waitUntil(lambda: not model._missing.isVisible())
+    else:
+        qtbot.waitUntil(lambda: "sha256" in model._missing.text())
+    assert window.controls.settings.engine.weights == "compact"
+    assert window.runner.bridge.session.settings.engine.weights == "compact"
+
+
+def test_a_model_that_fails_falls_back_and_is_not_remembered(qtbot, open_window, preferences):
+    window = open_window("a", offer=Offer([HERE, Model("broken", "broken", True)]))
+    painting(qtbot, window)
+    session = window.runner.bridge.session
+    choose(window.controls.model, "broken")
+    assert session.settings.engine.weights == "broken"
+    session.tell(EngineFailed("broken.pt is no checkpoint", Settings()))
+    qtbot.waitUntil(lambda: window.controls.model.weights.currentData() == "compact")
+    assert "broken.pt is no checkpoint" in window.notices.text.text()
+    assert window.runner.state == "running"
+    window.controls.toggle("boxes")
+    window.close()
+    assert preferences.settings(Settings()).engine.weights == "compact"
+    assert preferences.settings(Settings()).display.boxes
+
+
+def test_a_model_that_fails_at_the_start_gives_way_to_the_last_that_worked(qtbot, open_window):
+    class Picky(Figures):
+        def results(self):
+            if self.plan.settings.engine.weights == "broken":
+                raise WeightsError("broken.pt is no checkpoint")
+            yield from super().results()
+
+    window = open_window("a", offer=Offer([HERE, Model("broken", "broken", True)]), start=Picky)
+    painting(qtbot, window)
+    window.runner.stop()
+    choose(window.controls.model, "broken")
+    window.runner.start()
+    qtbot.waitUntil(
+        lambda: window.runner.state == "running" and window.ages.count > 3, timeout=8000
+    )
+    assert window.runner.plan.settings.engine.weights == "compact"
+    assert "broken.pt" in window.notices.log[0][1].text
+
+
+def test_a_measured_speed_belongs_to_the_run_that_measured_it(qtbot, open_window, preferences):
+    window = open_window("a", offer=Offer([HERE, Model("w48", "w48", True)]), rate=100.0)
+    painting(qtbot, window, 45)
+    choose(window.controls.model, "w48")
+    assert preferences.cost("w48", "auto", "auto") is None
+    engine = window.runner.plan.settings.engine
+    window.runner.bridge.session.tell(Ready("CPU", "fp32", "w48", COCO, 512, {}, engine))
+    qtbot.waitUntil(lambda: preferences.cost("compact", "auto", "auto") is not None)
+    window.runner.stop()
+    assert preferences.cost("w48", "auto", "auto") is None, "not one frame was measured with it"
+
+
+def test_a_source_joins_and_leaves_without_a_new_session(qtbot, open_window):
+    window = open_window("a")
+    painting(qtbot, window)
+    session = window.runner.bridge.session
+    window.runner.choose("b")
+    qtbot.waitUntil(lambda: len(window.canvas.results) == 2, timeout=8000)
+    window.runner.remove("a")
+    qtbot.waitUntil(lambda: [r.frame.source for r in window.canvas.results] == ["b"])
+    assert window.runner.bridge.session is session
+    assert (session.added, session.removed) == (["b"], ["a"])
+
+
+def test_a_model_is_changed_during_a_recording_only_after_a_question(qtbot, open_window, tmp_path):
+    window = open_window("a", offer=Offer([HERE, Model("w48", "w48", True)]))
+    painting(qtbot, window)
+    session = window.runner.bridge.session
+    session.tell(Recorded(tmp_path, True))
+    qtbot.waitUntil(lambda: window.reactions.recording)
+    choose(window.controls.model, "w48")
+    box = window.findChild(QMessageBox)
+    assert session.settings.engine.weights == "compact"
+    next(b for b in box.buttons() if b.text() == "Keep recording").click()
+    assert window.controls.model.weights.currentData() == "compact"
+    assert session.settings.engine.weights == "compact"
+
+
+def test_everything_that_was_set_is_remembered_and_reset_resets_it(qtbot, open_window, preferences):
+    window = open_window("a")
+    controls = window.controls
+    for part in ("mirrored", "count", "limbs"):
+        controls.toggle(part)
+    controls.display.trails_chosen.emit(("left_wrist",))
+    controls.display.angles_chosen.emit(("knee",))
+    controls.recording.boxes["raw"].setChecked(True)
+    controls.sending.set_addresses({"osc": "osc://10.0.0.7:9001"})
+    controls.display.preview.setChecked(True)
+    controls.people.keep.setChecked(True)
+    window.transport.loop.setChecked(True)
+    window.rename_source("a", "Hall")
+    controls.advanced.set_open(True)
+    window.close()
+    again = open_window("a").controls
+    shown = again.settings.display
+    assert preferences.settings(Settings()).display.mirrored
+    assert (again.recording.kept[0], again.display.preview.isChecked()) == (True, True)
+    assert again.sending.addresses()["osc"] == "osc://10.0.0.7:9001"
+    assert again.people.keep.isChecked()
+    assert again.advanced.opened
+    assert preferences.titles == {"a": "Hall"}
+    again._reset.click()
+    assert again.settings.display == Settings().display
+    assert shown is not None
+    assert again.recording.ticked() == ["overlay", "tracks"]
+    assert again.sending.addresses()["osc"] == "osc://127.0.0.1:9000"
+    assert not again.people.keep.isChecked()
+
+
+def test_letters_do_nothing_while_somebody_types(qtbot, open_window):
+    window = open_window("a")
+    painting(qtbot, window)
+    window.transport.show()
+    for control in (
+        window.controls._sliders[0].number,
+        window.controls.model.weights,
+        window.transport.clock,
+    ):
+        control.setFocus()
+        window.actions_by_key._leave_keys_to(None, control)
+        off = {s.key().toString() for s in window.actions_by_key._shortcuts if not s.isEnabled()}
+        assert {"R", "S", "T", "1", "Space"} <= off
+        assert "F11" not in off
+
+
+def test_a_lost_stream_is_said_once_however_often_it_is_tried(qtbot, open_window):
+    window = open_window("a", rate=5)
+    painting(qtbot, window, 1)
+    session = window.runner.bridge.session
+    for attempt in (1, 2, 3):
+        session.tell(
+            SourceState("a", "reconnecting", f"a: it broke off. Trying again ({attempt}).")
+        )
+    qtbot.waitUntil(lambda: bool(window.notices.log))
+    qtbot.wait(50)
+    assert len(window.notices.log) == 1
+    assert window.reactions._age() == "lost"
+    session.tell(SourceState("a", "live", "a is back after 2.0 s."))
+    qtbot.waitUntil(lambda: len(window.notices.log) == 2)
+
+
+def test_six_long_names_fit_a_narrow_bar():
+    assert shares([250] * 6, 640) == [100] * 6
+    assert shares([100, 250], 400) == [100, 250]
+    assert shares([80, 250, 250], 420) == [80, 161, 161]
+    few = shares([250] * 12, 640)
+    assert 0 < len(few) < 12
+    assert sum(few) + 6 * len(few) + 46 <= 640
+
+
+def test_a_preview_shows_pictures_with_the_newest_people(qtbot, open_window):
+    window = open_window("a", rate=60)
+    painting(qtbot, window)
+    window.controls.display.preview.click()
+    before = window.ages.sources["a"].shown
+    qtbot.waitUntil(lambda: window.ages.sources["a"].shown > before + 5, timeout=8000)
+    shown = window.canvas.tiles[0].shown
+    assert shown.result is not None
+    assert shown.frame.index >= shown.result.frame.index
+    window.controls.toggle("blur_heads")
+    assert not window.runner.bridge._previews, "a newer picture would show heads that moved on"

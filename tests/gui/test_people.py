@@ -1,0 +1,238 @@
+"""What a person does with the people in the picture."""
+
+import numpy as np
+import pytest
+from PyQt6.QtCore import QMimeData, QPoint, QPointF, Qt, QUrl
+from PyQt6.QtGui import QDropEvent
+from PyQt6.QtWidgets import QInputDialog, QMenu
+
+from app.gui.menus import open_menu, rename_person
+from app.gui.people import paint_mosaics, paint_scene, qt_plate
+from app.overlay.drawing import render
+from app.overlay.look import Look, Zone
+from app.overlay.marks import Target, scene_of
+from app.overlay.traces import Traces
+from engine.settings import DisplaySettings
+from tests.support.synthetic import people as synthetic
+
+
+def painting(qtbot, window, count=3):
+    qtbot.waitUntil(lambda: window.ages.count >= count, timeout=8000)
+
+
+def middle_of(window, number):
+    """Where a person's hips are on the canvas."""
+    tile, area = window.canvas._laid_out()[0]
+    row = int(np.flatnonzero(tile.poses.ids == number)[0])
+    x, y = tile.poses.xy[row, 11].tolist()
+    place = tile.view.place(tile.size, area)
+    scale = place.width() / tile.size.width()
+    return QPoint(round(place.x() + x * scale), round(place.y() + y * scale))
+
+
+def test_a_click_follows_a_person_and_escape_ends_it(qtbot, open_window):
+    window = open_window("a")
+    painting(qtbot, window)
+    qtbot.mouseClick(window.canvas, Qt.MouseButton.LeftButton, pos=middle_of(window, 1))
+    assert window.roster.followed == ("a", 1)
+    assert window.canvas.look.followed == ("a", 1)
+    assert window.runner.bridge.session.looks[-1].followed == ("a", 1)
+    qtbot.keyClick(window, Qt.Key.Key_Escape)
+    assert window.roster.followed is None
+    qtbot.keyClick(window, Qt.Key.Key_N)
+    assert window.roster.followed == ("a", 0)
+
+
+def test_the_panel_lists_everybody_and_a_click_follows(qtbot, open_window):
+    window = open_window("a", people=3)
+    painting(qtbot, window)
+    panel = window.controls.people
+    window.reactions.refresh()
+    assert panel.list.topLevelItemCount() == 3
+    assert "3 in view" in panel._head.text()
+    row = panel.list.topLevelItem(2)
+    assert [row.text(0), row.text(2)] == ["Person 2", "0.62"]
+    port = panel.list.viewport()
+    qtbot.mouseClick(port, Qt.MouseButton.LeftButton, pos=panel.list.visualItemRect(row).center())
+    assert window.roster.followed == ("a", 2)
+
+
+def test_the_view_keeps_to_the_followed_person(qtbot, open_window):
+    window = open_window("a")
+    painting(qtbot, window)
+    window.controls.people.keep.click()
+    window.roster.follow(("a", 0))
+    tile = window.canvas.tiles[0]
+    qtbot.waitUntil(lambda: tile.view.zoom > 1.02, timeout=5000)
+    qtbot.waitUntil(lambda: tile.view.middle.x() < 0.45, timeout=5000)
+    window.controls.people.keep.click()
+    assert window.canvas.zoom == 1.0
+
+
+def test_a_hidden_person_is_not_drawn_and_can_be_shown_again(qtbot, open_window):
+    window = open_window("a", people=1)
+    painting(qtbot, window)
+    tile, area = window.canvas._laid_out()[0]
+    window.roster.hide(("a", 0))
+    assert not tile.scene(window.canvas.look, area).marks
+    assert window.canvas._person_at(middle_of(window, 0).toPointF()) is None
+    window.roster.show_all()
+    assert tile.scene(window.canvas.look, area).marks
+
+
+def answer(qtbot, window, text):
+    dialog = window.findChildren(QInputDialog)[-1]
+    dialog.setTextValue(text)
+    dialog.accept()
+
+
+def test_a_name_stands_on_the_plate_and_goes_to_the_engine(qtbot, open_window):
+    window = open_window("a")
+    painting(qtbot, window)
+    rename_person(window, ("a", 1))
+    answer(qtbot, window, "Zoë")
+    assert window.runner.bridge.session.looks[-1].names == {("a", 1): "Zoë"}
+    tile, area = window.canvas._laid_out()[0]
+    texts = {getattr(mark, "text", "") for mark in tile.scene(window.canvas.look, area).marks}
+    assert "Zoë" in texts
+
+
+def test_the_menu_of_a_person_offers_what_can_be_done(qtbot, open_window):
+    window = open_window("a")
+    painting(qtbot, window)
+    open_menu(window, ("a", 1), QPoint(10, 10))
+    menu = window.findChildren(QMenu)[-1]
+    texts = [action.text() for m in window.findChildren(QMenu) for action in m.actions()]
+    assert {"Follow", "Rename…", "Hide", "Note…", "Remove source"} <= set(texts)
+    for m in window.findChildren(QMenu):
+        m.close()
+    menu.close()
+
+
+def test_a_line_is_drawn_with_the_mouse(qtbot, open_window):
+    window = open_window("a")
+    painting(qtbot, window)
+    canvas = window.canvas
+    window.controls.display.zone_asked.emit("line")
+    assert canvas.is_drawing_zone
+    _, area = canvas._laid_out()[0]
+    start, end = area.center().toPoint(), area.center().toPoint() + QPoint(0, 120)
+    qtbot.mousePress(canvas, Qt.MouseButton.LeftButton, pos=start)
+    qtbot.mouseMove(canvas, end)
+    qtbot.mouseRelease(canvas, Qt.MouseButton.LeftButton, pos=end)
+    zone = window.roster.zones["a"]
+    assert zone.kind == "line"
+    assert zone.start == pytest.approx((0.5, 0.5), abs=0.01)
+    assert zone.end[1] > 0.6
+    assert not canvas.is_drawing_zone
+    assert window.runner.bridge.session.looks[-1].zones == {"a": zone}
+    assert window.roster.followed is None, "drawing is no click"
+
+
+def test_while_heads_are_blurred_no_picture_is_kept_as_it_came(qtbot, open_window):
+    window = open_window("a")
+    painting(qtbot, window)
+    boxes = window.controls.recording.boxes
+    boxes["raw"].setChecked(True)
+    assert window.controls.recording.kept[0]
+    window.controls.toggle("blur_heads")
+    assert not window.controls.recording.kept[0]
+    assert "would show them" in boxes["raw"].toolTip()
+    window.controls.toggle("blur_heads")
+    assert window.controls.recording.kept[0]
+
+
+def test_nothing_ticked_disables_record_and_says_why(qtbot, open_window):
+    window = open_window("a")
+    painting(qtbot, window)
+    record = window.top.buttons["record"]
+    assert record.isEnabled()
+    for box in window.controls.recording.boxes.values():
+        box.setChecked(False)
+    assert not record.isEnabled()
+    assert "Nothing is ticked" in record.toolTip()
+    qtbot.keyClick(window, Qt.Key.Key_R)
+    assert window.runner.bridge.session.recorded is None
+    assert "Nothing to record" in window.notices.text.text()
+
+
+LOOKS = {
+    "plain": {},
+    "boxes": {"boxes": True, "limbs": False},
+    "side": {"colours": "side", "joints": False},
+    "mirrored": {"mirrored": True, "angles": ("knee", "elbow", "trunk")},
+    "black": {"skeleton_only": True, "count": True},
+    "blurred": {"blur_heads": True, "thickness": 2.0},
+}
+
+
+@pytest.mark.parametrize("name", LOOKS)
+def test_the_window_and_the_video_draw_the_same_picture(qtbot, name):
+    from PyQt6.QtCore import QRectF, QSizeF
+    from PyQt6.QtGui import QColor, QImage, QPainter
+
+    size = (480, 270)
+    rng = np.random.default_rng(5)
+    pixels = np.repeat(np.repeat(rng.integers(60, 160, (27, 48, 3)), 10, 0), 10, 1).astype(np.uint8)
+    poses = synthetic(3, size, 0.3)
+    look = Look(
+        display=DisplaySettings(**LOOKS[name]),
+        zones={"a": Zone("line", (0.1, 0.2), (0.9, 0.8))},
+        names={("a", 1): "Zoë"},
+        followed=("a", 1),
+    )
+    scene = scene_of(poses, look, "a", Target(size), Traces(heads=((80.0, 60.0, 20.0),), came=2))
+    video = render(pixels, scene, qt_plate)
+    image = QImage(pixels.tobytes(), *size, 3 * size[0], QImage.Format.Format_RGB888)
+    drawn = image.convertToFormat(QImage.Format.Format_RGB32)
+    if scene.mirrored:
+        drawn = drawn.mirrored(True, False)
+    if scene.black:
+        drawn.fill(QColor(0, 0, 0))
+    painter = QPainter(drawn)
+    place = QRectF(0, 0, *size)
+    painter.setClipRect(place)
+    paint_mosaics(painter, scene, image, place)
+    paint_scene(painter, scene)
+    painter.end()
+    data = drawn.constBits().asarray(drawn.sizeInBytes())
+    window = np.frombuffer(data, np.uint8).reshape(size[1], size[0], 4)[..., 2::-1]
+    apart = np.abs(window.astype(int) - video).max(-1)
+    marked = np.abs(video.astype(int) - render(pixels, scene_of(
+        poses.take(np.zeros(0, np.intp)), Look(display=look.display), "a", Target(size)
+    ))).max(-1) > 20  # fmt: skip
+    assert QSizeF(*size) == QSizeF(drawn.size())
+    assert marked.sum() > 2000
+    assert (apart > 60).mean() < 0.012, "edges are smoothed differently, nothing else"
+    assert apart.mean() < 2.0
+
+
+def drop(window, mime):
+    at = QPointF(100, 100)
+    window.dropEvent(
+        QDropEvent(
+            at,
+            Qt.DropAction.CopyAction,
+            mime,
+            Qt.MouseButton.LeftButton,
+            Qt.KeyboardModifier.NoModifier,
+        )
+    )
+
+
+def test_several_files_dropped_at_once_are_watched_side_by_side(qtbot, open_window):
+    window = open_window()
+    mime = QMimeData()
+    mime.setUrls([QUrl.fromLocalFile("/clips/a.mp4"), QUrl.fromLocalFile("/clips/b.mp4")])
+    drop(window, mime)
+    painting(qtbot, window)
+    assert window.runner.plan.sources == ("/clips/a.mp4", "/clips/b.mp4")
+
+
+def test_a_dropped_address_is_watched(qtbot, open_window):
+    window = open_window()
+    mime = QMimeData()
+    mime.setText("rtsp://door/stream")
+    drop(window, mime)
+    painting(qtbot, window)
+    assert window.runner.plan.sources == ("rtsp://door/stream",)

@@ -1,0 +1,88 @@
+"""The player: replay, loop, speed, typing a time, full screen."""
+
+import pytest
+from PyQt6.QtCore import QPoint, Qt
+
+from app.gui.transport import clock_text, seconds_in
+from tests.support.synthetic import Figures
+
+
+class Player:
+    paused = ended = False
+    duration = 30.0
+
+    def __init__(self):
+        self.asked = []
+
+    def __getattr__(self, name):
+        return lambda *values: self.asked.append((name, *values))
+
+
+class File(Figures):
+    player = Player()
+
+
+def playing(qtbot, open_window):
+    File.player = Player()
+    window = open_window("clip.mp4", start=File)
+    qtbot.waitUntil(lambda: window.ages.count >= 3, timeout=8000)
+    window.reactions.refresh()
+    window.canvas.setFocus()
+    return window, File.player
+
+
+def test_space_at_the_end_plays_again(qtbot, open_window):
+    window, player = playing(qtbot, open_window)
+    player.ended = True
+    window.reactions.refresh()
+    assert window.transport.play.accessibleName() == "Play again"
+    qtbot.keyClick(window, Qt.Key.Key_Space)
+    assert ("pause", False) in player.asked
+
+
+def test_loop_speed_and_a_typed_time_reach_the_player(qtbot, open_window):
+    window, player = playing(qtbot, open_window)
+    qtbot.keyClick(window, Qt.Key.Key_O)
+    qtbot.keyClick(window, Qt.Key.Key_BracketLeft)
+    qtbot.keyClick(window, Qt.Key.Key_BracketRight)
+    qtbot.keyClick(window, Qt.Key.Key_BracketRight)
+    window.transport.clock.setText("0:12.5")
+    qtbot.keyClick(window.transport.clock, Qt.Key.Key_Return)
+    assert ("loop", True) in player.asked
+    assert [s for n, s in (a for a in player.asked if a[0] == "set_speed")] == [0.75, 1.0, 1.5]
+    assert ("seek", 12.5) in player.asked
+
+
+def test_the_frame_number_and_the_time_are_shown(qtbot, open_window):
+    window, _ = playing(qtbot, open_window)
+    assert window.transport._frame.text().startswith("#")
+    assert window.transport._total.text() == "/ 0:30.00"
+
+
+@pytest.mark.parametrize(
+    ("text", "seconds"),
+    [("65.2", 65.2), ("1:05.2", 65.2), ("1:01:05", 3665.0), ("soon", None), ("", None)],
+)
+def test_a_typed_time_is_understood(text, seconds):
+    assert seconds_in(text) == seconds
+
+
+def test_times_are_written_with_hours_only_where_needed():
+    assert [clock_text(s) for s in (0, 65.2, 3665.25, 59.999)] == [
+        "0:00.00", "1:05.20", "1:01:05.25", "1:00.00",
+    ]  # fmt: skip
+
+
+def test_a_double_click_fills_the_screen_and_the_mouse_leads_out(qtbot, open_window):
+    window, _ = playing(qtbot, open_window)
+    qtbot.mouseDClick(window.canvas, Qt.MouseButton.LeftButton, pos=QPoint(200, 200))
+    assert window.isFullScreen()
+    assert not window.top.isVisible()
+    window.full_screen._hide()
+    assert not window.transport.isVisible()
+    assert window.canvas.cursor().shape() == Qt.CursorShape.BlankCursor
+    qtbot.mouseMove(window.canvas, QPoint(220, 220))
+    qtbot.waitUntil(window.full_screen.leave.isVisible)
+    qtbot.mouseClick(window.full_screen.leave, Qt.MouseButton.LeftButton)
+    assert not window.isFullScreen()
+    assert window.top.isVisible()

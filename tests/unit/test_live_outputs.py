@@ -1,0 +1,258 @@
+"""Everything that is sent carries the same people as the NDJSON of the same frames."""
+
+import json
+import socket
+import threading
+import time
+from importlib.metadata import EntryPoint
+
+import numpy as np
+import pytest
+
+from app.live import outputs
+from app.live.outputs import Context, open_output
+from app.live.protocol import Sent
+from app.live.sending import Sending
+from app.overlay.look import Look
+from app.overlay.traces import NO_TRACES
+from app.tracks.ndjson_writer import NdjsonWriter, header_of
+from engine.errors import OutputError
+from engine.skeleton import COCO
+from engine.sources.source import SourceInfo
+from engine.types import Frame, JointState, Poses, Result
+from tests.support.stream_servers import free_port
+
+LOOK = Look(names={("cam", 1): "Zoë"})
+
+
+def header(result):
+    info = SourceInfo(kind="camera", size=result.frame.size, live=True)
+    return header_of(result.frame.source, info, COCO.names, COCO.limbs)
+
+
+CONTEXT = Context(header, several=False, raw=False)
+
+
+def results(count=5):
+    """Two people, one with joints that were not found."""
+    rng = np.random.default_rng(3)
+    made = []
+    for i in range(count):
+        xy = rng.uniform(0, 300, (2, 17, 2)).astype(np.float32)
+        score = rng.uniform(0.2, 1, (2, 17)).astype(np.float32)
+        state = np.full((2, 17), JointState.DETECTED, np.uint8)
+        xy[1, 3:6], score[1, 3:6], state[1, 3:6] = np.nan, 0, JointState.ABSENT
+        poses = Poses(xy, score, score.mean(1), np.array([0, 1], np.int32), state, xy)
+        pixels = np.zeros((240, 320, 3), np.uint8)
+        made.append(Result(Frame(pixels, i, i / 10, time.perf_counter(), "cam"), poses))
+    return made
+
+
+class Kept(list):
+    """Lines, as the tracks file has them."""
+
+    def add(self, line):
+        self.append(json.loads(line))
+
+    def close(self):
+        pass
+
+
+def ndjson(made):
+    """index -> people: id, score and (K, 3) with NaN where absent."""
+    lines = Kept()
+    writer = NdjsonWriter(lines, header(made[0]), raw=False)
+    for result in made:
+        writer.write(result)
+    return {line["index"]: people(line) for line in lines if line["type"] == "frame"}
+
+
+def people(line):
+    absent = [np.nan, np.nan, 0.0]
+    return [
+        (p["id"], p["score"], np.array([k or absent for k in p["keypoints"]], np.float32))
+        for p in line["people"]
+    ]
+
+
+def same(found, expected):
+    assert found.keys() == expected.keys()
+    for index, line in expected.items():
+        assert len(found[index]) == len(line)
+        for (number, score, joints), (n, s, j) in zip(found[index], line, strict=True):
+            assert number == n
+            assert score == pytest.approx(s, abs=1e-4)
+            np.testing.assert_allclose(joints, j, atol=1e-3)
+
+
+def send(target, made, wait=0.0):
+    output = open_output(target, CONTEXT)
+    time.sleep(wait)
+    for result in made:
+        output.write(result, LOOK, NO_TRACES)
+    return output
+
+
+def test_osc_reaches_a_real_receiver_with_the_same_people():
+    from pythonosc.dispatcher import Dispatcher
+    from pythonosc.osc_server import BlockingOSCUDPServer
+
+    got, ended = [], threading.Event()
+    dispatcher = Dispatcher()
+    dispatcher.map("/posestream/*", lambda address, *values: got.append((address, values)))
+    dispatcher.map("/posestream/end", lambda *_: ended.set())
+    with BlockingOSCUDPServer(("127.0.0.1", 0), dispatcher) as server:
+        thread = threading.Thread(target=server.serve_forever, args=(0.02,))
+        thread.start()
+        made = results()
+        send(f"osc://127.0.0.1:{server.server_address[1]}", made).close()
+        assert ended.wait(5)
+        server.shutdown()
+        thread.join()
+    source = next(values for address, values in got if address.endswith("source"))
+    assert source == ("cam", 320, 240, *COCO.names)
+    found, names, index = {}, set(), -1
+    for address, values in got:
+        if address.endswith("frame"):
+            index = values[1]
+            assert values[2] == made[index].frame.time
+            found[index] = []
+        elif address.endswith("person"):
+            name, number, label, score, *joints = values
+            assert name == "cam"
+            names.add((number, label))
+            found[index].append((number, score, np.array(joints, np.float32).reshape(17, 3)))
+    same(found, ndjson(made))
+    assert names == {(0, ""), (1, "Zoë")}
+
+
+def test_lsl_reaches_a_real_inlet_with_the_same_people():
+    pylsl = pytest.importorskip("pylsl")
+    made, name = results(), f"test {time.monotonic_ns()}"
+    output = open_output(f"lsl:{name}?people=3", CONTEXT)
+    output.write(made[0], LOOK, NO_TRACES)
+    (stream,) = pylsl.resolve_byprop("name", name, timeout=10)
+    inlet = pylsl.StreamInlet(stream)
+    inlet.open_stream(timeout=10)
+    deadline = time.monotonic() + 10
+    while not output.listeners and time.monotonic() < deadline:
+        time.sleep(0.01)
+    for result in made[1:]:
+        output.write(result, LOOK, NO_TRACES)
+    found = {}
+    for result in made[1:]:
+        sample, stamp = inlet.pull_sample(timeout=10)
+        places = np.array(sample, np.float32).reshape(3, 2 + 51)
+        here = places[~np.isnan(places[:, 0])]
+        found[result.frame.index] = [(int(p[0]), p[1], p[2:].reshape(17, 3)) for p in here]
+        captured = pylsl.local_clock() - (time.perf_counter() - result.frame.arrived)
+        assert stamp == pytest.approx(captured, abs=0.05)
+    expected = ndjson(made)
+    del expected[0]  # written before anybody listened
+    same(found, expected)
+    labels = inlet.info(5).get_channel_labels()
+    assert labels[:5] == [
+        "person0_id",
+        "person0_score",
+        "person0_nose_x",
+        "person0_nose_y",
+        "person0_nose_score",
+    ]
+    assert output.lost == 0
+    inlet.close_stream()
+    output.close()
+
+
+def test_udp_and_websocket_carry_the_same_people():
+    from websockets.sync.client import connect
+
+    made = results()
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as receiver:
+        receiver.bind(("127.0.0.1", 0))
+        receiver.settimeout(5)
+        send(f"udp://127.0.0.1:{receiver.getsockname()[1]}", made).close()
+        lines = [json.loads(receiver.recv(65536)) for _ in range(len(made) + 2)]
+    same({x["index"]: people(x) for x in lines if x["type"] == "frame"}, ndjson(made))
+    assert {p.get("label") for x in lines if x["type"] == "frame" for p in x["people"]} == {
+        None,
+        "Zoë",
+    }
+    port = free_port()
+    output = open_output(f"ws://127.0.0.1:{port}", CONTEXT)
+    with connect(f"ws://127.0.0.1:{port}") as client:
+        while not output.listeners:
+            time.sleep(0.01)
+        for result in made:
+            output.write(result, LOOK, NO_TRACES)
+        lines = [json.loads(client.recv(timeout=5)) for _ in range(len(made) + 1)]
+    output.close()
+    same({x["index"]: people(x) for x in lines if x["type"] == "frame"}, ndjson(made))
+
+
+def test_without_a_virtual_camera_one_line_says_so():
+    with pytest.raises(OutputError, match="there is no virtual camera") as error:
+        send("camera:", results(1))
+    assert "\n" not in str(error.value)
+
+
+@pytest.mark.parametrize("target", ["osc://127.0.0.1", "lsl:x?people=0", "gopher://x:1"])
+def test_a_target_that_cannot_be_is_one_line(target):
+    with pytest.raises(OutputError) as error:
+        open_output(target, CONTEXT)
+    assert "\n" not in str(error.value)
+
+
+class Mine:
+    """An output of another package."""
+
+    lost, listeners = 0, None
+
+    def __init__(self, target, context):
+        self.target, self.frames, self.closed = target, [], False
+
+    def write(self, result, look, traces):
+        self.frames.append(result.frame.index)
+
+    def close(self, error=None):
+        self.closed = True
+
+
+MADE = []
+
+
+def open_mine(target, context):
+    MADE.append(Mine(target, context))
+    return MADE[-1]
+
+
+def test_an_entry_point_adds_an_output(monkeypatch):
+    point = EntryPoint("mine", f"{__name__}:open_mine", outputs.GROUP)
+    monkeypatch.setattr(outputs, "entry_points", lambda group: [point])
+    send("mine:there", results(3))
+    assert MADE[-1].target == "mine:there"
+    assert MADE[-1].frames == [0, 1, 2]
+
+
+def test_sending_is_switched_and_counted_and_says_what_is_wrong(monkeypatch):
+    events = []
+    point = EntryPoint("mine", f"{__name__}:open_mine", outputs.GROUP)
+    monkeypatch.setattr(outputs, "entry_points", lambda group: [point])
+    sending = Sending(header, events.append)
+    sending.use(frozenset({"mine:a", "camera:"}))
+    for result in results(3):
+        sending.write(result, LOOK, NO_TRACES)
+        time.sleep(0.02)
+
+    def said(target):
+        return [e for e in events if isinstance(e, Sent) and e.target == target]
+
+    deadline = time.monotonic() + 5
+    while not (said("camera:") and said("camera:")[-1].error) and time.monotonic() < deadline:
+        time.sleep(0.01)
+    assert "virtual camera" in said("camera:")[-1].error
+    mine = MADE[-1]
+    sending.use(frozenset())
+    while not mine.closed and time.monotonic() < deadline:
+        time.sleep(0.01)
+    assert mine.frames == [0, 1, 2]
+    sending.close()
