@@ -11,7 +11,7 @@ from PyQt6.QtCore import QLineF, QPointF, QRectF, Qt
 from PyQt6.QtGui import QColor, QImage, QPainter, QPainterPath, QPen
 
 from app.gui.sprites import PLACES, disc, disc_side, plate
-from app.overlay.marks import RIM, Box, Colour, Discs, Lines, Mark, Plate, Scene
+from app.overlay.marks import RIM, Colour, Discs, Lines, Mark, Plate, Scene
 
 _FLAT = Qt.PenCapStyle.FlatCap  # four times as fast as round ends; the joints cover them
 _TILES = 5  # squares across a blurred head, as in overlay videos
@@ -77,8 +77,6 @@ def _put(painter: QPainter, mark: Mark) -> None:
             _lines(painter, mark)
         case Discs():
             _discs(painter, mark)
-        case Box():
-            _box(painter, mark)
         case Plate():
             _plate(painter, mark)
 
@@ -110,14 +108,6 @@ def _discs(painter: QPainter, mark: Discs) -> None:
         row, down = divmod(round(y * ratio * PLACES), PLACES)
         ready = disc(colour, radius, ring, right, down, ratio)
         painter.drawPixmap(QPointF((column - half) / ratio, (row - half) / ratio), ready)
-
-
-def _box(painter: QPainter, mark: Box) -> None:
-    rect = QRectF(QPointF(*mark.low), QPointF(*mark.high))
-    painter.setBrush(Qt.BrushStyle.NoBrush)
-    for pen in (_pen(RIM, mark.width + 2), _pen(mark.rgb, mark.width)):
-        painter.setPen(pen)
-        painter.drawRoundedRect(rect, 6, 6)
 
 
 def _plate(painter: QPainter, mark: Plate) -> None:

@@ -20,7 +20,7 @@ from engine.types import Poses
 
 _DESIGN = 720  # rows of a picture whose lines are as thick as on the screen
 _NEAR = 28.0  # logical pixels beside a person that still mean it
-_FILLS = 0.62  # of the height: how large a person is when the view keeps to them
+_FILLS = 0.85  # of the height: how large a person is when the view keeps to them
 
 
 @dataclass(slots=True)

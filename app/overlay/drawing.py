@@ -11,7 +11,6 @@ from numpy.typing import NDArray
 from app.overlay.look import Look
 from app.overlay.marks import (
     RIM,
-    Box,
     Colour,
     Discs,
     Lines,
@@ -94,8 +93,6 @@ def _put(picture: Pixels, mark: Mark, plates: MakePlate) -> None:
             _lines(picture, mark)
         case Discs():
             _discs(picture, mark)
-        case Box():
-            _box(picture, mark)
         case Plate():
             _plate(picture, mark, plates(mark.text, mark.ground, mark.ink, mark.size))
 
@@ -107,12 +104,21 @@ def _fixed(xy: NDArray[np.float64]) -> list[list[int]]:
 
 
 def _lines(picture: Pixels, mark: Lines) -> None:
-    ends = _fixed(mark.ends.reshape(-1, 2))
-    width = max(1, round(mark.width))
-    passes = ((RIM, width + 2), (mark.rgb, width)) if mark.rim else ((mark.rgb, width),)
-    for colour, thick in passes:  # all rims first, so that none crosses a limb
-        for a, b in zip(ends[::2], ends[1::2], strict=True):
-            cv2.line(picture, a, b, colour, thick, cv2.LINE_AA, _BITS)
+    rims = ((RIM, mark.width + 2),) if mark.rim else ()
+    for colour, width in (*rims, (mark.rgb, mark.width)):  # no rim crosses a limb
+        for corners in _quads(mark.ends, width):
+            cv2.fillConvexPoly(picture, corners, colour, cv2.LINE_AA, _BITS)
+
+
+def _quads(ends: NDArray[np.float64], width: float) -> NDArray[np.int32]:
+    """(N, 4, 2) corners of lines of this width; OpenCV's own have whole pixels and round ends."""
+    a, b = ends[:, :2], ends[:, 2:]
+    along = b - a
+    length = np.maximum(np.hypot(along[:, 0], along[:, 1]), 1e-6)[:, None]
+    # OpenCV smooths an edge by half a pixel outwards.
+    across = np.stack([-along[:, 1], along[:, 0]], -1) / length * max(width - 1, 0.2) / 2
+    corners = np.stack([a - across, a + across, b + across, b - across], 1)
+    return np.rint((corners - 0.5) * (1 << _BITS)).astype(np.int32)
 
 
 def _discs(picture: Pixels, mark: Discs) -> None:
@@ -123,13 +129,6 @@ def _discs(picture: Pixels, mark: Discs) -> None:
     ):
         cv2.circle(picture, spot, size + rim, RIM, -1, cv2.LINE_AA, _BITS)
         cv2.circle(picture, spot, size, colour, 1 if ring else -1, cv2.LINE_AA, _BITS)
-
-
-def _box(picture: Pixels, mark: Box) -> None:
-    low, high = _fixed(np.array([mark.low, mark.high]))
-    width = max(1, round(mark.width))
-    for colour, thick in ((RIM, width + 2), (mark.rgb, width)):
-        cv2.rectangle(picture, low, high, colour, thick, cv2.LINE_AA, _BITS)
 
 
 def _plate(picture: Pixels, mark: Plate, ready: Pixels) -> None:

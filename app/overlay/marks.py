@@ -61,17 +61,6 @@ class Discs:
 
 
 @dataclass(frozen=True, slots=True)
-class Box:
-    """A rounded rectangle, not filled."""
-
-    low: tuple[float, float]
-    high: tuple[float, float]
-    rgb: Colour
-    width: float
-    opacity: float = 1.0
-
-
-@dataclass(frozen=True, slots=True)
 class Plate:
     """A short text on a rounded ground."""
 
@@ -83,7 +72,7 @@ class Plate:
     opacity: float = 1.0
 
 
-Mark = Lines | Discs | Box | Plate
+Mark = Lines | Discs | Plate
 
 
 @dataclass(frozen=True, slots=True)
@@ -168,7 +157,7 @@ def _person(poses: Poses, row: int, look: Look, source: str, place: _Place) -> l
     there = seen.tolist()
     marks: list[Mark] = []
     if display.boxes:
-        marks.append(Box(_pair(low), _pair(high), rgb, max(place.unit, width * 0.6), opacity))
+        marks.append(_box(low, high, rgb, max(place.unit, width * 0.6), opacity))
     if display.limbs:
         marks.extend(_limbs(xy, there, look, rgb, width, opacity))
     if display.joints:
@@ -195,6 +184,14 @@ def _opacity(number: int, look: Look, source: str) -> float:
 
 def _pair(xy: Points) -> tuple[float, float]:
     return float(xy[0]), float(xy[1])
+
+
+def _box(low: Points, high: Points, rgb: Colour, width: float, opacity: float = 1.0) -> Lines:
+    """A rectangle; its sides reach into the corners."""
+    (x0, y0), (x1, y1), more = low.tolist(), high.tolist(), width / 2
+    across = [(x0 - more, y, x1 + more, y) for y in (y0, y1)]
+    down = [(x, y0 - more, x, y1 + more) for x in (x0, x1)]
+    return Lines(np.array([*across, *down]), rgb, width, True, opacity)
 
 
 def _limbs(
@@ -286,10 +283,10 @@ def _zone(zone: Zone, place: _Place, traces: Traces) -> list[Mark]:
     rgb, width = (247, 185, 85), 2 * place.unit
     arrived = f"in {traces.came}  out {traces.left}"
     if zone.kind == "line":
-        mark: Mark = Lines(np.array([[x0, y0, x1, y1]]), rgb, width)
+        mark = Lines(np.array([[x0, y0, x1, y1]]), rgb, width)
     else:
-        low, high = (min(x0, x1), min(y0, y1)), (max(x0, x1), max(y0, y1))
-        mark = Box(low, high, rgb, width)
+        corners = np.array([(x0, y0), (x1, y1)])
+        mark = _box(corners.min(0), corners.max(0), rgb, width)
         arrived = f"{traces.inside} inside  {arrived}"
     at = ((x0 + x1) / 2, max(min(y0, y1) - 4 * place.unit, place.low[1] + 20 * place.unit))
     return [mark, Plate(arrived, at, rgb, _INK, 12 * place.unit)]

