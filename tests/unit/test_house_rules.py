@@ -8,7 +8,9 @@ import pytest
 
 ROOT = Path(__file__).parents[2]
 FILES = sorted(
-    p for room in ("app", "engine", "gpu_ops", "assets") for p in (ROOT / room).rglob("*.py")
+    p
+    for room in ("posestream", "app", "engine", "gpu_ops", "assets")
+    for p in (ROOT / room).rglob("*.py")
 )
 TREES = {str(p.relative_to(ROOT)): ast.parse(p.read_text()) for p in FILES}
 
