@@ -91,7 +91,7 @@ class Commands(TyperGroup):
 _app = typer.Typer(
     cls=Commands,
     help="Cameras, streams and videos in; people's skeletons out.",
-    add_completion=False,
+    add_completion=True,
     no_args_is_help=True,
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
@@ -110,8 +110,13 @@ def _options(
         bool,
         typer.Option("--version", is_eager=True, callback=_show_version, help="Show the version."),
     ] = False,
+    quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Log errors only.")] = False,
+    verbose: Annotated[
+        int, typer.Option("--verbose", "-v", count=True, help="Log more; -vv: everything.")
+    ] = 0,
 ) -> None:
-    pass
+    level = logging.ERROR if quiet else logging.WARNING - 10 * min(verbose, 2)
+    logging.getLogger().setLevel(level)
 
 
 def main(arguments: Sequence[str] | None = None) -> None:

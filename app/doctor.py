@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import importlib.util
+import json
 import os
 import platform
 import sys
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from importlib.metadata import PackageNotFoundError, requires, version
 from pathlib import Path
-from typing import TYPE_CHECKING, Final, Literal
+from typing import TYPE_CHECKING, Annotated, Final, Literal
 
 import typer
 
@@ -33,10 +34,13 @@ PACKAGES: Final = {  # distribution -> the module it brings
     "platformdirs": "platformdirs",
 }
 EXTRAS: Final = {  # extra -> what it is for, and its modules
-    "gui": ("the window of `live`", ("PyQt6", "pyqtgraph")),
+    "gui": ("the window of `live`", ("PyQt6",)),
     "cuda": ("NVIDIA GPUs", ("cupy",)),
     "parquet": ("Parquet files", ("pyarrow",)),
+    "formats": ("C3D, DeepLabCut, SLEAP and NWB", ("ezc3d", "h5py", "ndx_pose", "tables")),
+    "live": ("`live --out ws://…`", ("websockets",)),
 }
+OPENCV_BELOW: Final = 5  # its warpAffine rounds in another way
 WITH_QT: Final = ("opencv-python", "opencv-contrib-python")  # their Qt plugins break PyQt6
 CODECS: Final = (  # name, direction, what it is for
     ("libx264", "w", "writing overlay videos"),
@@ -59,12 +63,17 @@ class Check:
     fix: str = ""  # the command, or what to do
 
 
-def command() -> None:
+def command(
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+) -> None:
     """Show what this machine has and what is missing."""
     from rich.console import Console
 
     checks = diagnose()
-    show(checks, Console())
+    if as_json:
+        print(json.dumps([asdict(check) for check in checks], ensure_ascii=False, indent=2))
+    else:
+        show(checks, Console())
     raise typer.Exit(int(any(check.status == "broken" for check in checks)))
 
 
@@ -89,11 +98,25 @@ def packages() -> Iterator[Check]:
             yield Check("packages", name, "broken", "not installed", fix)
         else:
             yield Check("packages", name, "ok", found or "installed by other means than pip")
+    yield from _opencv()
     for name in WITH_QT:
         if _version(name):
             detail = "its Qt plugins break the window, and it hides the headless package"
-            fix = f"pip uninstall {name} && pip install --force-reinstall opencv-python-headless"
+            fix = (
+                f"pip uninstall {name} && "
+                "pip install --force-reinstall 'opencv-python-headless>=4.10,<5'"
+            )
             yield Check("packages", name, "missing", detail, fix)
+
+
+def _opencv() -> Iterator[Check]:
+    """The OpenCV that is imported, whatever pip says: another package may have replaced it."""
+    import cv2
+
+    if int(cv2.__version__.partition(".")[0]) >= OPENCV_BELOW:
+        detail = f"{cv2.__version__} is imported; the published accuracy was measured below 5"
+        fix = "pip install --force-reinstall 'opencv-python-headless>=4.10,<5'"
+        yield Check("packages", "cv2", "missing", detail, fix)
 
 
 def extras() -> Iterator[Check]:

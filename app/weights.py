@@ -37,9 +37,15 @@ Folders = Annotated[
 
 
 @app.command("list")
-def list_command(folders: Folders = "") -> None:
+def list_command(
+    folders: Folders = "",
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+) -> None:
     """Show the known checkpoints, what they achieve and which are here."""
     where = standard_folders(folders)
+    if as_json:
+        print(json.dumps([_plain(name, where) for name in names(where)], indent=2))
+        return
     console = Console()
     console.print(table(where))
     console.print(f"AP: COCO val2017 as published, with mirrored pass. Kept in {cache_folder()}")
@@ -64,6 +70,29 @@ def thresholds(folders: tuple[Path, ...]) -> list[str]:
         *(f"{name}: {its}" for name, its in found.items() if its.values),
         "Thresholds of the others: the program's own (assets/settings.toml). What you set wins.",
     ]
+
+
+def _plain(name: str, folders: tuple[Path, ...]) -> dict[str, object]:
+    """What the table says of a checkpoint, for JSON; null for what is not known."""
+    entry = registry().get(name)
+    try:
+        path: str | None = str(find(name, folders))
+    except WeightsError:
+        path = None
+    one = entry and (entry.dev or entry.single_scale)
+    several = entry and entry.multi_scale
+    return {
+        "name": name,
+        "network": entry and entry.network,
+        "input_size": entry and entry.input_size,
+        "AP": one and one.AP,
+        "measured_on": entry and ("dev" if entry.dev else "COCO val2017"),
+        "AP_three_scales": several and several.AP,
+        "licence": entry and entry.licence,
+        "url": entry and entry.url,
+        "path": path,
+        "thresholds": dict(thresholds_of(name, folders).values),
+    }
 
 
 def _facts(name: str) -> tuple[str, ...]:

@@ -114,3 +114,8 @@ def _corner_points(x: float, y: float, reach: float) -> NDArray[np.float32]:
     above = np.array((x, y - reach), np.float32)
     aside = above - np.array((middle[1] - above[1], 0), np.float32)
     return np.stack((middle, above, aside))
+
+
+def opencv_version() -> str:
+    """Of the OpenCV that is imported; pip may name another."""
+    return str(cv2.__version__)

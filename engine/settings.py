@@ -167,7 +167,7 @@ class DisplaySettings(Section):
 # fmt: off
 TrackFormat = Literal[
     "ndjson", "csv", "parquet", "coco", "coco-results", "openpose", "trc", "mot", "yolo",
-    "c3d", "dlc-csv", "dlc-h5", "sleap", "nwb", "angles", "angles-mot",
+    "c3d", "dlc-csv", "dlc-h5", "sleap", "nwb", "angles", "angles-mot", "frames",
 ]
 # fmt: on
 

@@ -16,9 +16,10 @@ import typer
 
 from app.options import changes
 from app.overlay.look import Look
+from app.user_settings import load_user_settings
 from engine.cores import draw_on_one_core
 from engine.errors import SettingsError
-from engine.settings import Settings, load_settings
+from engine.settings import Settings
 
 if TYPE_CHECKING:
     from app.live.protocol import Event, Plan
@@ -75,7 +76,7 @@ def command(
         "engine.profile": profile,
     }
     given = changes(set_, chosen)
-    settings = load_settings(settings_file, given)
+    settings = load_user_settings(settings_file, given)
     wanted = _wanted(camera_size, camera_rate)
     explicit = bool(settings_file or given)
     if not headless:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager
 from functools import partial
@@ -11,9 +12,10 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from app.options import changes
+from app.user_settings import load_user_settings
 from engine.errors import SettingsError
 from engine.files import make_folder
-from engine.settings import Settings, load_settings
+from engine.settings import OutputSettings, Settings
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -50,8 +52,17 @@ def command(
     ] = None,
     formats: Annotated[
         str | None,
-        typer.Option("--format", help="ndjson, csv, parquet, coco, openpose, trc, mot."),
+        typer.Option(
+            "--format",
+            help="Formats of the tracks, with commas; default: ndjson,csv. See docs/formats.md.",
+        ),
     ] = None,
+    angles: Annotated[
+        bool, typer.Option("--angles", help="Write joint angles, degrees, as CSV and .mot.")
+    ] = False,
+    save_frames: Annotated[
+        bool, typer.Option("--save-frames", help="Write the pictures that COCO and YOLO refer to.")
+    ] = False,
     relink: Annotated[
         bool, typer.Option("--relink", help="Rejoin pieces of tracks after the last frame.")
     ] = False,
@@ -77,6 +88,12 @@ def command(
         list[str] | None,
         typer.Option("--set", metavar="SECTION.KEY=VALUE", help="Change any other setting."),
     ] = None,
+    as_json: Annotated[
+        bool, typer.Option("--json", help="Print a summary as JSON to standard output.")
+    ] = False,
+    quiet: Annotated[
+        bool, typer.Option("--quiet", "-q", help="Print errors only, no progress.")
+    ] = False,
 ) -> None:
     """Turn videos and images into keypoint tracks and overlays."""
     from rich.console import Console
@@ -89,17 +106,29 @@ def command(
         "engine.precision": precision,
         "engine.profile": profile,
         "output.overlay": overlay,
-        "output.formats": formats and [f.strip() for f in formats.split(",")],
+        "output.formats": formats_of(formats, angles=angles, save_frames=save_frames),
         "output.report": report or None,
         "offline.relink": relink or None,
         "offline.fill_gaps": fill_gaps,
         "offline.zero_phase": zero_phase or None,
     }
-    settings = load_settings(settings_file, changes(set_, chosen))
+    settings = load_user_settings(settings_file, changes(set_, chosen))
+    console = Console(stderr=True)
     summary = process_files(
-        inputs, out, settings, force=force, workers=workers, console=Console(stderr=True)
+        inputs, out, settings, force=force, workers=workers, console=console, quiet=quiet
     )
+    if as_json:
+        print(json.dumps(summary.plain(), ensure_ascii=False))
     raise typer.Exit(summary.exit_code)
+
+
+def formats_of(text: str | None, *, angles: bool, save_frames: bool) -> list[str] | None:
+    """The formats of --format and of the options that add some; None: none of them was given."""
+    more = [*(["angles", "angles-mot"] if angles else []), *(["frames"] if save_frames else [])]
+    if text is None and not more:
+        return None
+    names = text.split(",") if text is not None else OutputSettings().formats
+    return list(dict.fromkeys([*(name.strip() for name in names), *more]))
 
 
 def _default_estimator(settings: Settings) -> AbstractContextManager[PoseEstimator]:
@@ -116,6 +145,7 @@ def process_files(
     force: bool = False,
     workers: int = 1,
     console: Console | None = None,
+    quiet: bool = False,
     open_estimator: Opener = _default_estimator,
 ) -> Summary:
     """Process every input in turn; one that fails does not stop the others.
@@ -126,6 +156,7 @@ def process_files(
         force: do again what is finished, and begin anew what was stopped.
         workers: inputs at once, each in a process with an engine of its own; only on the CPU.
         console: where progress and results are told; None: nowhere.
+        quiet: errors only.
         open_estimator: opens the network once, for all inputs.
 
     Raises:
@@ -145,7 +176,7 @@ def process_files(
     summary = Summary([Outcome(shown(text), error=str(error)) for text, error in problems.items()])
     make_folder(out)
     tasks = [(job, _outputs(job, jobs, out, settings)) for job in jobs]
-    with Bars(console) as bars, stop_on_signal(bars.say) as stop:
+    with Bars(console, quiet=quiet) as bars, stop_on_signal(bars.say) as stop:
         for note in (*passed_over(inputs), *([str(advice)] if advice else [])):
             bars.say(note)
         for report in summary.reports:

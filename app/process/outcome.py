@@ -32,6 +32,22 @@ class Outcome:
         self.dropped = result.dropped
         self.ids.update(number for number in result.poses.ids.tolist() if number >= 0)
 
+    def plain(self) -> dict[str, object]:
+        """The same for JSON."""
+        return {
+            "source": self.source,
+            "complete": self.error is None,
+            "up_to_date": self.skipped,
+            "frames": self.frames,
+            "people": self.people,
+            "ids": sorted(self.ids),
+            "dropped": self.dropped,
+            "seconds": round(self.seconds, 3),
+            "outputs": [str(path) for path in self.outputs],
+            "notes": self.notes,
+            "error": self.error,
+        }
+
     @property
     def ending(self) -> Ending:
         """The same for a file's last line."""
@@ -54,3 +70,11 @@ class Summary:
     def exit_code(self) -> int:
         """0 if everything is there, 1 if something is missing, 130 after Ctrl-C."""
         return INTERRUPTED if self.interrupted else int(bool(self.failed))
+
+    def plain(self) -> dict[str, object]:
+        """The same for JSON; `process --json` prints it."""
+        return {
+            "complete": not self.failed and not self.interrupted,
+            "interrupted": self.interrupted,
+            "inputs": [report.plain() for report in self.reports],
+        }

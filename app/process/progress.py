@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from typing import TYPE_CHECKING, Self
 
 from rich.console import Console
@@ -23,11 +24,18 @@ if TYPE_CHECKING:
     from app.process.outcome import Outcome, Summary
 
 
+EVERY = 30.0  # s between two lines of progress where there is no terminal
+
+
 class Bars:
     """Progress on a console; silent without one, and without a bar where nobody watches."""
 
-    def __init__(self, console: Console | None) -> None:
+    def __init__(self, console: Console | None, *, quiet: bool = False) -> None:
+        """Begin; `quiet` leaves out all but errors."""
         self._console = console or Console(quiet=True)
+        self._quiet = quiet
+        self._name, self._total = "", 0
+        self._began = self._told = time.monotonic()
         self._progress = Progress(
             TextColumn("{task.description}"),
             BarColumn(),
@@ -36,7 +44,7 @@ class Bars:
             TimeRemainingColumn(),
             console=self._console,
             transient=True,
-            disable=not self._console.is_terminal,
+            disable=quiet or not self._console.is_terminal,
         )
         self._task = self._progress.add_task("", visible=False)
 
@@ -49,6 +57,8 @@ class Bars:
 
     def say(self, text: str) -> None:
         """Print a line above the bar."""
+        if self._quiet:
+            return
         self._console.print(escape(text), highlight=False, soft_wrap=True)
 
     def start(self, source: Source) -> None:
@@ -59,10 +69,16 @@ class Bars:
             total = round(info.duration * info.rate)
         self._progress.remove_task(self._task)
         self._task = self._progress.add_task(escape(source.name), total=total)
+        self._name, self._total = source.name, total or 0
+        self._began = self._told = time.monotonic()
 
     def advance(self, frames: int) -> None:
         """Show how many frames are done."""
         self._progress.update(self._task, completed=frames)
+        now = time.monotonic()
+        if not self._console.is_terminal and now - self._told >= EVERY:
+            self._told = now
+            self.say(_how_far(self._name, frames, self._total, now - self._began))
 
     def done(self, report: Outcome) -> None:
         """Print what became of an input."""
@@ -92,6 +108,15 @@ class _FramesPerSecond(ProgressColumn):
     def render(self, task: Task) -> Text:
         speed = task.finished_speed or task.speed
         return Text(f"{speed:.1f} frames/s" if speed else "")
+
+
+def _how_far(name: str, frames: int, total: int, seconds: float) -> str:
+    """The bar as a line, for logs."""
+    speed = frames / seconds
+    if total <= frames:
+        return f"{name}: {frames} frames, {speed:.1f} frames/s"
+    left = (total - frames) / speed / 60
+    return f"{name}: {frames} of {total} frames, {speed:.1f} frames/s, {left:.0f} min left"
 
 
 def _line(report: Outcome) -> str:

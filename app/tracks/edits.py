@@ -94,7 +94,7 @@ class EditedTracks:
             self.log.unlink(missing_ok=True)
             self.original.unlink(missing_ok=True)
         self.edits = edits
-        others = [f for f in FORMATS.values() if f.name != "ndjson"]
+        others = [f for f in FORMATS.values() if f.name not in ("ndjson", "frames")]
         also = [f.name for f in others if f.exists(f.path(self.tracks.parent, self.tracks.stem))]
         if also:
             convert(self.tracks, ",".join(also))

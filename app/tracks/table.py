@@ -64,6 +64,7 @@ FORMATS = {
         Format("nwb", ".nwb", "app.tracks.nwb", "NWB with ndx-pose", _EXTRA),
         Format("angles", ".angles.csv", "app.tracks.angles", "joint angles in degrees"),
         Format("angles-mot", "_angles/", "app.tracks.opensim_motion", "joint angles for OpenSim"),
+        Format("frames", "_frames/", "app.overlay.frames", "a video's pictures, as JPEGs"),
     )
 }
 

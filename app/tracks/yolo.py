@@ -11,6 +11,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Iterator, Mapping
+from contextlib import suppress
 from pathlib import Path, PurePosixPath
 from typing import Any
 
@@ -82,6 +83,15 @@ class YoloWriter:
             f"names:\n  0: person\n{_INFO}{json.dumps(ours)}\n"
         )
         write_whole(self._folder / "data.yaml", text.encode())
+        self._link_pictures()
+
+    def _link_pictures(self) -> None:
+        """Lead to the pictures of the format `frames`, where they were written too."""
+        name = self._folder.name.removesuffix("_yolo")
+        images = self._folder / "train" / "images"
+        if (self._folder.parent / f"{name}_frames").is_dir() and not images.exists():
+            with suppress(OSError):  # Windows may not allow links
+                images.symlink_to(Path("..", "..", f"{name}_frames"), target_is_directory=True)
 
 
 def read(path: Path) -> tuple[dict[str, Any], Iterator[Result]]:

@@ -2,6 +2,7 @@
 
 import importlib.util
 import io
+import json
 import sys
 
 import pytest
@@ -43,11 +44,26 @@ def test_a_missing_package_gets_its_pip_line(monkeypatch):
 
 
 def test_a_missing_extra_is_no_fault_but_named(monkeypatch):
-    without(monkeypatch, "pyqtgraph")
-    check = found(doctor.extras)["gui"]
-    assert (check.status, check.fix) == ("missing", "pip install 'posestream[gui]'")
-    assert "pyqtgraph" in check.detail
-    assert "PyQt6" not in check.detail
+    without(monkeypatch, "h5py")
+    check = found(doctor.extras)["formats"]
+    assert (check.status, check.fix) == ("missing", "pip install 'posestream[formats]'")
+    assert "h5py" in check.detail
+    assert "ezc3d" not in check.detail
+
+
+def test_an_opencv_that_another_package_brought_is_reported(monkeypatch):
+    import cv2
+
+    monkeypatch.setattr(cv2, "__version__", "5.0.0")
+    assert "<5" in found(doctor.packages)["cv2"].fix
+
+
+def test_json_holds_every_check(monkeypatch, capsys):
+    monkeypatch.setattr(doctor, "diagnose", lambda: [Check("a", "b", "ok", "c", "d")])
+    with pytest.raises(doctor.typer.Exit):
+        doctor.command(as_json=True)
+    expected = {"about": "a", "name": "b", "status": "ok", "detail": "c", "fix": "d"}
+    assert json.loads(capsys.readouterr().out) == [expected]
 
 
 def test_the_opencv_with_qt_is_reported(monkeypatch):
@@ -106,7 +122,7 @@ def test_a_package_that_cannot_be_imported_does_not_end_the_examination(monkeypa
 def test_the_exit_code_is_1_only_if_something_needed_is_missing(monkeypatch, status, code):
     monkeypatch.setattr(doctor, "diagnose", lambda: [Check("a", "b", status, "c", "d")])
     with pytest.raises(doctor.typer.Exit) as end:
-        doctor.command()
+        doctor.command(as_json=False)
     assert end.value.exit_code == code
 
 

@@ -12,6 +12,7 @@ from typing import Any
 from app.evaluation.measure import Speed
 from engine.coco.diagnosis.diagnose import Diagnosis
 from engine.coco.ground_truth import GroundTruth
+from engine.geometry import opencv_version
 from engine.network.registry import Entry
 from engine.settings import PAPER_GROUPING, EngineSettings, GroupingSettings
 
@@ -107,6 +108,7 @@ def versions() -> dict[str, str]:
             found[package] = importlib.metadata.version(package)
         except importlib.metadata.PackageNotFoundError:  # run from a checkout
             found[package] = "not installed"
+    found["opencv-python-headless"] = opencv_version()  # another package may have replaced it
     return found
 
 

@@ -1,0 +1,59 @@
+"""A user's own settings: a file in the system's folder for settings, and environment variables.
+
+From the weakest to the strongest: defaults, the user's file (or the one of --settings, which takes
+its place), POSESTREAM_ variables, options and --set. `eval`, `train` and `bench` measure, so they
+do not read the user's file or variables.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from pathlib import Path
+
+from engine.errors import SettingsError
+from engine.settings import Settings, load_settings
+
+PREFIX = "POSESTREAM_"
+
+
+def user_file() -> Path:
+    """Where the user's settings file is looked for; it need not be there."""
+    from platformdirs import user_config_path
+
+    return user_config_path("posestream") / "settings.toml"
+
+
+def load_user_settings(file: Path | None, changes: tuple[str, ...]) -> Settings:
+    """All settings of a command.
+
+    Args:
+        file: of --settings; None: the user's own, if there is one.
+        changes: options and --set, as section.key=value.
+
+    Raises:
+        SettingsError: a file cannot be read, a name is unknown or a value is out of range.
+    """
+    own = user_file()
+    chosen = file or (own if own.is_file() else None)
+    return load_settings(chosen, (*from_environment(os.environ), *changes))
+
+
+def from_environment(variables: Mapping[str, str]) -> tuple[str, ...]:
+    """POSESTREAM_ENGINE_DEVICE=cpu as engine.device=cpu; variables of no section are not ours.
+
+    Raises:
+        SettingsError: a section has no such setting.
+    """
+    found = []
+    for name, value in sorted(variables.items()):
+        section, _, key = name.removeprefix(PREFIX).lower().partition("_")
+        if name.startswith(PREFIX) and section in Settings.model_fields and key:
+            known = type(getattr(Settings(), section)).model_fields
+            if key not in known:
+                raise SettingsError(
+                    f"{name} is no setting; {section} has {', '.join(known)}, "
+                    f"such as {PREFIX}{section.upper()}_{next(iter(known)).upper()}"
+                )
+            found.append(f"{section}.{key}={value}")
+    return tuple(found)
