@@ -15,8 +15,8 @@ from app.tracks.table import read
 from engine.errors import DataError, SettingsError
 from engine.skeleton import COCO
 from engine.types import JointState
-from tests.interop.consumers import HEADER, SIZE, consumer, written
-from tests.support.walking import RATE, walking
+from tests.interop.consumers import consumer, written
+from tests.support.walking import HEADER, RATE, SIZE, walking
 
 
 def with_pictures(folder):

@@ -7,6 +7,16 @@ from engine.skeleton import COCO
 from engine.types import JointState, Poses, Result
 
 RATE = 29.97
+SIZE = (640, 360)
+HEADER = {
+    "source": "clip.mp4",
+    "kind": "video",
+    "size": list(SIZE),
+    "rotation": 0,
+    "rate": 25.0,
+    "keypoints": list(COCO.names),
+    "skeleton": [list(limb) for limb in COCO.limbs],
+}
 # Height above the ankles of a standing person of 100 pixels from ankle to shoulder.
 _HEIGHT = {
     **dict.fromkeys(("nose", "left_eye", "right_eye", "left_ear", "right_ear"), 117.0),
@@ -38,4 +48,4 @@ def _frame(t: int, frames: int) -> Result:
     score = np.where(there, 0.8, 0.0).astype(np.float32)
     ids = np.arange(2, dtype=np.int32)
     poses = Poses(xy, score, np.full(2, 0.75, np.float32), ids, state, xy)
-    return Result(unseen_frame((640, 360), t, round(t / RATE, 6), source="clip.mp4"), poses)
+    return Result(unseen_frame(SIZE, t, round(t / RATE, 6), source="clip.mp4"), poses)
