@@ -8,7 +8,7 @@ nothing else is interrupted by either.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from typing import Literal
 
@@ -49,7 +49,11 @@ class Runner(QObject):
 
     def source_of(self, name: str) -> str | None:
         """What opens the source that frames and events call `name`."""
-        return next((s for s in self.plan.sources if shown(s) == name), None)
+        return next((s for s, n in self._named() if n == name), None)
+
+    def _named(self) -> Iterator[tuple[str, str]]:
+        """The sources of the plan with what frames and events call them."""
+        return zip(self.plan.sources, self.plan.names, strict=True)
 
     def start(self) -> None:
         """Run the chosen sources, if nothing runs."""
@@ -92,7 +96,7 @@ class Runner(QObject):
 
     def remove(self, name: str) -> None:
         """Do not watch this source any more; the others go on."""
-        kept = tuple(s for s in self.plan.sources if shown(s) != name and s != name)
+        kept = tuple(s for s, n in self._named() if n != name and s != name)
         self._set_sources(kept)
         if self.plan.sources and self.state != "idle":
             self.bridge.remove(shown(name))

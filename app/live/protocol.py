@@ -19,7 +19,7 @@ from app.overlay.marks import MakePlate
 from app.overlay.traces import Traces
 from engine.settings import EngineSettings, Settings
 from engine.skeleton import Skeleton
-from engine.sources.addresses import shown
+from engine.sources.addresses import distinct, shown
 from engine.types import Frame, Result
 
 Picture = NDArray[np.uint8]  # (h, w, 4) BGRX, C-contiguous: what QImage.Format_RGB32 reads
@@ -47,8 +47,8 @@ class Plan:
 
     @property
     def names(self) -> tuple[str, ...]:
-        """What frames and events call the sources: without passwords."""
-        return tuple(shown(source) for source in self.sources)
+        """What frames and events call the sources: without passwords, no two alike."""
+        return tuple(distinct([shown(source) for source in self.sources]))
 
 
 @dataclass(frozen=True, slots=True)

@@ -78,8 +78,8 @@ class SourceSet:
         Raises:
             PoseError: one cannot be what it is called.
         """
-        for text in self._plan.sources:
-            opened = self._opened(text)
+        for text, name in zip(self._plan.sources, self._plan.names, strict=True):
+            opened = self._opened(text, name)
             self._sources[opened.name] = opened
 
     def begin(self) -> tuple[Inbox, Captures]:
@@ -124,7 +124,7 @@ class SourceSet:
     def _add(self, text: str, started: Callable[[Tapped], None]) -> None:
         self.remove(shown(text))
         try:
-            source = self._opened(text)
+            source = self._opened(text, shown(text))
         except PoseError as error:
             self._tell(SourceState(shown(text), "failed", str(error)))
             return
@@ -136,7 +136,7 @@ class SourceSet:
             self._captures.join(source)
         started(source)
 
-    def _opened(self, text: str) -> Tapped:
+    def _opened(self, text: str, name: str) -> Tapped:
         plan, mode = self._plan, self._plan.cameras.get(text, CameraMode())
         source = self._open_source(
             text,
@@ -145,6 +145,7 @@ class SourceSet:
             loop=plan.loop,
             wanted=_asked(self._wanted, mode),
             clock=self._clock,
+            name=name,
         )
         if mode.turned:
             source = Turned(source, mode.turned)

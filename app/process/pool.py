@@ -23,6 +23,7 @@ from app.process.outcome import Outcome
 from app.process.progress import Bars
 from app.signals import Stop, stop_on_signal
 from engine.settings import Settings
+from engine.sources.addresses import shown
 
 Opener = Callable[[Settings], AbstractContextManager[Any]]
 
@@ -91,9 +92,10 @@ def _alone(task: Task, open_estimator: Opener) -> Outcome:
         try:
             return pool.submit(_work, task).result()
         except BrokenProcessPool:
+            name = shown(task.job.source)
             return Outcome(
-                task.job.source,
-                error=f"{task.job.source}: the worker died twice, perhaps out of memory; "
+                name,
+                error=f"{name}: the worker died twice, perhaps out of memory; "
                 "run it again with fewer --workers to go on where it stopped",
             )
 

@@ -9,6 +9,7 @@ harmless.
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -62,6 +63,18 @@ def shown(text: str) -> str:
     if len(text) > _LONGEST:
         text = f"{text[: _LONGEST // 2]}…{text[-_LONGEST // 2 :]}"
     return text
+
+
+def distinct(names: Sequence[str]) -> list[str]:
+    """The same names, the later of equal ones with a number, so that each source has its own."""
+    given: list[str] = []
+    for name in names:
+        number, free = 1, name
+        while free in given:
+            number += 1
+            free = f"{name} ({number})"
+        given.append(free)
+    return given
 
 
 def stem_of(text: str) -> str:

@@ -25,6 +25,7 @@ def open_live(
     loop: bool = False,
     wanted: CameraRequest | None = None,
     clock: PlayClock | None = None,
+    name: str = "",
 ) -> Source:
     """Prepare a source; nothing is opened before its frames are asked for.
 
@@ -36,11 +37,12 @@ def open_live(
         loop: files begin again at their end.
         wanted: what to ask cameras for.
         clock: plays files together with others; None: a clock of its own.
+        name: what frames and changes call it; default: the text as it may be shown.
 
     Raises:
         SourceError: no camera has this name, or there is no screen.
     """
-    name = shown(text)
+    name = name or shown(text)
     camera = number_of(text)
     if camera is not None:
         return Reconnecting(name, lambda: CameraSource(camera, wanted, name), tell)

@@ -98,7 +98,7 @@ def _shards(
     frame = len(_as_json(coco, _Shard())) + 1000  # what a shard costs without any image
     shard = _Shard(taken=frame)
     for done, (image, picture) in enumerate(chosen, start=1):
-        packed = _packed(image, coco.by_image[image["id"]], picture, packing)
+        packed = _packed(coco, image, coco.by_image[image["id"]], picture, packing)
         size = _size(*packed)
         if frame + size > packing.most:
             raise DataError(
@@ -114,7 +114,7 @@ def _shards(
 
 
 def _packed(
-    image: Entry, annotations: list[Entry], picture: Picture, packing: Packing
+    coco: CocoFile, image: Entry, annotations: list[Entry], picture: Picture, packing: Packing
 ) -> tuple[dict[str, Any], list[dict[str, Any]], bytes]:
     pixels, coded = picture.pixels(), picture.coded()
     h, w = pixels.shape[:2]
@@ -131,7 +131,8 @@ def _packed(
     size = (w, h) if factor >= 1 else (max(1, round(w * factor)), max(1, round(h * factor)))
     bgr = cv2.cvtColor(cv2.resize(pixels, size, interpolation=cv2.INTER_AREA), cv2.COLOR_RGB2BGR)
     _, jpeg = cv2.imencode(".jpg", bgr, [cv2.IMWRITE_JPEG_QUALITY, packing.quality])
-    smaller = [scaled(annotation, size[0] / w, size[1] / h) for annotation in annotations]
+    x, y = size[0] / w, size[1] / h
+    smaller = [scaled(a, x, y, f"{coco.path}: annotation {a['id']}") for a in annotations]
     entry = {**image, "file_name": name, "width": size[0], "height": size[1]}
     return entry, smaller, jpeg.tobytes()
 

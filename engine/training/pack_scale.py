@@ -7,18 +7,34 @@ the columns, as a list or as a string of 6-bit digits.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from typing import Annotated, Any
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
+from pydantic import Field, TypeAdapter
 
 from engine.coco.files import Entry
+from engine.errors import DataError
+from engine.reading.fields import Count, Pixels, Side
+from engine.reading.typed import Model, typed
 from engine.sources.pictures import MOST_PIXELS
 
 
-def scaled(annotation: Entry, x: float, y: float) -> dict[str, Any]:
-    """The annotation of a picture x times as wide and y times as high; other fields stay."""
+class _Runs(Model):
+    size: tuple[Annotated[Side, Field(gt=0)], Annotated[Side, Field(gt=0)]]  # height, width
+    counts: list[Count] | str
+
+
+_OUTLINE = TypeAdapter[_Runs | list[list[Pixels]]](_Runs | list[list[Pixels]])
+
+
+def scaled(annotation: Entry, x: float, y: float, place: str = "annotation") -> dict[str, Any]:
+    """The annotation of a picture x times as wide and y times as high; other fields stay.
+
+    Raises:
+        DataError: its outline is none; the message begins with `place`.
+    """
     out = dict(annotation)
     if points := annotation.get("keypoints"):
         out["keypoints"] = [_round(v * (x, y, 1)[i % 3]) for i, v in enumerate(points)]
@@ -26,11 +42,12 @@ def scaled(annotation: Entry, x: float, y: float) -> dict[str, Any]:
         out["bbox"] = _times(box, x, y)
     if isinstance(annotation.get("area"), int | float):
         out["area"] = _round(annotation["area"] * x * y)
-    outline = annotation.get("segmentation")
-    if isinstance(outline, list):
-        out["segmentation"] = [_times(polygon, x, y) for polygon in outline]
-    elif isinstance(outline, dict):
-        out["segmentation"] = _resized(outline, x, y)
+    if given := annotation.get("segmentation"):
+        outline = typed(given, _OUTLINE, f"{place}: segmentation")
+        if isinstance(outline, list):
+            out["segmentation"] = [_times(polygon, x, y) for polygon in outline]
+        else:
+            out["segmentation"] = _resized(outline, x, y, place)
     return out
 
 
@@ -42,10 +59,12 @@ def _round(value: float) -> float:
     return round(value, 2)
 
 
-def _resized(outline: Entry, x: float, y: float) -> dict[str, Any]:
-    h, w = outline["size"]
-    counts = outline["counts"]
-    mask = mask_of(_digits(counts) if isinstance(counts, str) else counts, h, w)
+def _resized(outline: _Runs, x: float, y: float, place: str) -> dict[str, Any]:
+    (h, w), counts = outline.size, outline.counts
+    try:
+        mask = mask_of(_digits(counts) if isinstance(counts, str) else counts, h, w)
+    except ValueError as error:
+        raise DataError(f"{place}: segmentation: {error}") from error
     size = (max(1, round(w * x)), max(1, round(h * y)))
     smaller = cv2.resize(mask, size, interpolation=cv2.INTER_NEAREST)
     return {"size": [size[1], size[0]], "counts": run_lengths(np.asarray(smaller, np.uint8))}
@@ -88,6 +107,8 @@ def _digits(text: str) -> list[int]:
     value = shift = 0
     for character in text:
         digit = ord(character) - 48
+        if not 0 <= digit < 64 or shift > 60:
+            raise ValueError(f"run lengths cannot hold {character!r} here")
         value |= (digit & 31) << shift
         shift += 5
         if digit & 32:

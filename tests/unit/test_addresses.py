@@ -1,7 +1,12 @@
 """What is a URL, and that no secret of one is ever shown."""
 
+from types import SimpleNamespace
+
 import pytest
 
+from app.live.protocol import Plan
+from app.live.source_set import SourceSet
+from engine.settings import Settings
 from engine.sources.addresses import for_ffmpeg, is_url, shown, stem_of
 
 SECRET = "s3cr3t"
@@ -72,3 +77,21 @@ def test_local_names_are_files_whatever_is_in_them():
 )
 def test_results_are_named_after_the_last_part(address, stem):
     assert stem_of(address) == stem
+
+
+def test_two_live_sources_of_one_name_get_one_each():
+    addresses = ("rtsp://a:1@door/x", "rtsp://b:2@door/x", "clip.mp4", "clip.mp4", "clip.mp4 (2)")
+    plan = Plan(addresses, Settings())
+    shown_as = "rtsp://***@door/x"
+    assert plan.names[:3] == (shown_as, f"{shown_as} (2)", "clip.mp4")
+    assert len(set(plan.names)) == 5
+    opened = []
+
+    def open_source(text, tell, *, name, **_):
+        opened.append((text, name))
+        return SimpleNamespace(name=name, info=None, inner=None)
+
+    sources = SourceSet(plan, print, print, wanted=None, open_source=open_source)
+    sources.open_all()
+    assert opened == list(zip(addresses, plan.names, strict=True))
+    assert [source.name for source in sources.sources] == list(plan.names)

@@ -209,3 +209,27 @@ def test_packs_are_read_without_the_libraries_a_gpu_machine_lacks():
         "import app.train.command, engine.training.annotations, engine.training.pack, app.data"
     )
     subprocess.run([sys.executable, "-c", code], check=True, cwd=ROOT)
+
+
+@pytest.mark.parametrize(
+    "outline",
+    [
+        {"size": [40, 60], "counts": [-1]},
+        {"size": [40, 60], "counts": "\x01"},
+        {"size": [40, 60], "counts": "o" * 500},
+        {"size": [1_000_000, 1_000_000], "counts": [1]},
+        {"size": [0, 60], "counts": [1]},
+        {"size": [40], "counts": [1]},
+        {"counts": [1]},
+        [["a"]],
+        "outline",
+    ],
+)
+def test_an_outline_that_is_none_is_refused_in_one_line(outline):
+    with pytest.raises(DataError, match="annotation 7: segmentation"):
+        scaled({"segmentation": outline}, 0.5, 0.5, "annotation 7")
+
+
+def test_run_lengths_beyond_the_picture_end_with_it():
+    outline = scaled({"segmentation": {"size": [40, 60], "counts": [0, 10**12]}}, 0.5, 0.5)
+    assert mask_of(outline["segmentation"]["counts"], 20, 30).all()
