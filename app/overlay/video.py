@@ -30,6 +30,7 @@ from engine.types import Frame, Poses, Result
 Draw = Callable[[Frame, Poses], NDArray[np.uint8]]
 _BT709 = 1  # as FFmpeg numbers the colour matrix, transfer and primaries of HD television
 _CODEC: Final = "libx264"
+_LARGE = 1 << 24  # pixels; the encoder keeps few of such frames, or it takes 1.3 GB at 8K
 
 
 class OverlayVideo:
@@ -127,6 +128,8 @@ def _add_stream(
         "threads": str(min(4, os.cpu_count() or 1)),
         "g": str(max(12, min(250, round(2 * rate)))),  # a fragment and a seek point every 2 s
     }
+    if info.size[0] * info.size[1] > _LARGE:
+        options |= {"preset": "ultrafast", "tune": "zerolatency"}
     try:
         stream = file.add_stream(_CODEC, rate=rate, options=options)
     except av.error.FFmpegError as error:

@@ -108,7 +108,7 @@ class EditedTracks:
                 raise DataError(f"{self.tracks} has no id {person}; its ids are {there}")
         if edit.edit == "rename" and edit.ids[1] in known:
             raise DataError(
-                f"id {edit.ids[1]} is somebody already; to make them one: merge {edit.ids[1]} "
+                f"id {edit.ids[1]} is in use already; to make them one: merge {edit.ids[1]} "
                 f"{edit.ids[0]}"
             )
         if edit.edit in ("merge", "swap") and len(set(edit.ids)) < 2:
@@ -157,7 +157,7 @@ def replay(tracks: Path, log: Path) -> None:
 
 
 def new_id(ids: set[int]) -> int:
-    """An id that nobody has."""
+    """An id that is not in use."""
     return max(ids, default=-1) + 1
 
 
@@ -182,7 +182,7 @@ def _apply(people: list[dict[str, Any]], edit: Edit) -> list[dict[str, Any]]:
 
 
 def _once_each(people: list[dict[str, Any]]) -> list[dict[str, Any]]:
-    """Nobody is in a frame twice: of people with one id the one of the higher score stays."""
+    """Each id once per frame: of people with one id the one with the higher score stays."""
     best: dict[int, dict[str, Any]] = {}
     for person in people:
         number = person["id"]

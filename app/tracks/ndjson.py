@@ -24,7 +24,7 @@ _RawPoint = Annotated[list[float], Field(min_length=2, max_length=3)]
 
 
 class Person(Model):
-    """Somebody in a frame line."""
+    """A person in a frame line."""
 
     id: TrackId | None
     score: Score
@@ -92,7 +92,7 @@ def people_from(people: Sequence[Person], keypoints: int) -> Poses:
     """The people of a frame line.
 
     Raises:
-        ValueError: somebody has another number of keypoints.
+        ValueError: a person has another number of keypoints.
     """
     count = len(people)
     points = np.full((count, keypoints, 3), np.nan)

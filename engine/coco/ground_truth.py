@@ -83,7 +83,7 @@ def load_ground_truth(file: Path) -> GroundTruth:
     """Read a COCO person-keypoint annotation file.
 
     Raises:
-        DataError: it is not one, has nobody in it, or an annotation is broken.
+        DataError: it is not one, has no people in it, or an annotation is broken.
     """
     coco = read_coco(file)
     annotations = tuple(_annotation(annotation, coco) for annotation in coco.annotations)
@@ -97,7 +97,7 @@ def load_ground_truth(file: Path) -> GroundTruth:
     truth = GroundTruth(file, coco.skeleton, category, _images(coco), annotations)
     if not truth.people:
         raise DataError(
-            f"{file}: nobody in it has a labelled keypoint; there is nothing to measure"
+            f"{file}: no person in it has a labelled keypoint; there is nothing to measure"
         )
     return truth
 

@@ -1,7 +1,7 @@
 """The images of an annotation file as a source, in an order that fills batches.
 
 Images of one input shape follow each other. A picture that cannot be read, or is not the one that
-was annotated, stops the measurement: an accuracy over whatever could be read would mean nothing.
+was annotated, stops the measurement: accuracy on only the readable pictures would be meaningless.
 """
 
 from __future__ import annotations
@@ -82,7 +82,7 @@ def _sized(image: CocoImage) -> CocoImage:
         return image
     try:
         height, width = read_annotated(image).shape[:2]
-    except SourceError:  # whoever reads it for measuring says so
+    except SourceError:  # measuring reads it again and reports it
         height = width = 1
     return replace(image, entry=replace(image.entry, size=(width, height)))
 
@@ -127,7 +127,7 @@ class CocoImages:
             yield Frame(pixels, position, float(position), time.perf_counter(), self.name)
 
     def close(self) -> None:
-        """Nothing is held open between two pictures."""
+        """Nothing to release: no file stays open between two pictures."""
 
 
 def read_annotated(image: CocoImage) -> NDArray[np.uint8]:

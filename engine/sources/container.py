@@ -1,4 +1,4 @@
-"""Open a file or stream with PyAV, learn its facts, and say plainly why it cannot be opened.
+"""Open a file or stream with PyAV, read its properties, and say why it cannot be opened.
 
 Files for `process` and streams for `live` are opened here alike: with one set of time limits, one
 table of errors (engine.sources.reasons) and one choice of the stream to read.
@@ -85,7 +85,7 @@ def open_container(address: Address, name: str) -> tuple[Container, Stream]:
     try:
         container = _opened(address)
     except (av.error.FFmpegError, OSError) as error:
-        # FFmpeg may call a timeout "invalid data", so the clock decides.
+        # FFmpeg may report a timeout as "invalid data", so the elapsed time decides.
         late = _is_stream(address.text) and time.monotonic() - began > OPEN_SECONDS
         raise SourceError(_why_not(address, name, TimeoutError() if late else error)) from error
     try:

@@ -98,7 +98,7 @@ class ImageSource:
             raise SourceError(f"{failures[0]}{more}; the other images are done")
 
     def close(self) -> None:
-        """Nothing is held open between two pictures."""
+        """Nothing to release: no file stays open between two pictures."""
 
 
 def image_files(text: str) -> list[Path]:

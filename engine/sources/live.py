@@ -1,4 +1,4 @@
-"""What the live mode watches: cameras, streams, the screen, and files played by their clock."""
+"""Sources of the live mode: cameras, streams, the screen, and files played in real time."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ def open_live(
         text: "0", "/dev/video0", "camera:brio", "rtsp://…", "screen", "-", "lavfi:…", a file,
             a folder or a pattern of images.
         tell: called on the capture thread when the source opens, is lost or comes back.
-        fast: files as fast as the engine takes them, instead of by their clock.
+        fast: files as fast as the engine takes them, instead of in real time.
         loop: files begin again at their end.
         wanted: what to ask cameras for.
         clock: plays files together with others; None: a clock of its own.

@@ -1,4 +1,4 @@
-"""A file played as if it were live: each frame comes when its time has come.
+"""A file played as if it were live: each frame is delivered when it is due.
 
 A frame's `arrived` is the moment it was let go, so its age means the same as that of a camera's
 frame. When decoding is too slow for the clock, the clock waits: nothing is skipped here, that is
@@ -53,15 +53,15 @@ class Paced:
 
     @property
     def paused(self) -> bool:
-        """Whether the clock stands."""
+        """Whether playback is paused."""
         return self.clock.paused
 
     def pause(self, paused: bool) -> None:
-        """Stop the clock or let it go on."""
+        """Pause or resume."""
         self.clock.pause(paused)
 
     def step(self, frames: int) -> None:
-        """Show the next or, with -1, the previous frame, and stand still."""
+        """Show the next frame or, with -1, the previous one, and pause."""
         self.clock.step(frames)
 
     def seek(self, seconds: float) -> None:
@@ -129,7 +129,7 @@ class Paced:
             self.opened(info)
 
     def _next_start(self) -> float | None:
-        """Where to go on: the target of a seek or of a loop, or nowhere."""
+        """Where to continue: the target of a seek or the start of a loop; None: nowhere."""
         with self.clock.changed:
             self.ended = self._target is None
             if self.ended and not self._closed and self.clock.at_end():
@@ -146,7 +146,7 @@ class Paced:
         self._allowed = 1 if self.clock.paused else 0
 
     def _wait_for(self, seconds: float) -> bool:
-        """Wait until a frame of this time is due; False: it is not wanted any more."""
+        """Wait until a frame of this time is due; False: it is no longer needed."""
         with self.clock.changed:
             while not self._closed and self._target is None:
                 if self.clock.paused and self._allowed:

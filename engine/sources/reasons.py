@@ -10,19 +10,19 @@ import av.error
 from engine.sources.addresses import host_of, is_url, shown
 
 _HTTP = {
-    av.error.HTTPBadRequestError: "the server does not understand the address (HTTP 400)",
-    av.error.HTTPUnauthorizedError: "it wants a user name and password, or others (HTTP 401)",
-    av.error.HTTPForbiddenError: "the server does not allow it (HTTP 403)",
-    av.error.HTTPNotFoundError: "the server has nothing at this path (HTTP 404)",
-    av.error.HTTPServerError: "the server has a fault of its own (HTTP 5xx)",
-    av.error.HTTPOtherClientError: "the server refuses it (HTTP 4xx)",
+    av.error.HTTPBadRequestError: "the server rejects the request (HTTP 400)",
+    av.error.HTTPUnauthorizedError: "user name and password are missing or wrong (HTTP 401)",
+    av.error.HTTPForbiddenError: "access denied (HTTP 403)",
+    av.error.HTTPNotFoundError: "not found on the server (HTTP 404)",
+    av.error.HTTPServerError: "server error (HTTP 5xx)",
+    av.error.HTTPOtherClientError: "the server refuses the request (HTTP 4xx)",
 }
 _NETWORK = {
     errno.ECONNREFUSED: "nothing listens there (connection refused); is the server running?",
     errno.EHOSTUNREACH: "host unreachable; is it on this network?",
     errno.ENETUNREACH: "network unreachable; is the cable in?",
-    errno.ECONNRESET: "the other side broke off",
-    errno.EPIPE: "the other side broke off",
+    errno.ECONNRESET: "connection closed by the other side",
+    errno.EPIPE: "connection closed by the other side",
     errno.EADDRINUSE: "this port is in use by another program",
     errno.EACCES: "permission denied",
 }

@@ -4,7 +4,7 @@
        └──────────────── failed: what was never there is an error, not a loss
 
 Time goes on while the source is away, `index` does not restart, and every return begins a new
-`segment`, so that nobody is followed across the gap.
+`segment`, so that no track goes on across the gap.
 """
 
 from __future__ import annotations

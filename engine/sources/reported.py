@@ -1,4 +1,4 @@
-"""A source that reports its end and failure; beside others a failure ends only itself."""
+"""A source that reports its end and failure; if there are other sources, a failure ends only this one."""
 
 from __future__ import annotations
 

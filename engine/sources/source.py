@@ -1,4 +1,4 @@
-"""What every source of frames offers: a name, its facts, an iterator, a close.
+"""What every source of frames has: a name, its properties, an iterator and `close`.
 
 A file, a camera, a stream and a folder of images look the same from here on; only `capture.py`
 calls `frames` and `close`, and it does so on the capture thread that owns the decoder.
@@ -31,7 +31,7 @@ class SourceInfo:
     duration: float | None = None  # seconds; None: not known or endless
     codec: str = ""
     has_audio: bool = False
-    live: bool = False  # frames come whether or not anybody is ready for them
+    live: bool = False  # frames arrive in real time, read or not
     time_base: Fraction | None = None  # seconds; every Frame.time is a whole multiple of it
 
 
@@ -40,12 +40,12 @@ class Source(Protocol):
 
     @property
     def name(self) -> str:
-        """What the user called it; goes into `Frame.source`."""
+        """Its name in `Frame.source`."""
         ...
 
     @property
     def info(self) -> SourceInfo:
-        """Facts about the frames to come."""
+        """Properties of the frames to come."""
         ...
 
     def frames(self) -> Iterator[Frame]:
@@ -57,7 +57,7 @@ class Source(Protocol):
         ...
 
     def close(self) -> None:
-        """Give the decoder or device back. May be called twice, and from the capture thread."""
+        """Release the decoder or device. May be called twice, and from the capture thread."""
         ...
 
 

@@ -52,7 +52,7 @@ class StreamSource:
             yield from self._frames()
         except (av.error.FFmpegError, OSError) as error:
             if not self._closed.is_set():
-                # FFmpeg may call a timeout "invalid data", so the clock decides.
+                # FFmpeg may report a timeout as "invalid data", so the elapsed time decides.
                 limit = opening.READ_SECONDS
                 in_time = time.monotonic() - self._heard < limit
                 silent = f"it has sent nothing for {limit:g} s"

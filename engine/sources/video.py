@@ -108,7 +108,7 @@ class VideoSource:
             raise SourceError(f"{self.name} {loss}{self._cause()}")
 
     def close(self) -> None:
-        """Give the decoder back; may be called twice."""
+        """Release the decoder; may be called twice."""
         self._container.close()
 
     def _in_order(self) -> Iterator[av.VideoFrame]:
@@ -146,7 +146,7 @@ class VideoSource:
             self._health.error = getattr(error, "strerror", None) or str(error)
 
     def _tail(self) -> Iterator[av.VideoFrame]:
-        """What a decoder of several threads lost when it met damage at the very end.
+        """The frames that a decoder of several threads lost to damage at the very end.
 
         It drops the frames in flight together with the broken one; a decoder of one thread, started
         at the last key frame, gets them.

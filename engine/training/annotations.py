@@ -113,7 +113,7 @@ def load_pack(folder: Path) -> Annotations:
             raise DataError(f"{shard}: other keypoints than the shards before it in {folder}")
         pictures += [picture for _, picture in labelled(coco, _in_shard(coco, shard))]
     if skeleton is None or not pictures:
-        raise DataError(f"{folder}: nobody in it has a labelled keypoint; nothing to train on")
+        raise DataError(f"{folder}: no person in it has a labelled keypoint; nothing to train on")
     return Annotations(skeleton, tuple(pictures))
 
 
@@ -160,7 +160,7 @@ def _picture(image: Entry, coco: CocoFile, place: Place) -> Picture | None:
         if annotation["iscrowd"] or not len(known):
             unknown += [] if box is None else [box]
         else:
-            assert box is not None, "somebody with keypoints has a box around them"
+            assert box is not None, "labelled keypoints have a box around them"
             joints.append(points)
             boxes.append(box)
     if not joints:

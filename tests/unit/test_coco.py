@@ -157,7 +157,7 @@ def test_crowds_and_people_without_keypoints_do_not_count(tmp_path):
         ),
         (lambda c: c["images"][0].update(width="wide"), "image 1: width: .*got 'wide'"),
         (lambda c: c["images"][0].update(file_name="../../etc/x"), "file in the image folder"),
-        (lambda c: c["annotations"].clear(), "nobody in it has a labelled keypoint"),
+        (lambda c: c["annotations"].clear(), "no person in it has a labelled keypoint"),
         (lambda c: [a.update(category_id=2) for a in c["annotations"]], "nothing to measure"),
     ],
 )
