@@ -1,4 +1,4 @@
-"""A source that reports its end and failure; if there are other sources, a failure ends only this one."""
+"""A source that reports its end and failure; beside other sources it fails alone."""
 
 from __future__ import annotations
 
