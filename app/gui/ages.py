@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -113,9 +113,10 @@ class Ages:
         now = self._clock()
         return sum(known.rate(now, self.seconds) for known in self._sources.values())
 
-    def age_now(self) -> float | None:
-        """How old the oldest picture on the screen is at this moment; None without one."""
-        ages = [self._clock() - known.arrived for known in self._sources.values()]
+    def age_now(self, lost: Collection[str] = ()) -> float | None:
+        """How old the oldest picture is that is not of a lost source; None without one."""
+        shown = [known for name, known in self._sources.items() if name not in lost]
+        ages = [self._clock() - known.arrived for known in shown]
         return max(ages, default=None)
 
     @property

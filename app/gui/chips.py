@@ -13,6 +13,7 @@ from app.gui import style
 from app.gui.section import name
 
 _WIDEST, _NARROWEST = 250, 92  # pixels of a chip
+_BESIDE = 36  # pixels of a chip that are not its name
 _GAP, _MORE = 6, 46  # between chips; the button with the rest
 
 
@@ -35,21 +36,25 @@ class Chip(QFrame):
         name(closer, f"Remove {text}")
         closer.clicked.connect(lambda: self.removed.emit(source))
         row = QHBoxLayout(self)
-        row.setContentsMargins(12, 2, 4, 2)
-        row.setSpacing(2)
+        row.setContentsMargins(10, 2, 3, 2)
+        row.setSpacing(0)
         row.addWidget(self.label, 1)
         row.addWidget(closer)
 
     @property
     def wanted(self) -> int:
         """Pixels that show the whole name, up to the widest chip."""
-        return min(self.fontMetrics().horizontalAdvance(self.text) + 48, _WIDEST)
+        return min(self.fontMetrics().horizontalAdvance(self.text) + _BESIDE + 4, _WIDEST)
 
     def fit(self, x: int, width: int, height: int) -> None:
         """Take this place, and shorten the name to it."""
         self.setGeometry(x, (height - 28) // 2, width, 28)
-        mode = Qt.TextElideMode.ElideMiddle
-        self.label.setText(self.fontMetrics().elidedText(self.text, mode, width - 42))
+        whole = self.fontMetrics().horizontalAdvance(self.text) <= width - _BESIDE
+        text = self.text if whole else self.text.partition("://")[2] or self.text
+        # Of an address the host says most, of a file the end as well.
+        address = "://" in self.text
+        mode = Qt.TextElideMode.ElideRight if address else Qt.TextElideMode.ElideMiddle
+        self.label.setText(self.fontMetrics().elidedText(text, mode, width - _BESIDE))
 
     def contextMenuEvent(self, event: QContextMenuEvent | None) -> None:  # noqa: N802  Qt's name
         """Offer what can be done with the source."""

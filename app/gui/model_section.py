@@ -23,7 +23,11 @@ PRECISIONS: Final = (
     ("fp32", "fp32, exact"),
     ("fp16", "fp16, on CUDA"),
     ("bf16", "bf16, on CUDA"),
+    ("int8", "int8, on the CPU"),
 )
+
+
+AUTOMATIC: Final = "auto"  # as in the settings
 
 
 class _CancelledError(Exception):
@@ -47,6 +51,7 @@ class ModelSection(Section):
         self._engine, self._offer, self._cost = engine, offer, cost
         self._models = {model.name: model for model in offer.models}
         self._here = {model.name for model in offer.models if model.present}
+        self._running = ""  # what `auto` was found to mean
         self.weights, self.device, self.precision = QuietCombo(), QuietCombo(), QuietCombo()
         self._price, self._missing = note(), note()
         self.download, self.cancel = QPushButton("Download"), QPushButton("Cancel")
@@ -72,15 +77,25 @@ class ModelSection(Section):
             box.setCurrentIndex(max(box.findData(value), 0))
         self.describe()
 
+    def set_running(self, weights: str) -> None:
+        """Say which model was loaded."""
+        self._running = weights
+        self.describe()
+
     def describe(self) -> None:
         """Say what the model delivers, and what it was measured to cost here."""
-        chosen = self._engine
-        model = self._models.get(chosen.weights)
-        cost = self._cost(chosen.weights, chosen.device, chosen.precision)
+        chosen, automatic = self._engine, self._engine.weights == AUTOMATIC
+        weights = self._running if automatic else chosen.weights
+        if not weights:
+            self._price.setText("The most accurate model on this machine that keeps up.")
+            self.set_summary("automatic")
+            return
+        model = self._models.get(weights)
+        cost = self._cost(weights, chosen.device, chosen.precision)
         delivers = _accuracy(model) if model else "A file of your own: accuracy not measured."
         costs = f"{cost:.0f} ms per frame here." if cost else "Speed here: not measured yet."
         self._price.setText(f"{delivers}\n{costs}")
-        self.set_summary(chosen.weights)
+        self.set_summary(f"automatic: {weights}" if automatic else weights)
 
     def _choose(self) -> None:
         name = self.weights.currentData()
@@ -164,7 +179,8 @@ class ModelSection(Section):
             self._offer_download("")
 
     def _fill(self) -> None:
-        models = [(model.name, _title(model)) for model in self._offer.models]
+        models = [(AUTOMATIC, "Automatic")]
+        models += [(model.name, _title(model)) for model in self._offer.models]
         for box, choices in (
             (self.weights, models),
             (self.device, self._offer.devices),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from functools import lru_cache
 
 from PyQt6.QtCore import QPoint, Qt, pyqtSignal
@@ -16,6 +17,7 @@ from app.overlay.palette import colour_of
 _MOST_ROWS = 6  # shown without scrolling
 _ROW = 28  # pixels
 _WHO = Qt.ItemDataRole.UserRole
+_RIGHT = Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter
 
 
 class PeoplePanel(Section):
@@ -27,7 +29,7 @@ class PeoplePanel(Section):
     def __init__(self, roster: Roster, parent: QWidget | None = None) -> None:
         super().__init__("People", parent=parent)
         self._roster = roster
-        self._several = False
+        self._titles: dict[str, str] = {}
         self.list = QTreeWidget()
         self._hint = note("Nobody is in the picture.", role="muted")
         self.keep = tick(
@@ -40,9 +42,9 @@ class PeoplePanel(Section):
         self.add(self._hint, self.list, self.keep)
         self.refresh()
 
-    def set_several(self, several: bool) -> None:
-        """Say of each person which source they are in."""
-        self._several = several
+    def set_titles(self, titles: Mapping[str, str]) -> None:
+        """What sources are called; with several, each person's is shown."""
+        self._titles = dict(titles)
 
     def refresh(self) -> None:
         """Show who is there now."""
@@ -68,15 +70,17 @@ class PeoplePanel(Section):
     def _new_row(self, who: Who) -> QTreeWidgetItem:
         row = QTreeWidgetItem(self.list)
         row.setData(0, _WHO, who)
-        row.setTextAlignment(1, Qt.AlignmentFlag.AlignRight)
-        row.setTextAlignment(2, Qt.AlignmentFlag.AlignRight)
+        row.setTextAlignment(1, _RIGHT)
+        row.setTextAlignment(2, _RIGHT)
         return row
 
     def _fill(self, row: QTreeWidgetItem, who: Who, seen: Seen) -> None:
         roster = self._roster
         hidden, followed = who in roster.hidden, who == roster.followed
         state = " (hidden)" if hidden else " (followed)" if followed else ""
-        texts = (f"{roster.title(who)}{state}", f"{seen.seconds:.0f} s", f"{seen.score:.2f}")
+        place = f" · {self._titles.get(who[0], who[0])}" if len(self._titles) > 1 else ""
+        called = f"{roster.title(who)}{state}{place}"
+        texts = (called, f"{seen.seconds:.0f} s", f"{seen.score:.2f}")
         for column, text in enumerate(texts):
             if row.text(column) != text:
                 row.setText(column, text)
@@ -86,9 +90,7 @@ class PeoplePanel(Section):
         font.setBold(followed)
         font.setItalic(hidden)
         row.setFont(0, font)
-        place = f"in {who[0]}" if self._several else ""
-        noted = "\n".join(roster.notes.get(who, ()))
-        row.setToolTip(0, "\n".join(filter(None, (place, noted))) or "Click to follow")
+        row.setToolTip(0, "\n".join((called, *roster.notes.get(who, ()))))
 
     def _lay_out(self) -> None:
         tree = self.list

@@ -86,7 +86,7 @@ class Reactions(QObject):
             window.canvas.set_sources(names, list(titles.values()))
         window.ages.keep(set(names))
         window.roster.forget(dict.fromkeys(names))
-        window.controls.people.set_several(len(names) > 1)
+        window.controls.people.set_titles(titles)
         self._lost &= set(names)
         self._modes = {name: mode for name, mode in self._modes.items() if name in names}
         window.setWindowTitle(
@@ -161,7 +161,7 @@ class Reactions(QObject):
         if ready and ready.engine and window.ages.analysed >= _ENOUGH and spent:
             engine = ready.engine
             window.preferences.keep_cost(
-                engine.weights, engine.device, engine.precision, spent * 1e3
+                ready.weights, engine.device, engine.precision, spent * 1e3
             )
             window.controls.model.describe()
 
@@ -200,6 +200,7 @@ class Reactions(QObject):
         window.controls.suit(ready.suiting)
         if ready.engine:
             window.controls.set_engine(ready.engine)
+        window.controls.model.set_running(ready.weights)
         window.runner.bridge.watch(window.controls.heatmap.currentData())
 
     def _show_source(self, state: SourceState) -> None:
@@ -257,7 +258,7 @@ class Reactions(QObject):
         window = self._window
         if self._lost >= set(window.runner.plan.names):
             return "lost"
-        age, spread = window.ages.age_now(), window.ages.spread()
+        age, spread = window.ages.age_now(self._lost), window.ages.spread()
         if age is None or window.transport.is_paused:
             return ""
         if spread and age < _STALE:

@@ -35,6 +35,7 @@ from engine.network.thresholds import Thresholds, thresholds_of, with_thresholds
 from engine.pipeline import run
 from engine.settings import EngineSettings, Settings
 from engine.skeleton import Skeleton
+from engine.sources.addresses import shown
 from engine.sources.camera import CameraRequest
 from engine.sources.live import open_live
 from engine.sources.source import Source
@@ -156,6 +157,8 @@ class LiveSession:
 
     def add(self, source: str) -> None:
         """Watch one more source, or again one that failed; the others go on."""
+        if self._recorder:  # one that is opened again has another clock: its files are new
+            self._recorder.end(shown(source))
         self._set.add(source, self._joined)
 
     def remove(self, name: str) -> None:

@@ -129,11 +129,11 @@ def head_of(xy: NDArray[np.float32], skeleton: Skeleton) -> Head | None:
     found = [j for j in face if there[j]]
     across = [j for j in shoulders if there[j]]
     wide = float(np.hypot(*(xy[across[0]] - xy[across[1]]))) if len(across) == 2 else 0.0
-    radius = max(0.09 * body, 0.4 * wide, 4.0)
+    radius = max(0.11 * body, 0.5 * wide, 4.0)
     if found:
         middle = xy[found].mean(0)
         spread = float(np.hypot(*(xy[found] - middle).T).max())
-        return float(middle[0]), float(middle[1]), max(radius, 1.5 * spread)
+        return float(middle[0]), float(middle[1]), max(radius, 1.7 * spread)
     if across:
         x, y = xy[across].mean(0).tolist()
         return x, y - 1.2 * radius, 1.4 * radius

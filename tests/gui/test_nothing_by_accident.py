@@ -70,11 +70,11 @@ def test_a_model_that_is_not_here_is_offered_for_download_while_the_other_runs(q
     model, session = window.controls.model, window.runner.bridge.session
     model.set_open(True)
     choose(model, "w32-512")
-    assert model.weights.currentData() == "compact"
+    assert model.weights.currentData() == "auto"
     assert "not on this machine" in model._missing.text()
     qtbot.mouseClick(model.download, Qt.MouseButton.LeftButton)
     qtbot.waitUntil(lambda: model._progress.value() == 1024 and model._progress.maximum() == 4096)
-    assert session.settings.engine.weights == "compact", "the other goes on meanwhile"
+    assert session.settings.engine.weights == "auto", "the other goes on meanwhile"
     go.set()
     qtbot.waitUntil(lambda: session.settings.engine.weights == "w32-512")
     assert asked == ["w32-512"]
@@ -105,8 +105,8 @@ def test_a_download_that_is_cancelled_or_fails_changes_nothing(qtbot, open_windo
         qtbot.waitUntil(lambda: not model._missing.isVisible())
     else:
         qtbot.waitUntil(lambda: "sha256" in model._missing.text())
-    assert window.controls.settings.engine.weights == "compact"
-    assert window.runner.bridge.session.settings.engine.weights == "compact"
+    assert window.controls.settings.engine.weights == "auto"
+    assert window.runner.bridge.session.settings.engine.weights == "auto"
 
 
 def test_a_model_that_fails_falls_back_and_is_not_remembered(qtbot, open_window, preferences):
@@ -116,12 +116,12 @@ def test_a_model_that_fails_falls_back_and_is_not_remembered(qtbot, open_window,
     choose(window.controls.model, "broken")
     assert session.settings.engine.weights == "broken"
     session.tell(EngineFailed("broken.pt is no checkpoint", Settings()))
-    qtbot.waitUntil(lambda: window.controls.model.weights.currentData() == "compact")
+    qtbot.waitUntil(lambda: window.controls.model.weights.currentData() == "auto")
     assert "broken.pt is no checkpoint" in window.notices.text.text()
     assert window.runner.state == "running"
     window.controls.toggle("boxes")
     window.close()
-    assert preferences.settings(Settings()).engine.weights == "compact"
+    assert preferences.settings(Settings()).engine.weights == "auto"
     assert preferences.settings(Settings()).display.boxes
 
 
@@ -139,7 +139,7 @@ def test_a_model_that_fails_at_the_start_gives_way_to_the_last_that_worked(qtbot
     window.runner.start()
     painting(qtbot, window)
     assert window.runner.state == "running"
-    assert window.runner.plan.settings.engine.weights == "compact"
+    assert window.runner.plan.settings.engine.weights == "auto"
     assert "broken.pt" in window.notices.log[0][1].text
 
 
@@ -150,7 +150,7 @@ def test_a_measured_speed_belongs_to_the_run_that_measured_it(qtbot, open_window
     assert preferences.cost("w48", "auto", "auto") is None
     engine = window.runner.plan.settings.engine
     window.runner.bridge.session.tell(Ready("CPU", "fp32", "w48", COCO, 512, {}, engine))
-    qtbot.waitUntil(lambda: preferences.cost("compact", "auto", "auto") is not None)
+    qtbot.waitUntil(lambda: preferences.cost("auto", "auto", "auto") is not None)
     window.runner.stop()
     assert preferences.cost("w48", "auto", "auto") is None, "not one frame was measured with it"
 
@@ -175,10 +175,10 @@ def test_a_model_is_changed_during_a_recording_only_after_a_question(qtbot, open
     qtbot.waitUntil(lambda: window.reactions.recording)
     choose(window.controls.model, "w48")
     box = window.findChild(QMessageBox)
-    assert session.settings.engine.weights == "compact"
+    assert session.settings.engine.weights == "auto"
     next(b for b in box.buttons() if b.text() == "Keep recording").click()
-    assert window.controls.model.weights.currentData() == "compact"
-    assert session.settings.engine.weights == "compact"
+    assert window.controls.model.weights.currentData() == "auto"
+    assert session.settings.engine.weights == "auto"
 
 
 def test_everything_that_was_set_is_remembered_and_reset_resets_it(qtbot, open_window, preferences):
