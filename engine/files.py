@@ -85,10 +85,15 @@ def write_state(path: Path, version: int, value: Any) -> None:
     Raises:
         OutputError: it cannot be written.
     """
+    write_whole(path, state_bytes(version, value))
+
+
+def state_bytes(version: int, value: Any) -> bytes:
+    """The content of a file that `read_state` reads."""
     body = json.dumps(value, separators=(",", ":"))
     digest = hashlib.sha256(body.encode()).hexdigest()
     head = json.dumps({"version": version, "sha256": digest})
-    write_whole(path, f"{head}\n{body}\n".encode())
+    return f"{head}\n{body}\n".encode()
 
 
 def read_state(path: Path, version: int) -> Any:

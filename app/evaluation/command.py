@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -54,7 +55,10 @@ def command(
     out: Annotated[
         Path | None, typer.Option(help="Folder for results and reports; default: eval/NAME-SIZE.")
     ] = None,
-    resume: Annotated[bool, typer.Option("--resume", help="Go on with a broken run.")] = False,
+    resume: Annotated[bool, typer.Option("--resume", help="Resume an interrupted run.")] = False,
+    force: Annotated[
+        bool, typer.Option("--force", help="Begin anew, whatever an earlier run left.")
+    ] = False,
     skip_missing: Annotated[
         bool, typer.Option("--skip-missing", help="Go on without missing or damaged images.")
     ] = False,
@@ -94,7 +98,8 @@ def command(
     given = changes(set_, chosen)
     if annotations is None or images is None:
         raise SettingsError("eval needs --annotations FILE and --images DIR, or --data DIR")
-    job = _job(annotations, images, paper_settings(given), out, limit, resume, skip_missing)
+    job = _job(annotations, images, paper_settings(given), out, limit, skip_missing)
+    job = replace(job, resume=resume, force=force)
     if parity is not None:
         from app.evaluation.configurations import configurations
         from app.evaluation.parity import check_parity
@@ -122,7 +127,6 @@ def _job(
     settings: Settings,
     out: Path | None,
     limit: int | None,
-    resume: bool,
     skip_missing: bool,
 ) -> EvaluationJob:
     from app.evaluation.run import EvaluationJob
@@ -133,7 +137,6 @@ def _job(
         settings=settings,
         out=out,
         limit=limit,
-        resume=resume,
         skip_missing=skip_missing,
     )
 

@@ -1,7 +1,7 @@
-"""What an evaluation has finished so far, on disk, so that nothing is computed twice.
+"""Crash-safe journal of an evaluation: the results of finished images on disk.
 
-A file of JSON lines: first what the results depend on, then one line per image. A line that was
-being written when the program died is cut off on opening.
+A file of JSON lines, each with a checksum: first what the results depend on, then one line per
+image. A line that was being written when the program died is cut off on opening.
 """
 
 from __future__ import annotations
@@ -9,31 +9,41 @@ from __future__ import annotations
 import json
 import os
 import time
+import zlib
 from collections.abc import Mapping
 from pathlib import Path
 from types import TracebackType
 from typing import Any, BinaryIO, Self
 
+from app.tracks.unexpected import explained
 from engine.coco.metrics import ResultRow
 from engine.errors import OutputError
 
 SYNC_EVERY = 2.0  # s; a power cut costs at most this much work, a killed program none
 NAME = "journal.jsonl"
+_VERSION = 2
 
 
 class EvaluationJournal:
     """Results by image id; every `add` is in the operating system's hands when it returns."""
 
     def __init__(
-        self, folder: Path, depends_on: Mapping[str, Any], images: int, *, resume: bool
+        self,
+        folder: Path,
+        depends_on: Mapping[str, Any],
+        images: int,
+        *,
+        resume: bool,
+        force: bool = False,
     ) -> None:
-        """Begin a journal, or go on with the one that is there.
+        """Begin a journal, or continue the one that is there.
 
         Args:
             folder: where it lies; created.
             depends_on: JSON values; a journal that began with others is not continued.
             images: how many images make it complete.
-            resume: go on with what is there, if anything is.
+            resume: continue what is there, if anything is.
+            force: begin anew whatever is there.
 
         Raises:
             OutputError: an unfinished journal is there and `resume` is off, it began with other
@@ -41,8 +51,10 @@ class EvaluationJournal:
         """
         self.rows: dict[int, list[ResultRow]] = {}
         self._file = folder / NAME
-        header = json.loads(json.dumps(dict(depends_on)))
-        kept = self._read(header, images, resume=resume) if self._file.exists() else 0
+        self._folder = folder
+        header = json.loads(json.dumps({**depends_on, "version of the journal": _VERSION}))
+        there = self._file.exists() and not force
+        kept = self._read(header, images, resume=resume) if there else 0
         try:
             folder.mkdir(parents=True, exist_ok=True)
             self._stream: BinaryIO = self._file.open("ab")
@@ -60,7 +72,7 @@ class EvaluationJournal:
             if began is not None and 0 < len(lines) < images:
                 raise OutputError(
                     f"{self._file.parent} holds an unfinished evaluation ({len(lines)} of {images} "
-                    "images): add --resume to go on with it, or give another --out"
+                    "images): continue it with --resume, or begin anew with --force"
                 )
             return 0
         if began is None:
@@ -68,6 +80,10 @@ class EvaluationJournal:
         _need_same(began, header, self._file.parent)
         self.rows = {int(line["image"]): line["people"] for line in lines}
         return kept
+
+    def explain(self, error: Exception, what: str) -> str:
+        """An error as one line; a traceback goes into a log in the folder."""
+        return explained(error, self._folder, what)
 
     def add(self, image: int, people: list[ResultRow]) -> None:
         """Note an image as finished.
@@ -85,7 +101,8 @@ class EvaluationJournal:
             raise _unwritable(self._file, error) from error
 
     def _write(self, line: Mapping[str, Any]) -> None:
-        self._stream.write(json.dumps(line).encode() + b"\n")
+        text = json.dumps(line)
+        self._stream.write(f'{text[:-1]}, "crc": "{_crc(text)}"}}\n'.encode())
         self._stream.flush()
 
     def __enter__(self) -> Self:
@@ -101,6 +118,23 @@ class EvaluationJournal:
             os.fsync(self._stream.fileno())
 
 
+def _crc(text: str) -> str:
+    return f"{zlib.crc32(text.encode()):08x}"
+
+
+def _checked(line: bytes) -> dict[str, Any]:
+    """The values of a line.
+
+    Raises:
+        ValueError: they are not those that were written.
+    """
+    values = json.loads(line)
+    crc = values.pop("crc", None) if isinstance(values, dict) else None
+    if crc != _crc(json.dumps(values)):
+        raise ValueError(f"a checksum differs: {line[:60].decode(errors='replace')}…")
+    return dict(values)
+
+
 def _whole_lines(file: Path) -> tuple[dict[str, Any] | None, list[dict[str, Any]], int]:
     """The first line, the others, and how many bytes they take; an unfinished end is left out."""
     try:
@@ -109,9 +143,9 @@ def _whole_lines(file: Path) -> tuple[dict[str, Any] | None, list[dict[str, Any]
         raise OutputError(f"cannot read {file}: {error.strerror}") from error
     content = content[: content.rfind(b"\n") + 1]
     try:
-        lines = [json.loads(line) for line in content.splitlines()]
+        lines = [_checked(line) for line in content.splitlines()]
     except ValueError as error:
-        raise OutputError(f"{file} is damaged ({error}); delete it to begin anew") from error
+        raise OutputError(f"{file} is damaged ({error}): add --force to begin anew") from error
     return (lines[0], lines[1:], len(content)) if lines else (None, [], 0)
 
 

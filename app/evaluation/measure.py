@@ -97,7 +97,7 @@ def measure(
         PoseError: an image cannot be used; everything before it is in the journal.
     """
     positions = _unfinished(images, journal, estimator.batch)
-    source = CocoImages(images, positions, skip_unreadable=skip_unreadable)
+    source = CocoImages(images, positions, skip_unreadable=skip_unreadable, explain=journal.explain)
     timed = _Timed(estimator)
     inbox = Inbox([source.name], "all", max(INBOX_CAPACITY, estimator.batch))
     began = time.perf_counter()

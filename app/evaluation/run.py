@@ -35,6 +35,7 @@ class EvaluationJob:
     out: Path | None = None  # folder; None: eval/NAME-SIZE
     limit: int | None = None  # only so many images, by id
     resume: bool = False
+    force: bool = False  # begin anew, whatever an earlier run left
     skip_missing: bool = False  # go on without images that are missing or damaged
     open: Callable[[Settings], AbstractContextManager[PoseEstimator]] = open_estimator
 
@@ -71,7 +72,7 @@ def evaluate(job: EvaluationJob, progress: Progress | None = None) -> Evaluation
         depends_on = _depends_on(job, setup, truth)
         planned = by_input_shape(images, estimator.fit)
         with EvaluationJournal(
-            setup.folder, depends_on, len(planned), resume=job.resume
+            setup.folder, depends_on, len(planned), resume=job.resume, force=job.force
         ) as journal:
             speed = measure(
                 planned,

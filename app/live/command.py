@@ -44,6 +44,9 @@ def command(
     ] = "-",
     seconds: Annotated[float | None, typer.Option(min=0, help="Headless: stop after this.")] = None,
     frames: Annotated[int | None, typer.Option(min=1, help="Headless: stop after this.")] = None,
+    force: Annotated[
+        bool, typer.Option("--force", help="Headless: replace the file of --out.")
+    ] = False,
     fast: Annotated[
         bool, typer.Option("--fast", help="Files as fast as possible, every frame.")
     ] = False,
@@ -91,6 +94,7 @@ def command(
         seconds=seconds,
         frames=frames,
         wanted=wanted,
+        force=force,
     )
 
 
@@ -101,6 +105,7 @@ def run_headless(
     seconds: float | None = None,
     frames: int | None = None,
     wanted: CameraRequest | None = None,
+    force: bool = False,
 ) -> int:
     """Write results to a sink until the sources end, a limit is reached or a person interrupts.
 
@@ -108,6 +113,7 @@ def run_headless(
         out: what `app.live.outputs.open_output` takes.
         seconds: counted from the first result.
         frames: of all sources together.
+        force: replace a file that is there.
 
     Returns:
         how many frames were written.
@@ -122,7 +128,13 @@ def run_headless(
 
     session = LiveSession(plan, _print_event, wanted=wanted)
     look = Look(display=plan.settings.display)
-    context = Context(session.header, len(plan.sources) > 1, smoothed(plan.settings))
+    context = Context(
+        session.header,
+        len(plan.sources) > 1,
+        smoothed(plan.settings),
+        inputs=plan.sources,
+        force=force,
+    )
     output = open_output(out, context)
     session.look(look)
     count, end, error = 0, None, None

@@ -7,7 +7,7 @@ the scheme: `name = "package.module:open"`, where `open(target, context)` return
 from __future__ import annotations
 
 import importlib
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from importlib.metadata import entry_points
 from typing import Any, Final, Protocol
@@ -37,6 +37,8 @@ class Context:
     several: bool  # whether results of several sources come
     raw: bool  # whether positions before smoothing are worth sending
     plates: MakePlate | None = None  # makes texts on pictures
+    inputs: Sequence[str] = ()  # what is read; a file among them is not written to
+    force: bool = False  # replace a file that is there
 
 
 class Output(Protocol):
@@ -92,7 +94,7 @@ class LineOutput:
     """The lines of NDJSON to anything that takes lines."""
 
     def __init__(self, target: str, context: Context) -> None:
-        self._sink = open_sink(target)
+        self._sink = open_sink(target, inputs=context.inputs, force=context.force)
         self._label: tuple[Look, str] | None = None
         self._publisher = Publisher(
             self._sink, context.header, several=context.several, raw=context.raw, label=self._name

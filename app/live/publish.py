@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping
 from types import TracebackType
 from typing import Any, Self
 
-from app.tracks.lines import LineSink
+from app.tracks.lines import LineSink, SharedLines
 from app.tracks.ndjson_writer import NdjsonWriter
 from app.tracks.sink import Sink
 from engine.types import Result
@@ -73,23 +73,13 @@ class Publisher:
         source = result.frame.source
         mark: Mapping[str, Any] = {"source": source} if self._several else {}
         return NdjsonWriter(
-            _Shared(self._lines),
+            SharedLines(self._lines),
             self._header(result),
             raw=self._raw,
             mark=mark,
             stamp=_age,
             label=self._label,
         )
-
-
-class _Shared:
-    """Lines that one of several writers must not close."""
-
-    def __init__(self, lines: LineSink) -> None:
-        self.add = lines.add
-
-    def close(self) -> None:
-        """Leave them open."""
 
 
 def _age(result: Result) -> dict[str, float]:

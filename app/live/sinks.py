@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import socket
 import time
+from collections.abc import Sequence
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -18,15 +19,17 @@ _MOST_BYTES = 65_000  # of a datagram
 log = logging.getLogger(__name__)
 
 
-def open_sink(target: str) -> LineSink:
+def open_sink(target: str, *, inputs: Sequence[str] = (), force: bool = False) -> LineSink:
     """Open a sink for lines.
 
     Args:
         target: "-" for standard output, a file, udp://host:port, or ws://host:port to serve
             WebSocket clients; ws://:port serves this machine only.
+        inputs: what is read; a file among them is never written to.
+        force: replace a file that is there.
 
     Raises:
-        OutputError: the target is not understood or cannot be opened.
+        OutputError: the target is not understood, cannot be opened, or is a file that is there.
     """
     if target == "-":
         return StandardOutput()
@@ -41,7 +44,16 @@ def open_sink(target: str) -> LineSink:
         raise OutputError(
             f"cannot write to {target}: use -, a file, udp://…, ws://…, osc://…, lsl:… or camera:"
         )
-    return Lines(Path(target))
+    return Lines(_free(Path(target), inputs, force=force))
+
+
+def _free(file: Path, inputs: Sequence[str], *, force: bool) -> Path:
+    """The file, if nothing is lost by writing to it."""
+    if any(Path(text).is_file() and file.exists() and file.samefile(text) for text in inputs):
+        raise OutputError(f"{file} is read as a source and would be written over; choose another")
+    if file.is_file() and file.stat().st_size and not force:
+        raise OutputError(f"{file} is there already; choose another name, or replace it: --force")
+    return file
 
 
 def is_header(line: str) -> bool:

@@ -3,37 +3,32 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import AbstractContextManager
-from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import Annotated
 
 import typer
 
 from app.options import changes
 from app.user_settings import load_user_settings
-from engine.errors import SettingsError
-from engine.files import make_folder
-from engine.settings import OutputSettings, Settings
+from engine.settings import OutputSettings
+from engine.sources.excerpt import Part
 
-if TYPE_CHECKING:
-    from rich.console import Console
-
-    from app.process.inputs import Job, Outputs
-    from app.process.outcome import Outcome, Summary
-    from app.process.progress import Bars
-    from app.signals import Stop
-    from engine.estimator import PoseEstimator
-
-Opener = Callable[[Settings], AbstractContextManager[Any]]
+STANDARD_OUTPUT = "-"
 
 
 def command(
     inputs: Annotated[
-        list[str], typer.Argument(help="Videos, images, folders or patterns such as 'clips/*.mp4'.")
+        list[str],
+        typer.Argument(
+            help="Videos, images, folders, patterns such as 'clips/*.mp4', or - for standard input."
+        ),
     ],
-    out: Annotated[Path, typer.Option("--out", "-o", help="Folder for the results.")] = Path("out"),
+    out: Annotated[
+        Path, typer.Option("--out", "-o", help="Folder for the results, or - for NDJSON lines.")
+    ] = Path("out"),
+    start: Annotated[float | None, typer.Option(help="Leave out what is before, seconds.")] = None,
+    end: Annotated[float | None, typer.Option(help="Leave out what is after, seconds.")] = None,
+    frames: Annotated[int | None, typer.Option(min=1, help="Stop after so many frames.")] = None,
     weights: Annotated[
         str | None, typer.Option(help="A name from `weights list`, or a file.")
     ] = None,
@@ -76,7 +71,7 @@ def command(
         bool, typer.Option("--report", help="Write an HTML page about each video's tracks.")
     ] = False,
     force: Annotated[
-        bool, typer.Option("--force", help="Do again what is finished; begin stopped work anew.")
+        bool, typer.Option("--force", help="Do everything anew, and replace files in the way.")
     ] = False,
     workers: Annotated[
         int, typer.Option(min=1, max=256, help="Inputs at once, each in a process, on the CPU.")
@@ -113,12 +108,27 @@ def command(
         "offline.zero_phase": zero_phase or None,
     }
     settings = load_user_settings(settings_file, changes(set_, chosen))
+    part = Part(start, end, frames)
     console = Console(stderr=True)
-    summary = process_files(
-        inputs, out, settings, force=force, workers=workers, console=console, quiet=quiet
-    )
-    if as_json:
-        print(json.dumps(summary.plain(), ensure_ascii=False))
+    if str(out) == STANDARD_OUTPUT:
+        from app.process.to_lines import process_to_lines
+
+        summary = process_to_lines(inputs, settings, part=part, console=console, quiet=quiet)
+    else:
+        from app.process.batch import process_files
+
+        summary = process_files(
+            inputs,
+            out,
+            settings,
+            part=part,
+            force=force,
+            workers=workers,
+            console=console,
+            quiet=quiet,
+        )
+        if as_json:
+            print(json.dumps(summary.plain(), ensure_ascii=False))
     raise typer.Exit(summary.exit_code)
 
 
@@ -129,121 +139,3 @@ def formats_of(text: str | None, *, angles: bool, save_frames: bool) -> list[str
         return None
     names = text.split(",") if text is not None else OutputSettings().formats
     return list(dict.fromkeys([*(name.strip() for name in names), *more]))
-
-
-def _default_estimator(settings: Settings) -> AbstractContextManager[PoseEstimator]:
-    from engine.estimator import open_estimator
-
-    return open_estimator(settings)
-
-
-def process_files(
-    inputs: Sequence[str],
-    out: Path,
-    settings: Settings,
-    *,
-    force: bool = False,
-    workers: int = 1,
-    console: Console | None = None,
-    quiet: bool = False,
-    open_estimator: Opener = _default_estimator,
-) -> Summary:
-    """Process every input in turn; one that fails does not stop the others.
-
-    Args:
-        inputs: files, folders, patterns or URLs.
-        out: folder for the results, made if it does not exist.
-        force: do again what is finished, and begin anew what was stopped.
-        workers: inputs at once, each in a process with an engine of its own; only on the CPU.
-        console: where progress and results are told; None: nowhere.
-        quiet: errors only.
-        open_estimator: opens the network once, for all inputs.
-
-    Raises:
-        PoseError: nothing at all can be done: no weights, no device, no folder to write to.
-    """
-    from app.process.inputs import passed_over, plan
-    from app.process.outcome import Outcome, Summary
-    from app.process.progress import Bars
-    from app.signals import stop_on_signal
-    from engine.network.choice import better_weights
-    from engine.network.thresholds import suited
-    from engine.sources.addresses import shown
-
-    advice = better_weights(settings.engine.device, settings.engine.weights)
-    settings = suited(settings)
-    jobs, problems = plan(inputs)
-    summary = Summary([Outcome(shown(text), error=str(error)) for text, error in problems.items()])
-    make_folder(out)
-    tasks = [(job, _outputs(job, jobs, out, settings)) for job in jobs]
-    with Bars(console, quiet=quiet) as bars, stop_on_signal(bars.say) as stop:
-        for note in (*passed_over(inputs), *([str(advice)] if advice else [])):
-            bars.say(note)
-        for report in summary.reports:
-            bars.done(report)
-        run = _in_turn if workers == 1 or len(tasks) < 2 else partial(_at_once, workers=workers)
-        for report in run(tasks, settings, open_estimator, force, bars, stop) if tasks else ():
-            summary.reports.append(report)
-            bars.done(report)
-        summary.interrupted = stop.asked
-        bars.end(summary)
-    return summary
-
-
-def _in_turn(
-    tasks: Sequence[tuple[Job, Outputs]],
-    settings: Settings,
-    open_estimator: Opener,
-    force: bool,
-    bars: Bars,
-    stop: Stop,
-) -> Iterator[Outcome]:
-    """One engine, one input after the other."""
-    from app.process.one_input import process_one
-
-    with open_estimator(settings) as estimator:
-        bars.say(_setting_out(estimator))
-        for job, files in tasks:
-            if stop.asked:
-                return
-            yield process_one(job, files, settings, estimator, bars, stop, force=force)
-
-
-def _at_once(
-    tasks: Sequence[tuple[Job, Outputs]],
-    settings: Settings,
-    open_estimator: Opener,
-    force: bool,
-    bars: Bars,
-    stop: Stop,
-    *,
-    workers: int,
-) -> Iterator[Outcome]:
-    """An engine per process, after one was opened here to see that it can be."""
-    from app.process.pool import Task, process_many
-
-    with open_estimator(settings) as estimator:
-        if estimator.device.name.startswith("cuda"):
-            raise SettingsError(
-                f"--workers {workers} is for the CPU; one engine keeps {estimator.device.name} "
-                "busy: leave it out, or add --device cpu"
-            )
-        bars.say(f"{_setting_out(estimator)}, {workers} inputs at once")
-    work = [Task(job, files, settings, force) for job, files in tasks]
-    yield from process_many(work, min(workers, len(work)), open_estimator, stop)
-
-
-def _outputs(job: Job, jobs: Sequence[Job], out: Path, settings: Settings) -> Outputs:
-    from app.process.inputs import outputs
-    from engine.sources.addresses import is_url
-
-    inputs = [Path(other.source) for other in jobs if not is_url(other.source)]
-    return outputs(job, out, inputs, settings.output)
-
-
-def _setting_out(estimator: PoseEstimator) -> str:
-    checkpoint = estimator.checkpoint
-    return (
-        f"{checkpoint.name} ({checkpoint.network_name}) at {estimator.input_size} px "
-        f"on {estimator.device.name} by {estimator.device.runtime}"
-    )

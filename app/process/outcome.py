@@ -6,8 +6,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from app.signals import INTERRUPTED
-from app.tracks.writer import Ending
-from engine.types import Result
+from app.tracks.sink import Counts
 
 
 @dataclass(slots=True)
@@ -16,42 +15,44 @@ class Outcome:
 
     source: str
     outputs: list[Path] = field(default_factory=list)
-    frames: int = 0
-    people: int = 0  # summed over the frames
-    ids: set[int] = field(default_factory=set)
-    dropped: int = 0
+    counts: Counts = field(default_factory=Counts)
     seconds: float = 0.0  # that it took
-    error: str | None = None
+    error: str | None = None  # what cut the tracks short
+    missing: list[str] = field(default_factory=list)  # other outputs that failed, and why
     notes: list[str] = field(default_factory=list)
     skipped: bool = False  # everything was there already
 
-    def count(self, result: Result) -> None:
-        """Add one frame."""
-        self.frames += 1
-        self.people += len(result.poses)
-        self.dropped = result.dropped
-        self.ids.update(number for number in result.poses.ids.tolist() if number >= 0)
+    @property
+    def frames(self) -> int:
+        """Frames that are in the tracks."""
+        return self.counts.frames
 
     def plain(self) -> dict[str, object]:
         """The same for JSON."""
         return {
             "source": self.source,
-            "complete": self.error is None,
+            "complete": self.complete,
             "up_to_date": self.skipped,
             "frames": self.frames,
-            "people": self.people,
+            "people": self.counts.people,
             "ids": sorted(self.ids),
-            "dropped": self.dropped,
+            "dropped": self.counts.dropped,
             "seconds": round(self.seconds, 3),
             "outputs": [str(path) for path in self.outputs],
             "notes": self.notes,
             "error": self.error,
+            "missing": self.missing,
         }
 
     @property
-    def ending(self) -> Ending:
-        """The same for a file's last line."""
-        return Ending(self.frames, self.people, self.dropped, self.error)
+    def ids(self) -> set[int]:
+        """The people in the tracks."""
+        return self.counts.ids
+
+    @property
+    def complete(self) -> bool:
+        """Whether everything that was asked for is there."""
+        return self.error is None and not self.missing
 
 
 @dataclass(slots=True)
@@ -64,7 +65,7 @@ class Summary:
     @property
     def failed(self) -> list[Outcome]:
         """The inputs of which something is missing."""
-        return [report for report in self.reports if report.error is not None]
+        return [report for report in self.reports if not report.complete]
 
     @property
     def exit_code(self) -> int:

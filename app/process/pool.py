@@ -3,29 +3,33 @@
 A worker keeps its network from one input to the next. If one dies, for example out of memory, the
 inputs being processed at that moment are tried once more, each in a worker of its own, so that the
 cause is found; all others go on in new workers. Ctrl-C reaches the workers too, and they finish
-their files.
+their files. Workers whose parent has died end themselves.
 """
 
 from __future__ import annotations
 
 import multiprocessing
 import os
+import threading
 from collections import deque
 from collections.abc import Callable, Generator, Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import AbstractContextManager, ExitStack
+from multiprocessing.connection import wait as wait_for
 from typing import Any, NamedTuple
 
-from app.process.inputs import Job, Outputs
+from app.process.inputs import Job
 from app.process.one_input import process_one
 from app.process.outcome import Outcome
+from app.process.outputs import Outputs
 from app.process.progress import Bars
 from app.signals import Stop, stop_on_signal
 from engine.settings import Settings
 from engine.sources.addresses import shown
 
 Opener = Callable[[Settings], AbstractContextManager[Any]]
+_ORPHANED = 3  # exit code of a worker without a parent
 
 
 class Task(NamedTuple):
@@ -116,8 +120,17 @@ class _Worker:
 
 def _begin(open_estimator: Opener, settings: Settings, threads: int) -> None:
     """Open the engine of this process, on its share of the cores."""
+    threading.Thread(target=_end_with_parent, name="end with parent", daemon=True).start()
     os.environ["OMP_NUM_THREADS"] = str(threads)  # read by torch when it is imported
     _Worker.estimator = _Worker.stack.enter_context(open_estimator(settings))
+
+
+def _end_with_parent() -> None:
+    """End this process when its parent does, killed or not, or it would work on for nothing."""
+    parent = multiprocessing.parent_process()
+    if parent is not None:
+        wait_for([parent.sentinel])
+        os._exit(_ORPHANED)
 
 
 def _work(task: Task) -> Outcome:

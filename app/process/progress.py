@@ -59,7 +59,7 @@ class Bars:
         """Print a line above the bar."""
         if self._quiet:
             return
-        self._console.print(escape(text), highlight=False, soft_wrap=True)
+        self._console.print(escape(_printable(text)), highlight=False, soft_wrap=True)
 
     def start(self, source: Source) -> None:
         """Begin the bar of a source."""
@@ -83,14 +83,15 @@ class Bars:
     def done(self, report: Outcome) -> None:
         """Print what became of an input."""
         if report.skipped:
-            self.say(f"{report.source}: done before, nothing has changed (--force does it again)")
+            self.say(f"{report.source}: up to date (--force does it again)")
         elif report.frames and report.outputs:
             self.say(_line(report))
         for note in report.notes:
             self.say(f"  note: {note}")
-        if report.error is not None:
-            name = "" if report.source in report.error else f"{report.source}: "
-            text = f"[red]error:[/red] {escape(name + report.error)}"
+        errors = report.missing if report.error is None else [report.error, *report.missing]
+        for error in errors:
+            name = "" if report.source in error else f"{report.source}: "
+            text = f"[red]error:[/red] {escape(_printable(name + error))}"
             self._console.print(text, highlight=False, soft_wrap=True)
 
     def end(self, summary: Summary) -> None:
@@ -120,12 +121,18 @@ def _how_far(name: str, frames: int, total: int, seconds: float) -> str:
 
 
 def _line(report: Outcome) -> str:
-    people = report.people / report.frames
-    speed = report.frames / report.seconds
+    counts = report.counts
+    people = counts.people / counts.frames
+    speed = counts.frames / report.seconds
     first = report.outputs[0]
     others = ", ".join(path.name[len(first.stem) :] for path in report.outputs[1:])
-    ids = f" with {len(report.ids)} ids" if report.ids else ""
+    ids = f" with {len(counts.ids)} ids" if counts.ids else ""
     return (
         f"{report.source}: {report.frames} frames, {people:.1f} people per frame{ids}, "
         f"{speed:.1f} frames/s -> {first}" + (f", {others}" if others else "")
     )
+
+
+def _printable(text: str) -> str:
+    """Without the bytes of file names that are no characters, which a terminal cannot show."""
+    return text.encode(errors="replace").decode()

@@ -1,19 +1,23 @@
-"""Opens the files that `process` writes for one source, and says in them how they were made."""
+"""Opens the files that `process` writes about one input; their headers say how they were made."""
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from functools import partial
 from importlib.metadata import PackageNotFoundError, version
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from app.overlay.audio import Sound
 from app.overlay.background import Background
 from app.overlay.drawing import draw
 from app.overlay.pictures import OverlayPictures
 from app.overlay.video import Draw, OverlayVideo
-from app.process.inputs import Outputs, pictures
+from app.process.inputs import Job
+from app.process.outputs import pictures
+from app.tracks.ledger import Output
 from app.tracks.ndjson_writer import header_of
 from app.tracks.table import FORMATS, open_writer
 from app.tracks.writer import Writer
@@ -21,47 +25,37 @@ from engine.estimator import PoseEstimator
 from engine.files import sha256
 from engine.settings import Settings
 from engine.skeleton import Skeleton
-from engine.sources.images import ImageSource
+from engine.sources.excerpt import Part
 from engine.sources.source import Source, can_be_read_again, files_of, stored_of
 from engine.types import Frame, Poses
 
 
-def header(source: Source, settings: Settings, estimator: PoseEstimator) -> dict[str, Any]:
-    """What the tracks say of how they were made."""
+def header(
+    source: Source, settings: Settings, estimator: PoseEstimator, part: Part | None = None
+) -> dict[str, Any]:
+    """How the tracks were made, for their header."""
     skeleton = estimator.skeleton
+    chosen = {"part": part.as_json()} if part is not None and part.chosen else {}
     return header_of(
         source.name,
         source.info,
         skeleton.names,
         skeleton.limbs,
+        **chosen,
         weights=describe(estimator),
         settings=settings.model_dump(mode="json"),
         posestream=_version(),
     )
 
 
-def open_writers(
-    writers: list[Writer],
-    source: Source,
-    files: Outputs,
-    settings: Settings,
-    estimator: PoseEstimator,
-    written: Path,
-) -> None:
-    """Add the writers of one source to the list one by one, so that a failure leaves none open.
-
-    Args:
-        written: the tracks that are being written, or were, by other means.
-
-    Raises:
-        OutputError: a file cannot be written.
-    """
-    facts = header(source, settings, estimator)
-    for name, path in files.tracks.items():
-        if path != written:
-            writers.append(open_writer(FORMATS[name], path, facts))
-    if files.overlay is not None:
-        writers.append(_overlay(source, files.overlay, settings, estimator.skeleton))
+def opener(
+    output: Output, job: Job, source: Source, settings: Settings, estimator: PoseEstimator
+) -> Callable[[], Writer]:
+    """What opens the writer of an output; it raises OutputError where it cannot be written."""
+    if output.name == "overlay":
+        return partial(_overlay, output, job, source, settings, estimator.skeleton)
+    facts = header(source, settings, estimator, job.part)
+    return partial(open_writer, FORMATS[output.name], output.path, facts)
 
 
 def describe(estimator: PoseEstimator) -> dict[str, Any]:
@@ -76,24 +70,29 @@ def describe(estimator: PoseEstimator) -> dict[str, Any]:
     }
 
 
-def _overlay(source: Source, path: Path, settings: Settings, skeleton: Skeleton) -> Writer:
-    if isinstance(source, ImageSource):
-        return OverlayPictures(pictures(path, source.files), _drawing(settings, skeleton))
+def _overlay(
+    output: Output, job: Job, source: Source, settings: Settings, skeleton: Skeleton
+) -> Writer:
+    drawing = _drawing(settings, skeleton)
+    if job.images:
+        return OverlayPictures(pictures(output.path, job.images), drawing)
     with_sound = settings.output.audio and source.info.has_audio and can_be_read_again(source)
     video = OverlayVideo(
-        path,
+        output.path,
         source.info,
-        _drawing(settings, skeleton),
+        drawing,
         quality=settings.output.quality,
-        audio=_address(source) if with_sound else None,
+        sound=_sound(source, job.part) if with_sound else None,
     )
     return Background(video)
 
 
-def _address(source: Source) -> str:
-    """What opens a source's file again."""
+def _sound(source: Source, part: Part) -> Sound:
+    """The sound of a source that can be opened again."""
     stored = stored_of(source)
-    return stored.address if stored else str(files_of(source)[0])
+    address = stored.address if stored else str(files_of(source)[0])
+    to_its_end = part.end is None and part.frames is None
+    return Sound(address, part.start, to_its_end=to_its_end)
 
 
 def _drawing(settings: Settings, skeleton: Skeleton) -> Draw:

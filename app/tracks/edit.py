@@ -79,6 +79,7 @@ def undo(
     edited = EditedTracks(tracks)
     for edit in edited.undo(len(edited.edits) if everything else 1):
         print(f"taken back: {_said(edit)}")
+    _mention(edited.left)
 
 
 @app.command()
@@ -101,8 +102,15 @@ def _add(
     from app.tracks.edits import Edit, EditedTracks
 
     edit = Edit(kind, ids, start, end)  # type: ignore[arg-type]
-    EditedTracks(tracks).add(edit)
+    edited = EditedTracks(tracks)
+    edited.add(edit)
     print(_said(edit))
+    _mention(edited.left)
+
+
+def _mention(left: list[Path]) -> None:
+    for file in left:
+        print(f"{file} is left as it is: this program did not write it, or it was changed since")
 
 
 def _said(edit: Edit) -> str:

@@ -9,21 +9,26 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
 from pydantic import Field, TypeAdapter, model_validator
 
-from app.tracks.convert import convert
+from app.tracks.convert import write_formats
+from app.tracks.ledger import Ledger, compare, mark_of_bytes
 from app.tracks.ndjson import checked_lines, read
+from app.tracks.rounding import rounded
+from app.tracks.switch import Switch, finish_switch
 from app.tracks.table import FORMATS
 from engine.errors import DataError
-from engine.files import HIDDEN, write_whole
+from engine.files import HIDDEN, read_state, state_bytes
 from engine.reading.fields import Seconds, TrackId
 from engine.reading.typed import Model, from_json, read_bytes
 
 Kind = Literal["merge", "split", "swap", "drop", "rename"]
+MOST_ID = 2**31 - 1  # ids are 32-bit numbers in every format
+_VERSION = 1
 _SPACELESS = (",", ":")
 
 
@@ -45,18 +50,43 @@ class EditedTracks:
     """A tracks file with its log of edits."""
 
     def __init__(self, tracks: Path) -> None:
-        """Look at the file and its log.
+        """Look at the file and its log; a switch that a killed program began is finished.
 
         Raises:
-            DataError: it is no NDJSON tracks file, or its log is damaged.
+            DataError: it is no NDJSON tracks file, or it, its log or the original is damaged.
         """
         if not tracks.is_file():
             raise DataError(f"no tracks at {tracks}")
+        self._folder, self._name = tracks.parent, tracks.stem
+        finish_switch(self._folder, self._name)
         read(tracks)
         self.tracks = tracks
         self.log = tracks.with_name(tracks.stem + ".edits.jsonl")
         self.original = tracks.parent / HIDDEN / (tracks.stem + ".original.ndjson")
+        self._state = self.original.with_name(tracks.stem + ".edits.json")
+        self.left: list[Path] = []  # files of other formats that were not changed, as not ours
+        self._need_whole()
         self.edits = read_log(self.log) if self.log.exists() else []
+
+    def _need_whole(self) -> None:
+        """Check the log and the original against what was written, if there are edits."""
+        ledger = Ledger(self._folder, self._name)
+        output = FORMATS["ndjson"].output(self._folder, self._name)
+        if output.path == self.tracks and ledger.condition(output) == "broken":
+            raise DataError(
+                f"{self.tracks} is damaged; make it again with `process`"
+                + (" --force, and its edits with `edit replay`" if self.log.exists() else "")
+            )
+        marks = read_state(self._state, _VERSION)
+        if marks is None:
+            return
+        for path, mark in ((self.log, marks["log"]), (self.original, marks["original"])):
+            found = compare(path, mark)
+            if found != "same":
+                raise DataError(
+                    f"{path} is {found}, so the edits cannot be applied again; restore it, or make "
+                    "the tracks again with `process --force`"
+                )
 
     def ids(self) -> set[int]:
         """Every id there is now."""
@@ -71,8 +101,6 @@ class EditedTracks:
             OutputError: a file cannot be written.
         """
         self._check(edit)
-        if not self.edits:
-            write_whole(self.original, self.tracks.read_bytes())
         self._save([*self.edits, edit])
 
     def undo(self, count: int = 1) -> list[Edit]:
@@ -83,21 +111,48 @@ class EditedTracks:
         return taken[::-1]
 
     def _save(self, edits: list[Edit]) -> None:
-        """Write tracks and log so that they agree at every moment a program could be killed."""
-        source = self.original.read_bytes()
+        """Replace tracks, log and the files of other formats as one."""
+        source = (self.original if self.edits else self.tracks).read_bytes()
         edited = b"".join(apply(source.splitlines(keepends=True), edits)) if edits else source
+        switch = Switch(self._folder, self._name)
+        switch.put(self.tracks, edited)
         if edits:
             log = "".join(json.dumps(_plain(e), separators=_SPACELESS) + "\n" for e in edits)
-            write_whole(self.log, log.encode())
-        write_whole(self.tracks, edited)
-        if not edits:
-            self.log.unlink(missing_ok=True)
-            self.original.unlink(missing_ok=True)
+            marks = {"log": mark_of_bytes(log.encode()), "original": mark_of_bytes(source)}
+            switch.put(self.log, log.encode())
+            switch.put(self.original, source)
+            switch.put(self._state, state_bytes(_VERSION, marks))
+        else:
+            switch.remove([self.log, self.original, self._state])
+        self._follow(switch)
+        switch.commit()
         self.edits = edits
-        others = [f for f in FORMATS.values() if f.name not in ("ndjson", "frames")]
-        also = [f.name for f in others if f.exists(f.path(self.tracks.parent, self.tracks.stem))]
-        if also:
-            convert(self.tracks, ",".join(also))
+
+    def _follow(self, switch: Switch) -> None:
+        """Add the files of other formats that lie beside the tracks, and what the ledger says."""
+        ledger = Ledger(self._folder, self._name)
+        self.left, ours = [], []
+        for kind in FORMATS.values():
+            output = kind.output(self._folder, self._name)
+            files = output.files()
+            if kind.name in ("ndjson", "frames") or not files:
+                continue
+            if ledger.by(output) and ledger.condition(output) in ("whole", "broken"):
+                ours.append(kind)
+                switch.remove(files)
+            else:
+                self.left.append(files[0])
+        header, results = read(switch.staging / self.tracks.name)
+        paths = [kind.path(switch.staging, self._name) for kind in ours]
+        write_formats((replace(r, poses=rounded(r.poses)) for r in results), header, ours, paths)
+        for kind in (FORMATS["ndjson"], *ours):
+            output = kind.output(self._folder, self._name)
+            if not ledger.by(output):
+                continue
+            staged = kind.output(switch.staging, self._name)
+            ledger.replace_marks(output, staged, switch.staging)
+        if ledger.file.exists():
+            switch.put(ledger.file, ledger.content)
 
     def _check(self, edit: Edit) -> None:
         known = self.ids()
@@ -111,6 +166,10 @@ class EditedTracks:
                 f"id {edit.ids[1]} is in use already; to make them one: merge {edit.ids[1]} "
                 f"{edit.ids[0]}"
             )
+        if any(not 0 <= person <= MOST_ID for person in edit.ids):
+            raise DataError(f"ids go from 0 to {MOST_ID}, got {max(edit.ids)}")
+        if any(t is not None and not 0 <= t < float("inf") for t in (edit.start, edit.end)):
+            raise DataError(f"--from and --to take seconds from 0 up, got {edit.start}, {edit.end}")
         if edit.edit in ("merge", "swap") and len(set(edit.ids)) < 2:
             raise DataError(f"{edit.edit} takes two different ids, got {edit.ids}")
 

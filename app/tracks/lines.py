@@ -23,6 +23,21 @@ class LineSink(Protocol):
         ...
 
 
+def encoded(line: str) -> bytes:
+    """A line as it is written; a file name may hold bytes that are no characters."""
+    return line.encode(errors="replace") + b"\n"
+
+
+class SharedLines:
+    """Lines that one of several writers must not close."""
+
+    def __init__(self, lines: LineSink) -> None:
+        self.add = lines.add
+
+    def close(self) -> None:
+        """Leave them open."""
+
+
 class Lines:
     """Lines appended one by one; each is on its way to the disk when `add` returns.
 
@@ -52,7 +67,7 @@ class Lines:
         Raises:
             OutputError: it cannot be written.
         """
-        rest = memoryview(line.encode(errors="replace") + b"\n")  # names may hold any bytes
+        rest = memoryview(encoded(line))
         size = len(rest)
         try:
             while rest:
@@ -89,7 +104,7 @@ class StandardOutput:
         Raises:
             OutputError: the reader has closed the pipe.
         """
-        data = line.encode(errors="replace") + b"\n"
+        data = encoded(line)
         try:
             sys.stdout.flush()
             while data:

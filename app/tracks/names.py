@@ -9,10 +9,11 @@ from collections.abc import Sequence
 def distinct(names: Sequence[str]) -> list[str]:
     """The same names, the later of equal ones with a number: clip, clip-2. Case is ignored."""
     given: set[str] = set()
+    wanted = {name.casefold() for name in names}
     found = []
     for name in names:
         number, free = 1, name
-        while free.casefold() in given or (number > 1 and free in names):
+        while free.casefold() in given or (number > 1 and free.casefold() in wanted):
             number += 1
             free = f"{name}-{number}"
         given.add(free.casefold())

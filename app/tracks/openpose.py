@@ -35,7 +35,7 @@ _NAME = re.compile(r"(?!\.)(.*?)_?(\d{1,15})_keypoints\.json")
 
 
 def open_writer(path: Path, header: Mapping[str, Any]) -> Writer:
-    """A writer into this folder, emptied of what an earlier run left."""
+    """A writer into this folder."""
     return OpenPoseWriter(path, header)
 
 
@@ -52,10 +52,6 @@ class OpenPoseWriter:
         self._coco = tuple(header["keypoints"]) == COCO.names
         try:
             path.mkdir(parents=True, exist_ok=True)
-            ours = re.compile(re.escape(self._name) + r"_\d{12}_keypoints\.json")
-            for old in path.iterdir():
-                if ours.fullmatch(old.name):
-                    old.unlink()
         except OSError as error:
             raise cannot_write(path, error) from error
 

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-import glob
 import importlib
+import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from app.tracks.ledger import Output
 from app.tracks.sink import Sink
 from app.tracks.writer import Writer
 from engine.errors import DataError, SettingsError
@@ -25,6 +26,7 @@ class Format:
     module: str  # has `open_writer(path, header)` and, where it can be read, `read(path)`
     what: str
     extra: str = ""  # of the package, that brings what it needs
+    pattern: str = ""  # of several files: regular expression of their names after the input's
 
     def path(self, folder: Path, name: str, unit: str = "") -> Path:
         """Where the tracks of an input go; of TRC, which has a file per person, the stem.
@@ -35,14 +37,22 @@ class Format:
         ending = self.ending.rstrip("/")
         return folder / (name + unit + (ending.removeprefix("_px") if unit else ending))
 
-    def exists(self, path: Path) -> bool:
-        """Whether there is anything where `path` points to."""
-        if self.name == "trc":
-            return any(path.parent.glob(f"{glob.escape(path.name)}_person*.trc"))
-        return path.exists()
+    def output(self, folder: Path, name: str, unit: str = "") -> Output:
+        """The files that the tracks of an input go to; arguments as of `path`."""
+        path = self.path(folder, name, unit)
+        if self.ending.endswith("/"):
+            return Output(self.name, path, path, self.pattern.format(re.escape(name)))
+        if self.pattern:
+            return Output(self.name, path, folder, self.pattern.format(re.escape(path.name)))
+        return Output(self.name, path)
 
 
 _EXTRA = "formats"
+_OPENPOSE = r"{}_\d{{6,}}_keypoints\.json"
+_TRC = r"{}_person\d+\.trc"
+_YOLO = r"data\.yaml|train/labels/.*\.txt"
+_ANGLES = r".*\.mot"
+_FRAMES = r".*\.jpg"
 FORMATS = {
     f.name: f
     for f in (
@@ -53,18 +63,40 @@ FORMATS = {
         Format(
             "coco-results", ".coco-results.json", "app.tracks.coco_results", "a list of results"
         ),
-        Format("openpose", "_json/", "app.tracks.openpose", "OpenPose JSON, a file per frame"),
-        Format("trc", "_px", "app.tracks.trc", "TRC markers in pixels, a file per person"),
+        Format(
+            "openpose",
+            "_json/",
+            "app.tracks.openpose",
+            "OpenPose JSON, a file per frame",
+            pattern=_OPENPOSE,
+        ),
+        Format(
+            "trc", "_px", "app.tracks.trc", "TRC markers in pixels, a file per person", pattern=_TRC
+        ),
         Format("mot", ".mot.txt", "app.tracks.mot", "boxes as in the MOT challenge"),
-        Format("yolo", "_yolo/", "app.tracks.yolo", "YOLO-pose labels, a file per frame"),
+        Format(
+            "yolo", "_yolo/", "app.tracks.yolo", "YOLO-pose labels, a file per frame", pattern=_YOLO
+        ),
         Format("c3d", ".c3d", "app.tracks.c3d", "C3D points of all people", _EXTRA),
         Format("dlc-csv", ".dlc.csv", "app.tracks.deeplabcut", "DeepLabCut's table as CSV"),
         Format("dlc-h5", ".dlc.h5", "app.tracks.deeplabcut", "DeepLabCut's table in HDF5", _EXTRA),
         Format("sleap", ".analysis.h5", "app.tracks.sleap", "SLEAP's analysis HDF5", _EXTRA),
         Format("nwb", ".nwb", "app.tracks.nwb", "NWB with ndx-pose", _EXTRA),
         Format("angles", ".angles.csv", "app.tracks.angles", "joint angles in degrees"),
-        Format("angles-mot", "_angles/", "app.tracks.opensim_motion", "joint angles for OpenSim"),
-        Format("frames", "_frames/", "app.overlay.frames", "a video's pictures, as JPEGs"),
+        Format(
+            "angles-mot",
+            "_angles/",
+            "app.tracks.opensim_motion",
+            "joint angles for OpenSim",
+            pattern=_ANGLES,
+        ),
+        Format(
+            "frames",
+            "_frames/",
+            "app.overlay.frames",
+            "a video's pictures, as JPEGs",
+            pattern=_FRAMES,
+        ),
     )
 }
 

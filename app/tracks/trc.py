@@ -8,6 +8,7 @@ expect. Frame# counts from 1.
 
 from __future__ import annotations
 
+import glob
 import re
 from collections.abc import Iterator, Mapping
 from itertools import islice
@@ -20,7 +21,7 @@ from app.tracks.dense import mean_rate
 from app.tracks.header import checked_header
 from app.tracks.writer import Ending, Writer
 from engine.errors import DataError
-from engine.files import cannot_write
+from engine.files import HIDDEN, cannot_write
 from engine.offline.recording import unseen_frame
 from engine.reading.cells import Cells, text_lines
 from engine.skeleton import COCO
@@ -34,7 +35,7 @@ _BATCH = 256  # rows of a person gathered before they are written
 
 
 def open_writer(path: Path, header: Mapping[str, Any]) -> Writer:
-    """A writer of files beginning with this path, after removing those of an earlier run."""
+    """A writer of files beginning with this path."""
     return TrcWriter(path, header)
 
 
@@ -51,11 +52,8 @@ class TrcWriter:
         self._rows: dict[int, list[str]] = {}
         self._known: set[int] = set()
         self._closed = False
-        pattern = re.compile(re.escape(path.name) + r"_person\d+\.trc(\.part)?")
-        if path.parent.is_dir():
-            for old in path.parent.iterdir():
-                if pattern.fullmatch(old.name):
-                    old.unlink()
+        for stale in (path.parent / HIDDEN).glob(f"{glob.escape(path.name)}_person*.trc.part"):
+            stale.unlink()  # of a run that was killed
 
     def write(self, result: Result) -> None:
         """Take one frame."""
@@ -89,6 +87,7 @@ class TrcWriter:
         part = self._part(person)
         self._known.add(person)
         try:
+            part.parent.mkdir(exist_ok=True)
             with part.open("a", encoding="utf-8") as file:
                 file.writelines(row + "\n" for row in rows)
         except OSError as error:
@@ -96,7 +95,7 @@ class TrcWriter:
 
     def _finish(self, person: int) -> None:
         part = self._part(person)
-        path = part.with_suffix("")
+        path = self._stem.parent / part.stem
         try:
             with part.open(encoding="utf-8") as rows:
                 indices = [int(row.partition("\t")[0]) for row in rows]
@@ -132,7 +131,7 @@ class TrcWriter:
         )
 
     def _part(self, person: int) -> Path:
-        return self._stem.with_name(f"{self._stem.name}_person{person:02d}.trc.part")
+        return self._stem.parent / HIDDEN / f"{self._stem.name}_person{person:02d}.trc.part"
 
 
 def read(path: Path) -> tuple[dict[str, Any], Iterator[Result]]:

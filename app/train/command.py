@@ -50,6 +50,9 @@ def command(
     ] = None,
     dev_images: Annotated[Path | None, typer.Option(help="The folder of its images.")] = None,
     resume: Annotated[bool, typer.Option("--resume", help="Continue the run in --out.")] = False,
+    force: Annotated[
+        bool, typer.Option("--force", help="Begin anew, whatever is in --out.")
+    ] = False,
     device: Annotated[str, typer.Option(help="auto, cpu, cuda or cuda:1.")] = "auto",
     thaw: Annotated[
         int | None,
@@ -82,6 +85,7 @@ def command(
         validation_annotations=dev_annotations,
         validation_images=dev_images,
         resume=resume,
+        force=force,
         device=device,
         thaw=thaw,
         workers=workers,

@@ -91,40 +91,51 @@ class CocoImages:
     """Annotated images; `Frame.index` is the position in `images`."""
 
     def __init__(
-        self, images: Sequence[CocoImage], positions: Sequence[int], *, skip_unreadable: bool
+        self,
+        images: Sequence[CocoImage],
+        positions: Sequence[int],
+        *,
+        skip_unreadable: bool,
+        explain: Callable[[Exception, str], str] = lambda error, file: str(error),
     ) -> None:
         """Prepare to read.
 
         Args:
             images: all images, in order.
             positions: those to be read.
-            skip_unreadable: go on after a picture that cannot be read, and note it in `skipped`.
+            skip_unreadable: do without a picture that cannot be read, and list it in `skipped`.
+            explain: makes one line of an error and the file it is about.
         """
         self.name = "COCO images"
         self.images = images
         self.positions = positions
         self.skipped: list[str] = []  # file names
-        self._skip = skip_unreadable
+        self._skip, self._explain = skip_unreadable, explain
         self.info = SourceInfo(kind="images", size=images[0].size, rate=1.0, frames=len(positions))
 
     def frames(self) -> Iterator[Frame]:
-        """Yield every picture.
+        """Yield every picture that can be read.
 
         Raises:
-            SourceError: a picture cannot be read.
-            DataError: a picture has not the size that was annotated.
+            DataError: after the last one, when some cannot be read or are not those annotated.
         """
+        failures: list[str] = []
         for position in self.positions:
             image = self.images[position]
             try:
                 pixels = read_annotated(image)
-            except SourceError as error:
-                if not self._skip:
-                    raise
-                log.warning("%s; going on without it", error)
-                self.skipped.append(image.entry.file)
+            except Exception as error:  # noqa: BLE001 - of this picture; the others go on
+                text = self._explain(error, str(image.path))
+                if self._skip and isinstance(error, SourceError):
+                    log.warning("%s; going on without it", text)
+                    self.skipped.append(image.entry.file)
+                else:
+                    failures.append(text)
                 continue
             yield Frame(pixels, position, float(position), time.perf_counter(), self.name)
+        if failures:
+            more = f" (and {len(failures) - 1} more)" if len(failures) > 1 else ""
+            raise DataError(f"{failures[0]}{more}; the other images are done")
 
     def close(self) -> None:
         """Nothing to release: no file stays open between two pictures."""

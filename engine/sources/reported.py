@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable, Iterator
 
 from engine.errors import SourceError
 from engine.sources.reconnect import Change, Tell
 from engine.sources.source import Source, SourceInfo
 from engine.types import Frame
+
+log = logging.getLogger(__name__)
 
 
 class Reported:
@@ -33,12 +36,18 @@ class Reported:
         """
         try:
             yield from self.inner.frames()
-        except SourceError as error:
+        except Exception as error:
             if self._closed:
                 return
             if self._alone():
                 raise
-            self._tell(Change(self.name, "failed", str(error)))
+            known = isinstance(error, SourceError)
+            text = (
+                str(error) if known else f"{self.name}: unexpected {type(error).__name__}: {error}"
+            )
+            if not known:
+                log.warning("%s has failed", self.name, exc_info=error)
+            self._tell(Change(self.name, "failed", text))
             return
         if not self._closed:
             self._tell(Change(self.name, "ended", f"{self.inner.name} has ended."))

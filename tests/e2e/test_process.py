@@ -15,9 +15,10 @@ import numpy as np
 import pytest
 
 from app.cli import main
-from app.process.command import process_files
-from app.process.inputs import HIDDEN, OVERLAY
+from app.process.batch import process_files
+from app.process.outputs import OVERLAY
 from engine.errors import DeviceError, OutputError
+from engine.files import HIDDEN
 from engine.settings import load_settings
 from engine.skeleton import COCO
 from engine.types import JointState, untracked
@@ -263,39 +264,60 @@ def test_a_second_signal_stops_at_once_and_still_closes_the_files(tmp_path):
     assert len(numbers_and_times(tmp_path / "out" / "a.mp4")[0]) == last["frames"]
 
 
-def test_a_bug_is_not_swallowed_and_leaves_closed_files(tmp_path):
+def test_a_bug_is_the_failure_of_its_input_and_leaves_closed_files_and_a_log(tmp_path):
     def fail(frame):
         if frame == 10:
             raise ZeroDivisionError("a bug")
 
-    with pytest.raises(ZeroDivisionError):
-        process([write_clip(tmp_path / "a.mp4", 30)], tmp_path / "out", when=fail)
+    clips = [write_clip(tmp_path / f"{name}.mp4", frames) for name, frames in (("a", 30), ("b", 5))]
+    summary = process(clips, tmp_path / "out", when=fail)
+    assert summary.exit_code == 1
+    bad, good = summary.reports
+    assert "unexpected ZeroDivisionError: a bug" in bad.error
+    assert "ZeroDivisionError" in (tmp_path / "out" / HIDDEN / "errors.log").read_text()
     assert lines(tmp_path / "out" / "a.ndjson")[-1]["error"] == "a bug"
+    assert (good.error, good.frames) == (None, 5)
 
 
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="needs the device /dev/full")
 @pytest.mark.parametrize("suffix", ["ndjson", "csv", "mp4"])
-def test_a_full_disk_fails_that_input_and_not_the_others(tmp_path, suffix):
+def test_a_full_disk_fails_that_file_and_not_the_others(tmp_path, suffix, monkeypatch):
     out = tmp_path / "out"
-    out.mkdir()
-    (out / f"a.{suffix}").symlink_to("/dev/full")
+    real = Path.open
+
+    def opened(path, *arguments, **options):
+        full = path == out / f"a.{suffix}" and "b" in (arguments or ("",))[0]
+        return real(Path("/dev/full") if full else path, *arguments, **options)
+
+    monkeypatch.setattr(Path, "open", opened)
     clips = [write_clip(tmp_path / f"{name}.mp4", 150) for name in "ab"]
     summary = process(clips, out)
     assert summary.exit_code == 1
-    assert f"a.{suffix}: the disk is full" in summary.reports[0].error
-    assert summary.reports[1].error is None
-    for path in {"ndjson", "csv"} - {suffix}:
-        assert (out / f"a.{path}").exists() == (suffix != "ndjson")
-    if suffix == "mp4":
-        assert lines(out / "a.ndjson")[-1]["complete"] is False
+    bad, good = summary.reports
+    assert good.complete
+    if suffix == "ndjson":
+        assert "a.ndjson: the disk is full" in bad.error
+    else:
+        assert bad.error is None
+        assert f"a.{suffix}: the disk is full" in bad.missing[0]
+        assert lines(out / "a.ndjson")[-1]["complete"] is True
+        monkeypatch.undo()
+        assert process(clips, out).exit_code == 0  # the rest is made once there is room
+        assert (out / f"a.{suffix}").stat().st_size > 1000
 
 
 def test_an_output_that_cannot_be_created_is_named(tmp_path):
     out = tmp_path / "out"
     (out / "a.csv").mkdir(parents=True)
-    summary = process([write_clip(tmp_path / f"{n}.mp4", 3) for n in "ab"], out)
-    assert "a.csv" in summary.reports[0].error
-    assert summary.reports[1].error is None
+    clips = [str(write_clip(tmp_path / f"{n}.mp4", 3)) for n in "ab"]
+
+    @contextmanager
+    def one_person(settings):
+        yield OnePerson(lambda number: None)
+
+    summary = process_files(clips, out, load_settings(), force=True, open_estimator=one_person)
+    assert "a.csv" in summary.reports[0].missing[0]
+    assert summary.reports[1].complete
 
 
 def test_a_folder_that_cannot_be_made_is_an_error_before_any_work(tmp_path):

@@ -33,6 +33,10 @@ FRAMES = 260
 KILLS = int(os.environ.get("POSESTREAM_KILLS", "2"))  # the closing note tells of 20
 
 
+class Killed(BaseException):
+    """Ends a run as no error of the program does."""
+
+
 @pytest.fixture(scope="module")
 def clip(tmp_path_factory):
     return write_clip(tmp_path_factory.mktemp("clip") / "clip.mp4", FRAMES, sound=True)
@@ -85,15 +89,15 @@ def test_what_is_there_is_not_sent_through_the_network_again(tmp_path, clip):
     class Stopping(Walkers):
         def collect(self, ticket):
             if ticket[0].index > 190:
-                raise MemoryError("killed")
+                raise Killed
             return super().collect(ticket)
 
-    with pytest.raises(MemoryError):
+    with pytest.raises(Killed):
         process([clip], tmp_path / "out", walkers=Stopping())
     summary, walkers = process([clip], tmp_path / "out")
     assert walkers.frames <= FRAMES - 190 + EVERY + 3
     assert summary.reports[0].frames == FRAMES
-    assert any("went on after" in note for note in summary.reports[0].notes)
+    assert any("resumed after" in note for note in summary.reports[0].notes)
     process([clip], tmp_path / "whole")
     assert contents(tmp_path / "out") == contents(tmp_path / "whole")
 
@@ -166,13 +170,19 @@ def test_what_is_done_at_the_end_can_be_chosen_afterwards(tmp_path, clip):
     assert process([clip], out, *OFFLINE[:-1], "offline.zero_phase=false")[0].reports[0].skipped
 
 
-def test_damaged_notes_mean_a_new_beginning(tmp_path, clip):
+def test_a_damaged_journal_is_one_line_that_names_force(tmp_path, clip):
     out = tmp_path / "out"
     process([clip], out)
     before = contents(out)
-    for damage in (b"", b"{}", b'{"version":1}', b"[1]"):
-        (out / ".posestream" / "clip.json").write_bytes(damage)
-        assert process([clip], out)[1].frames == FRAMES
+    for name in ("clip.json", "clip.files.json"):
+        journal = out / ".posestream" / name
+        whole = journal.read_bytes()
+        for damage in (b"", b"{}", b"[1]", whole[:-20], whole[:-9] + b"x" + whole[-8:], bytes(99)):
+            journal.write_bytes(damage)
+            [report] = process([clip], out)[0].reports
+            assert f"{name} is damaged: add --force" in report.error
+            assert contents(out) == before
+        assert process([clip], out, force=True)[0].exit_code == 0
         assert contents(out) == before
 
 
@@ -204,11 +214,11 @@ def test_files_cut_short_after_the_tracks_were_finished_are_made_again(
 
     def dies(self, result):
         if result.frame.index == 100:
-            raise MemoryError("killed")
+            raise Killed
         written(self, result)
 
     monkeypatch.setattr(CocoWriter, "write", dies)
-    with pytest.raises(MemoryError):
+    with pytest.raises(Killed):
         process([clip], out, *changes)
     monkeypatch.undo()
     summary, walkers = process([clip], out, *changes)

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from app.process.command import process_files
+from app.process.batch import process_files
 from engine.errors import SettingsError
 from engine.settings import load_settings
 from tests.support.clips import write_clip

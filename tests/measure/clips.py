@@ -19,7 +19,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from app.overlay.drawing import draw
-from app.process.command import process_files
+from app.process.batch import process_files
 from app.tracks.ndjson import read
 from engine.cores import share_the_cores
 from engine.settings import Settings, load_settings

@@ -21,7 +21,7 @@ from numpy.typing import NDArray
 from scipy.optimize import linear_sum_assignment
 
 import assets
-from app.process.command import process_files
+from app.process.batch import process_files
 from app.tracks.ndjson import read
 from engine.cores import share_the_cores
 from engine.settings import load_settings

@@ -16,7 +16,7 @@ from types import SimpleNamespace
 
 import numpy as np
 
-from app.process.command import process_files
+from app.process.batch import process_files
 from app.process.outcome import Summary
 from engine.settings import Settings, load_settings
 from engine.skeleton import COCO

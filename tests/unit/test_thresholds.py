@@ -12,7 +12,7 @@ from app.bench.live import StampedCamera
 from app.evaluation.command import paper_settings
 from app.live.protocol import Plan, Ready
 from app.live.session import LiveSession
-from app.process.command import process_files
+from app.process.batch import process_files
 from app.weights import thresholds as listed
 from engine.api import process
 from engine.errors import WeightsError

@@ -17,6 +17,7 @@ import av
 import numpy as np
 import pytest
 
+from app.overlay.audio import Sound
 from app.overlay.background import ROOM, Background
 from app.overlay.pictures import OverlayPictures
 from app.overlay.video import OverlayVideo
@@ -261,7 +262,7 @@ def test_colours_survive(tmp_path):
 
 def test_the_sound_is_copied_bit_by_bit(tmp_path):
     clip = write_clip(tmp_path / "c.mp4", 60, sound=True)
-    write_video(tmp_path / "o.mp4", [result(i) for i in range(60)], audio=str(clip))
+    write_video(tmp_path / "o.mp4", [result(i) for i in range(60)], sound=Sound(str(clip)))
     assert sound(tmp_path / "o.mp4") == sound(clip)
     assert len(sound(clip)) > 90
 
@@ -276,7 +277,7 @@ def sound(path):
 
 def test_sound_that_does_not_fit_is_left_out_and_said(tmp_path):
     clip = write_clip(tmp_path / "c.mp4", 5)
-    writer = write_video(tmp_path / "o.mp4", [result(0)], audio=str(clip))
+    writer = write_video(tmp_path / "o.mp4", [result(0)], sound=Sound(str(clip)))
     assert "without sound" in writer.note
     assert len(pictures(tmp_path / "o.mp4")) == 1
 
@@ -285,7 +286,7 @@ def test_the_sound_ends_with_the_pictures_when_the_run_is_cut_short(tmp_path):
     clip = write_clip(tmp_path / "c.mp4", 90, sound=True)
     results = [result(i) for i in range(30)]
     write_video(
-        tmp_path / "o.mp4", results, ending=Ending(30, error="interrupted"), audio=str(clip)
+        tmp_path / "o.mp4", results, ending=Ending(30, error="interrupted"), sound=Sound(str(clip))
     )
     assert sound(tmp_path / "o.mp4")[-1][0] < 1.0
     assert len(pictures(tmp_path / "o.mp4")) == 30
