@@ -182,6 +182,15 @@ class OutputSettings(Section):
     report: bool = False  # an HTML page about the quality of the tracks
 
 
+class ClusterSettings(Section):
+    """How work is divided among machines; no result depends on it."""
+
+    segment: Annotated[float, Field(gt=0, le=86_400)] = 60.0  # s of a video per task, at least
+    cpus: Annotated[float, Field(gt=0, le=1024)] = 1.0  # per task
+    gpus: Annotated[float, Field(gt=0, le=1)] = 1.0  # per task that runs the network on CUDA
+    retries: Annotated[int, Field(ge=0, le=100)] = 3  # of a task whose worker or node died
+
+
 class Settings(Section):
     """All sections. Build it with `load_settings` or in code with keyword arguments."""
 
@@ -192,6 +201,7 @@ class Settings(Section):
     offline: OfflineSettings = OfflineSettings()
     display: DisplaySettings = DisplaySettings()
     output: OutputSettings = OutputSettings()
+    cluster: ClusterSettings = ClusterSettings()
 
 
 # What the published AP was measured with: every person the decoder finds is judged.

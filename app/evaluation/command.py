@@ -74,6 +74,16 @@ def command(
         str | None,
         typer.Option(metavar="A,B,…", help="Compare runtimes or settings: torch,openvino-int8."),
     ] = None,
+    sweep: Annotated[
+        str | None,
+        typer.Option(
+            metavar="NAME=A,B …", help="Measure all combinations: 'weights=a,b input-size=256,320'."
+        ),
+    ] = None,
+    cluster: Annotated[
+        str | None,
+        typer.Option(metavar="ADDRESS|local", help="Divide the images among a Ray cluster."),
+    ] = None,
 ) -> None:
     """Measure accuracy on COCO, and say what the model gets wrong."""
     from rich.console import Console
@@ -110,15 +120,49 @@ def command(
         if not all(found.holds for found in check_parity(job, sides, console)):
             raise typer.Exit(1)
         return
-    from app.evaluation.run import evaluate
-
     try:
-        with _progress() as progress:
+        with _measuring(job, cluster) as job, _progress() as progress:
+            if sweep is not None:
+                _sweep(sweep, job, given, progress, console)
+                return
+            from app.evaluation.run import evaluate
+
             evaluation = evaluate(job, progress)
     except KeyboardInterrupt:
         typer.echo("stopped; what is finished is kept: add --resume to go on", err=True)
         raise typer.Exit(INTERRUPTED) from None
     _show(evaluation, console)
+
+
+@contextmanager
+def _measuring(job: EvaluationJob, cluster: str | None) -> Iterator[EvaluationJob]:
+    """The job, measured by this machine or by a cluster."""
+    if cluster is None:
+        yield job
+        return
+    from app.cluster.evaluation import cluster_measure
+
+    with cluster_measure(cluster, job.settings, job.open) as measure:
+        yield replace(job, open=measure.open, measure=measure)
+
+
+def _sweep(
+    text: str, job: EvaluationJob, given: Sequence[str], progress: Progress, console: Console
+) -> None:
+    """Measure every combination of a sweep, and print one table."""
+    from app.evaluation.run import evaluate
+    from app.evaluation.sweep import Configuration, points, sweep, table
+
+    folder = job.out or Path("eval") / "sweep"
+
+    def measured(point: Configuration) -> Evaluation:
+        progress.step(point.name)
+        settings = paper_settings([*given, *point.changes])
+        return evaluate(replace(job, settings=settings, out=folder / point.name), progress)
+
+    found = list(sweep(points(text), measured))
+    console.print(table(found))
+    console.print(f"Reports: {folder}/*/report.html", highlight=False, soft_wrap=True)
 
 
 def _job(

@@ -96,7 +96,7 @@ def measure(
     Raises:
         PoseError: an image cannot be used; everything before it is in the journal.
     """
-    positions = _unfinished(images, journal, estimator.batch)
+    positions = unfinished(images, journal, estimator.batch)
     source = CocoImages(images, positions, skip_unreadable=skip_unreadable, explain=journal.explain)
     timed = _Timed(estimator)
     inbox = Inbox([source.name], "all", max(INBOX_CAPACITY, estimator.batch))
@@ -116,7 +116,7 @@ def measure(
     return Speed(len(positions) - len(source.skipped), seconds, steps)
 
 
-def _unfinished(images: Sequence[CocoImage], journal: EvaluationJournal, batch: int) -> list[int]:
+def unfinished(images: Sequence[CocoImage], journal: EvaluationJournal, batch: int) -> list[int]:
     """Positions of the images in every batch that was not finished whole."""
     return [
         position

@@ -8,7 +8,7 @@ from pathlib import Path
 import av
 import numpy as np
 
-from app.overlay.video import Draw
+from app.overlay.encoding import Draw
 from app.tracks.writer import Ending
 from engine.files import cannot_write
 from engine.types import Result

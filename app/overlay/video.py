@@ -7,40 +7,23 @@ everything up to the last one; when it is finished it becomes an ordinary MP4.
 from __future__ import annotations
 
 import math
-import os
-from collections.abc import Callable
 from fractions import Fraction
 from pathlib import Path
-from typing import Final
 
 import av
 import av.container
 import av.error
-import cv2
-import numpy as np
-from av.video.reformatter import ColorRange, Colorspace, VideoReformatter
-from numpy.typing import NDArray
 
 from app.overlay.audio import Sound, SoundTrack
 from app.overlay.disk import DiskFile
+from app.overlay.encoding import CODEC, LONGEST_SIDE, Coded, Draw, Encoder, Encoding, Look, no_h264
 from app.tracks.writer import Ending
-from engine.errors import OutputError
 from engine.sources.source import SourceInfo
-from engine.types import Frame, Poses, Result
-
-Draw = Callable[[Frame, Poses], NDArray[np.uint8]]
-_BT709 = 1  # as FFmpeg numbers the colour matrix, transfer and primaries of HD television
-_CODEC: Final = "libx264"
-_LARGE = 1 << 24  # pixels; the encoder keeps few of such frames, or it takes 1.3 GB at 8K
-_LONGEST_SIDE = 16_384  # pixels, of x264
+from engine.types import Result
 
 
 class OverlayVideo:
-    """Frames with skeletons, at the times of the source.
-
-    A source of odd width or height gets its last column or row twice, because H.264 halves the
-    resolution of colour; coordinates stay the same. A frame of another size is scaled to the first.
-    """
+    """Frames with skeletons, at the times of the source."""
 
     def __init__(
         self,
@@ -50,6 +33,7 @@ class OverlayVideo:
         *,
         quality: int = 23,
         sound: Sound | None = None,
+        encoding: Encoding | None = None,
     ) -> None:
         """Create the file.
 
@@ -57,30 +41,30 @@ class OverlayVideo:
             draw: gives the picture to write, (H, W, 3) uint8 RGB.
             quality: H.264 constant rate factor 0..51; lower is better and larger.
             sound: what is to be heard; None: nothing.
+            encoding: encodes the frames elsewhere; None: here.
 
         Raises:
             OutputError: the file cannot be created, or this FFmpeg cannot write H.264.
         """
         self._notes: list[str] = []
         self._path = path
-        self._draw = draw
-        self._tick = info.time_base or Fraction(1, 90_000)
+        look = Look.of(info, quality)
+        self._tick = look.tick
+        self._encoding = encoding if encoding is not None else Encoder(look, draw)
         self._last: int | None = None  # time stamp of the last frame, ticks
         self._closed = False
         self._disk = DiskFile(path)
         self._file = av.open(self._disk, "w", format="mp4", options=_options(self._tick))
-        self._stream = _add_stream(self._file, info, self._tick, quality)
-        self._shown = (self._stream.width, self._stream.height)
-        if max(info.size) > _LONGEST_SIDE:
-            width, height = self._shown
+        self._stream = _add_stream(self._file, look)
+        if max(info.size) > LONGEST_SIDE:
+            width, height = look.size
             self._notes.append(
-                f"the overlay is scaled to {width}x{height}: H.264 ends at {_LONGEST_SIDE} pixels"
+                f"the overlay is scaled to {width}x{height}: H.264 ends at {LONGEST_SIDE} pixels"
             )
         self._wanted = sound
         self._sound = self._opened(sound) if sound is not None else None
         self._skipped = 0  # ticks of jumps that MP4 cannot hold
         self._longest = int((2**31 - 1) / _clock(self._tick) / self._tick)  # ticks of one frame
-        self._converter = VideoReformatter()
 
     @property
     def note(self) -> str:
@@ -90,21 +74,11 @@ class OverlayVideo:
 
     def write(self, result: Result) -> None:
         """Draw and encode one frame."""
-        drawn = _fitting(self._draw(result.frame, result.poses), self._shown)
-        picture = av.VideoFrame.from_numpy_buffer(drawn)
-        coded = self._converter.reformat(
-            picture,
-            width=self._stream.width,
-            height=self._stream.height,
-            format="yuv420p",
-            dst_colorspace=Colorspace.ITU709,
-            dst_color_range=ColorRange.MPEG,
-            threads=1,
-        )
-        coded.pts, coded.time_base = self._stamp(result.frame.time), self._tick
+        stamp = self._stamp(result.frame.time)
         if self._sound is not None and not self._skipped:
             self._sound.until(result.frame.time)
-        self._file.mux(self._stream.encode(coded))
+        for coded in self._encoding.write(result, stamp):
+            self._mux(coded)
         if self._disk.error is not None:
             raise self._disk.error
 
@@ -113,8 +87,8 @@ class OverlayVideo:
         if self._closed:
             return
         self._closed = True
-        if self._last is not None:
-            self._file.mux(self._stream.encode(None))
+        for coded in self._encoding.finish():
+            self._mux(coded)
         if self._sound is not None:
             if self._last is not None and ending.complete and not self._skipped:
                 whole = self._wanted is not None and self._wanted.to_its_end
@@ -149,34 +123,23 @@ class OverlayVideo:
             self._notes.append(f"without sound: {error}")
             return None
 
+    def _mux(self, coded: Coded) -> None:
+        packet = av.Packet(coded.data)
+        packet.pts = packet.dts = coded.stamp
+        packet.duration, packet.time_base = coded.duration, self._tick
+        packet.is_keyframe = coded.key
+        packet.stream = self._stream
+        self._file.mux(packet)
 
-def _add_stream(
-    file: av.container.OutputContainer, info: SourceInfo, tick: Fraction, quality: int
-) -> av.VideoStream:
-    rate = Fraction(info.rate or 25).limit_denominator(1001)
-    options = {
-        "preset": "superfast",  # a third less time than veryfast, for a half larger file
-        "crf": str(quality),
-        "threads": str(min(4, os.cpu_count() or 1)),
-        "g": str(max(12, min(250, round(2 * rate)))),  # a fragment and a seek point every 2 s
-    }
-    if info.size[0] * info.size[1] > _LARGE:
-        options |= {"preset": "ultrafast", "tune": "zerolatency"}
+
+def _add_stream(file: av.container.OutputContainer, look: Look) -> av.VideoStream:
+    """The stream, with an encoder that only says in the file's header how the frames are coded."""
     try:
-        stream = file.add_stream(_CODEC, rate=rate, options=options)
+        stream = file.add_stream(CODEC, rate=Fraction(look.rate or 25).limit_denominator(1001))
     except av.error.FFmpegError as error:
-        raise OutputError(
-            f"this FFmpeg has no {_CODEC} to write H.264: install `av` from PyPI, "
-            "or go without the overlay (--no-overlay)"
-        ) from error
-    stream.width, stream.height = _size(info.size)
-    stream.pix_fmt = "yuv420p"
-    stream.time_base = tick
-    context = stream.codec_context
-    context.time_base = tick
-    context.sample_aspect_ratio = info.pixel_aspect
-    context.color_range = ColorRange.MPEG.value
-    context.colorspace = context.color_primaries = context.color_trc = _BT709
+        raise no_h264() from error
+    look.apply(stream.codec_context)
+    stream.time_base = look.tick
     return stream
 
 
@@ -199,21 +162,3 @@ def _clock(tick: Fraction) -> int:
     while clock < 10_000:
         clock *= 2
     return clock
-
-
-def _size(size: tuple[int, int]) -> tuple[int, int]:
-    """Even sides that H.264 can hold: those given, or both smaller by one factor."""
-    scale = min(1.0, _LONGEST_SIDE / max(size))
-    width, height = (max(2, math.ceil(side * scale)) for side in size)
-    return width + width % 2, height + height % 2
-
-
-def _fitting(picture: NDArray[np.uint8], shown: tuple[int, int]) -> NDArray[np.uint8]:
-    """(H, W, 3) with even H and W; made smaller where it is larger than H.264 can hold."""
-    height, width = picture.shape[:2]
-    if max(width, height) > _LONGEST_SIDE:
-        smaller = cv2.resize(picture, shown, interpolation=cv2.INTER_AREA)
-        return np.asarray(smaller, np.uint8)
-    if height % 2 == 0 and width % 2 == 0:
-        return picture
-    return np.pad(picture, ((0, height % 2), (0, width % 2), (0, 0)), mode="edge")

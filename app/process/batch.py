@@ -5,9 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from app.process.delivery import process_and_deliver, staging
 from app.process.inputs import passed_over, plan
 from app.process.outcome import Outcome, Summary
 from app.process.outputs import place
@@ -18,6 +20,7 @@ from engine.files import make_folder
 from engine.settings import Settings
 from engine.sources.addresses import shown
 from engine.sources.excerpt import WHOLE, Part
+from engine.sources.stores import is_stored
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -37,7 +40,7 @@ def open_default(settings: Settings) -> AbstractContextManager[PoseEstimator]:
 
 def process_files(
     inputs: Sequence[str],
-    out: Path,
+    out: Path | str,
     settings: Settings,
     *,
     part: Part = WHOLE,
@@ -51,7 +54,7 @@ def process_files(
 
     Args:
         inputs: files, folders, patterns, URLs, or "-" for standard input.
-        out: folder for the results, made if it does not exist.
+        out: folder for the results, made if it does not exist, or the address of a stored one.
         part: which frames of each input.
         force: do again what is finished, begin anew what was stopped, and replace files that are
             in the way, whoever wrote them.
@@ -70,14 +73,18 @@ def process_files(
     settings = suited(settings)
     jobs, problems = plan(inputs, part)
     summary = Summary([Outcome(shown(text), error=str(error)) for text, error in problems.items()])
-    make_folder(out)
-    batch = _Batch(settings, open_estimator, workers)
+    address = str(out).rstrip("/") if is_stored(str(out)) else None
+    if address is not None and workers > 1:
+        raise SettingsError("--workers writes to local folders: use --cluster local for addresses")
+    folder = Path(out) if address is None else staging(address)
+    make_folder(folder)
+    batch = _Batch(settings, open_estimator, workers, address)
     with Bars(console, quiet=quiet) as bars, stop_on_signal(bars.say) as stop:
         for note in (*passed_over(inputs), *([str(advice)] if advice else [])):
             bars.say(note)
         for report in summary.reports:
             bars.done(report)
-        tasks = _tasks(jobs, out, settings, force=force)
+        tasks = _tasks(jobs, folder, settings, force=force)
         for report in batch.run(tasks, bars, stop):
             summary.reports.append(report)
             bars.done(report)
@@ -100,6 +107,7 @@ class _Batch:
     settings: Settings
     open_estimator: Opener
     workers: int
+    address: str | None = None  # where the results are sent
 
     def run(self, tasks: Sequence[Task], bars: Bars, stop: Stop) -> Iterator[Outcome]:
         """Yield each input's outcome as it is done."""
@@ -117,7 +125,12 @@ class _Batch:
             for job, files, settings, force in tasks:
                 if stop.asked:
                     return
-                yield process_one(job, files, settings, estimator, bars, stop, force=force)
+                arguments = (job, files, settings, estimator)
+                one = partial(process_one, *arguments, bars, stop, force=force)
+                if self.address is None:
+                    yield one()
+                else:
+                    yield process_and_deliver(*arguments, self.address, one, force=force)
 
     def _at_once(self, tasks: Sequence[Task], bars: Bars, stop: Stop) -> Iterator[Outcome]:
         """An engine per process, after one was opened here to see that it can be."""

@@ -10,6 +10,7 @@ import typer
 
 from app.options import changes
 from app.user_settings import load_user_settings
+from engine.errors import SettingsError
 from engine.settings import OutputSettings
 from engine.sources.excerpt import Part
 
@@ -24,8 +25,11 @@ def command(
         ),
     ],
     out: Annotated[
-        Path, typer.Option("--out", "-o", help="Folder for the results, or - for NDJSON lines.")
-    ] = Path("out"),
+        str,
+        typer.Option(
+            "--out", "-o", help="Folder or s3:// address for the results, or - for NDJSON lines."
+        ),
+    ] = "out",
     start: Annotated[float | None, typer.Option(help="Leave out what is before, seconds.")] = None,
     end: Annotated[float | None, typer.Option(help="Leave out what is after, seconds.")] = None,
     frames: Annotated[int | None, typer.Option(min=1, help="Stop after so many frames.")] = None,
@@ -76,6 +80,17 @@ def command(
     workers: Annotated[
         int, typer.Option(min=1, max=256, help="Inputs at once, each in a process, on the CPU.")
     ] = 1,
+    cluster: Annotated[
+        str | None,
+        typer.Option(
+            envvar="RAY_ADDRESS",
+            metavar="ADDRESS|local",
+            help="Divide videos among the machines of a Ray cluster.",
+        ),
+    ] = None,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Print how --cluster would divide the inputs.")
+    ] = False,
     settings_file: Annotated[
         Path | None, typer.Option("--settings", help="A TOML file; see assets/settings.toml.")
     ] = None,
@@ -110,10 +125,22 @@ def command(
     settings = load_user_settings(settings_file, changes(set_, chosen))
     part = Part(start, end, frames)
     console = Console(stderr=True)
-    if str(out) == STANDARD_OUTPUT:
+    if dry_run:
+        from app.cluster.process import print_plan
+
+        raise typer.Exit(min(1, print_plan(inputs, settings)))
+    if cluster is not None and workers > 1:
+        raise SettingsError("--workers is for one machine: leave it out, or leave out --cluster")
+    if out == STANDARD_OUTPUT:
         from app.process.to_lines import process_to_lines
 
         summary = process_to_lines(inputs, settings, part=part, console=console, quiet=quiet)
+    elif cluster is not None:
+        from app.cluster.process import process_on_cluster
+
+        summary = process_on_cluster(
+            inputs, out, settings, address=cluster, part=part, force=force, console=console
+        )
     else:
         from app.process.batch import process_files
 

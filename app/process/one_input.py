@@ -122,8 +122,6 @@ class _OneInput:
         """Make the tracks, or replay them, and write the others on the way."""
         try:
             with Sink(self.records.journal) as sink:
-                if not self.settings.offline.needed:
-                    self._also(sink)
                 self._write(sink, self._results(), others, self.source)
         except SourceError as error:
             if not self.settings.offline.needed:
@@ -142,22 +140,18 @@ class _OneInput:
         try:
             with closing(self.job.open(self.supply.open)) as again, sink:
                 self.content.need_same()
-                self._also(sink)
                 pictures = self._with_pictures(whole.results(), again.frames())
                 self._write(sink, pictures, others, again)
         finally:
             self.records.take(sink, others)
-
-    def _also(self, sink: Sink) -> None:
-        """Open the supply's own writer of the final results."""
-        if self.supply.also is not None:
-            sink.open("also", self.supply.also)
 
     def _write(
         self, sink: Sink, results: Iterator[Result], others: Sequence[Output], source: Source
     ) -> None:
         for output in others:
             opener = sinks.opener(output, self.job, source, self.settings, self.estimator)
+            if output.name == "overlay" and self.supply.overlay is not None:
+                opener = self.supply.overlay
             sink.open(output.name, opener, optional=output.name != "ndjson")
         for result in results:
             sink.write(result)
@@ -210,7 +204,7 @@ class _OneInput:
         from app.track_report.page import write_report
 
         def frames() -> Iterator[Frame]:
-            with closing(self.job.open(self.supply.open)) as again:
+            with closing(self.job.open()) as again:
                 self.content.need_same()
                 yield from again.frames()
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from app.process.inputs import OVERLAY, Job
@@ -69,6 +69,26 @@ def place(
         taken.add(chosen.name.casefold())
         placed.append(chosen)
     return placed
+
+
+def moved(files: Outputs, folder: Path) -> Outputs:
+    """The same outputs in another folder."""
+
+    def there(output: Output) -> Output:
+        path = folder / output.path.relative_to(files.folder)
+        inside = None
+        if output.folder is not None:
+            inside = folder / output.folder.relative_to(files.folder)
+        return replace(output, path=path, folder=inside)
+
+    return Outputs(
+        folder,
+        files.name,
+        {name: there(output) for name, output in files.tracks.items()},
+        there(files.overlay) if files.overlay is not None else None,
+        there(files.report) if files.report is not None else None,
+        files.note,
+    )
 
 
 def pictures(overlay: Path, files: Sequence[Path]) -> list[Path]:

@@ -72,6 +72,12 @@ class Bars:
         self._name, self._total = source.name, total or 0
         self._began = self._told = time.monotonic()
 
+    def show(self, text: str, done: int, total: int) -> None:
+        """Show one bar for everything, in place of one per source."""
+        self._progress.update(
+            self._task, description=escape(text), completed=done, total=total, visible=True
+        )
+
     def advance(self, frames: int) -> None:
         """Show how many frames are done."""
         self._progress.update(self._task, completed=frames)

@@ -13,8 +13,9 @@ from numpy.typing import NDArray
 from app.overlay.audio import Sound
 from app.overlay.background import Background
 from app.overlay.drawing import draw
+from app.overlay.encoding import Draw, Encoding
 from app.overlay.pictures import OverlayPictures
-from app.overlay.video import Draw, OverlayVideo
+from app.overlay.video import OverlayVideo
 from app.process.inputs import Job
 from app.process.outputs import pictures
 from app.tracks.ledger import Output
@@ -43,7 +44,7 @@ def header(
         skeleton.limbs,
         **chosen,
         weights=describe(estimator),
-        settings=settings.model_dump(mode="json"),
+        settings=settings.model_dump(mode="json", exclude={"cluster"}),
         posestream=_version(),
     )
 
@@ -53,7 +54,7 @@ def opener(
 ) -> Callable[[], Writer]:
     """What opens the writer of an output; it raises OutputError where it cannot be written."""
     if output.name == "overlay":
-        return partial(_overlay, output, job, source, settings, estimator.skeleton)
+        return partial(open_overlay, output, job, source, settings, estimator.skeleton)
     facts = header(source, settings, estimator, job.part)
     return partial(open_writer, FORMATS[output.name], output.path, facts)
 
@@ -70,10 +71,23 @@ def describe(estimator: PoseEstimator) -> dict[str, Any]:
     }
 
 
-def _overlay(
-    output: Output, job: Job, source: Source, settings: Settings, skeleton: Skeleton
+def open_overlay(
+    output: Output,
+    job: Job,
+    source: Source,
+    settings: Settings,
+    skeleton: Skeleton,
+    encoding: Encoding | None = None,
 ) -> Writer:
-    drawing = _drawing(settings, skeleton)
+    """A writer of the overlay.
+
+    Args:
+        encoding: of a video that is encoded elsewhere.
+
+    Raises:
+        OutputError: it cannot be written.
+    """
+    drawing = drawer(settings, skeleton)
     if job.images:
         return OverlayPictures(pictures(output.path, job.images), drawing)
     with_sound = settings.output.audio and source.info.has_audio and can_be_read_again(source)
@@ -82,6 +96,7 @@ def _overlay(
         source.info,
         drawing,
         quality=settings.output.quality,
+        encoding=encoding,
         sound=_sound(source, job.part) if with_sound else None,
     )
     return Background(video)
@@ -95,7 +110,9 @@ def _sound(source: Source, part: Part) -> Sound:
     return Sound(address, part.start, to_its_end=to_its_end)
 
 
-def _drawing(settings: Settings, skeleton: Skeleton) -> Draw:
+def drawer(settings: Settings, skeleton: Skeleton) -> Draw:
+    """What draws the skeletons of a frame as the settings want them."""
+
     def drawing(frame: Frame, poses: Poses) -> NDArray[np.uint8]:
         return draw(frame.pixels, poses, skeleton, settings.display)
 

@@ -29,7 +29,7 @@ class Supply:
 
     open: Callable[[str], Source] = open_source
     detect: Callable[[Source, Any, CameraMotion | None], Iterator[Detection]] = detect_here
-    also: Callable[[], Writer] | None = None  # opens one more writer of the final results
+    overlay: Callable[[], Writer] | None = None  # opens the overlay's writer in another way
 
 
 HERE = Supply()

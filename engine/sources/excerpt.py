@@ -108,12 +108,12 @@ class Rest:
     """A source of which the first frames have been taken already."""
 
     def __init__(self, source: Source, frames: Iterator[Frame]) -> None:
-        self.name, self._source, self._frames = source.name, source, frames
+        self.name, self.whole, self._frames = source.name, source, frames
 
     @property
     def info(self) -> SourceInfo:
         """The source's own."""
-        return self._source.info
+        return self.whole.info
 
     def frames(self) -> Iterator[Frame]:
         """What is left."""
@@ -121,4 +121,4 @@ class Rest:
 
     def close(self) -> None:
         """Close the source."""
-        self._source.close()
+        self.whole.close()

@@ -51,6 +51,7 @@ class Index:
     stamps: array[int]  # time of each frame, ticks of the container
     keys: array[int]  # numbers of the key frames
     by_dts: bool  # stamps are times of decoding (MP4's index), else of showing
+    rate: float  # frames per second, as the container says
 
 
 def index_of(text: str) -> Index | None:
@@ -73,7 +74,8 @@ def index_of(text: str) -> Index | None:
             stamps = array("q", (entry.timestamp for entry in entries))
             keys = array("q", (n for n, entry in enumerate(entries) if entry.is_keyframe))
             increasing = all(a < b for a, b in pairwise(stamps))
-            return Index(stamps, keys, by_dts=True) if increasing else None
+            rate = float(stream.average_rate or 25)
+            return Index(stamps, keys, True, rate) if increasing else None
         return _read_through(container, stream)
 
 
@@ -88,7 +90,8 @@ def _read_through(container: Container, stream: Stream) -> Index | None:
             keys.append(len(stamps))
         stamps.append(packet.pts)
     distinct = len(set(stamps)) == len(stamps)
-    return Index(stamps, keys, by_dts=False) if distinct else None
+    rate = float(stream.average_rate or 25)
+    return Index(stamps, keys, False, rate) if distinct else None
 
 
 def cut(index: Index, length: int, multiple: int) -> Iterator[Segment]:

@@ -1,0 +1,1 @@
+"""`--cluster`: the work of one command on many machines, through Ray, with the same results."""

@@ -1,0 +1,123 @@
+"""Ray: joining a cluster, or starting one on this machine, and running calls on it."""
+
+from __future__ import annotations
+
+import logging
+import os
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any
+
+from app.cluster.tasks import guarded
+from app.cluster.work import Call, Failure
+from engine.errors import SettingsError
+from engine.settings import ClusterSettings
+
+LOCAL = "local"
+_STORE = 256 << 20  # bytes of a local run's object store: answers are small
+
+
+@dataclass(frozen=True, slots=True)
+class Resources:
+    """What the cluster has for tasks."""
+
+    cpus: float
+    gpus: float
+
+    def slots(self, settings: ClusterSettings, *, on_gpu: bool) -> int:
+        """How many tasks that run the network can run at once."""
+        by_cpu = int(self.cpus / settings.cpus)
+        return max(1, min(by_cpu, int(self.gpus / settings.gpus)) if on_gpu else by_cpu)
+
+
+@contextmanager
+def connected(address: str) -> Iterator[Resources]:
+    """Join the cluster at an address, or with "local" start one that ends with the block.
+
+    Raises:
+        SettingsError: Ray is not installed, or there is no cluster at the address.
+    """
+    try:
+        import ray
+    except ImportError as error:
+        raise SettingsError("--cluster needs Ray: pip install 'posestream[cluster]'") from error
+    os.environ.setdefault("RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO", "0")
+    started = not ray.is_initialized()
+    if started:
+        _join(ray, address)
+    try:
+        found: dict[str, float] = ray.cluster_resources()  # type: ignore[no-untyped-call]
+        yield Resources(found.get("CPU", 0.0), found.get("GPU", 0.0))
+    finally:
+        if started:
+            ray.shutdown()
+
+
+def _join(ray: Any, address: str) -> None:
+    common = {"logging_level": logging.ERROR, "log_to_driver": False}
+    try:
+        if address == LOCAL:
+            ray.init(
+                address="local",
+                include_dashboard=False,
+                object_store_memory=_STORE,
+                _node_ip_address="127.0.0.1",
+                **common,
+            )
+        else:
+            ray.init(address=address, **common)
+    except (ConnectionError, RuntimeError, ValueError, TimeoutError) as error:
+        first = str(error).splitlines()[0] if str(error) else type(error).__name__
+        raise SettingsError(
+            f"cannot join the Ray cluster at {address}: {first}; check the address with "
+            "`ray status`, or use --cluster local"
+        ) from error
+
+
+class RayExecutor:
+    """Runs calls as Ray tasks: any node may take them, and another one if that node dies."""
+
+    def __init__(self, settings: ClusterSettings, *, on_gpu: bool) -> None:
+        import ray
+
+        self._ray = ray
+        self._light = ray.remote(guarded).options(
+            num_cpus=settings.cpus, max_retries=settings.retries, scheduling_strategy="SPREAD"
+        )
+        self._heavy = self._light
+        if on_gpu:
+            self._heavy = ray.remote(guarded).options(
+                num_cpus=settings.cpus,
+                num_gpus=settings.gpus,
+                max_retries=settings.retries,
+                scheduling_strategy="SPREAD",
+            )
+
+    def start(self, call: Call) -> Any:
+        """Submit a task."""
+        task = self._heavy if call.engine else self._light
+        return task.remote(call.function, call.arguments)
+
+    def wait(self, running: Sequence[Any], seconds: float) -> Sequence[Any]:
+        """The tasks that have ended."""
+        ready, _ = self._ray.wait(list(running), num_returns=1, timeout=seconds, fetch_local=False)
+        if ready and len(running) > 1:  # others may have ended as well
+            ready, _ = self._ray.wait(
+                list(running), num_returns=len(running), timeout=0, fetch_local=False
+            )
+        return list(ready)
+
+    def answer(self, ended: Any) -> Any:
+        """What the task returned; a `Failure` where its machines died too often."""
+        try:
+            return self._ray.get(ended)
+        except self._ray.exceptions.RayError as error:
+            name = type(error).__name__
+            first = str(error).strip().splitlines()
+            return Failure(f"the task was lost ({name}: {first[0] if first else ''})")
+
+    def cancel(self, running: Sequence[Any]) -> None:
+        """End tasks at once; what they stored is whole or not there."""
+        for task in running:
+            self._ray.cancel(task, force=True)

@@ -1,0 +1,101 @@
+"""The steps of one input, as a generator: it yields calls and is sent their answers."""
+
+from __future__ import annotations
+
+from collections.abc import Generator, Iterator, Sequence
+from dataclasses import replace
+from typing import Any
+
+from app.cluster import tasks
+from app.cluster.work import Associated, Batch, Call, Detected, Failure, Survey, Work
+from app.process.outcome import Outcome
+from engine.sources.addresses import shown
+
+Flow = Generator[Batch, list[Any], Outcome]
+
+
+def process_input(work: Work) -> Flow:
+    """Survey, detect segments, associate, draw parts, join; or all in one piece."""
+    (found,) = yield Batch([_call(work, "survey", tasks.survey, work)])
+    if isinstance(found, Failure):
+        return _failed(work, found)
+    if found.up_to_date:
+        return Outcome(shown(work.job.source), skipped=True)
+    if not found.segments:
+        return (yield from _in_one_piece(work, found, ""))
+    answers = yield Batch(_detections(work, found), enough=_is_unsound)
+    broken = [answer for answer in answers if isinstance(answer, Failure)]
+    if broken:
+        return _failed(work, broken[0], f"{len(broken)} of {len(found.segments)} segments: ")
+    reason = _unsound(answers)
+    if reason:
+        return (yield from _in_one_piece(work, found, f"done in one piece: {reason}"))
+    (outcome,) = yield Batch([_call(work, "associate", tasks.associate, work, found)])
+    if not isinstance(outcome, Associated):
+        return _failed(work, outcome)
+    if outcome.drawn and outcome.report.error is None:
+        yield from _overlay(work, found, outcome.report)
+    if outcome.report.error is None and not outcome.report.missing:
+        yield Batch([_call(work, "finish", tasks.finish, work, found)])
+    return outcome.report
+
+
+def _in_one_piece(work: Work, found: Survey, note: str) -> Flow:
+    call = _call(work, "process", tasks.whole, work, found, engine=True)
+    (outcome,) = yield Batch([call])
+    if not isinstance(outcome, Outcome):
+        return _failed(work, outcome)
+    if note:
+        outcome.notes.append(note)
+    return outcome
+
+
+def _detections(work: Work, found: Survey) -> Iterator[Call]:
+    small = replace(found, segments=(), drawn=())
+    for number, segment in enumerate(found.segments):
+        arguments = (work, small, number, segment)
+        yield _call(work, f"detect {number}", tasks.detect_segment, *arguments, engine=True)
+
+
+def _is_unsound(answer: Any) -> bool:
+    """Whether the segments that are left need not be detected."""
+    return isinstance(answer, Detected) and bool(answer.unsound)
+
+
+def _unsound(answers: Sequence[Detected]) -> str:
+    """Why the segments are not together what one pass over the video gives; empty if they are."""
+    at, time = 0, float("-inf")
+    for answer in answers:
+        if answer.unsound:
+            return answer.unsound
+        if answer.first[0] != at or answer.first[1] <= time:
+            return "its time stamps do not increase from segment to segment"
+        at, time = answer.last[0] + 1, answer.last[1]
+    return ""
+
+
+def _overlay(work: Work, found: Survey, report: Outcome) -> Generator[Batch, list[Any], None]:
+    small = replace(found, segments=(), drawn=())
+    calls = (
+        _call(work, f"draw {number}", tasks.draw, work, small, number, part)
+        for number, part in enumerate(found.drawn)
+    )
+    answers = yield Batch(calls)
+    broken = [answer for answer in answers if isinstance(answer, Failure)]
+    if broken:
+        report.missing.append(f"{work.overlay_path}: {broken[0].text}")
+        return
+    (joined,) = yield Batch([_call(work, "join", tasks.join, work, found)])
+    if isinstance(joined, Failure):
+        report.missing.append(f"{work.overlay_path}: {joined.text}")
+    else:
+        report.missing += joined.missing
+        report.notes += [note for note in joined.notes if note not in report.notes]
+
+
+def _call(work: Work, what: str, function: Any, *arguments: Any, engine: bool = False) -> Call:
+    return Call(f"{what} {work.job.name}", function, arguments, engine)
+
+
+def _failed(work: Work, failure: Failure, where: str = "") -> Outcome:
+    return Outcome(shown(work.job.source), error=where + failure.text)

@@ -1,0 +1,200 @@
+"""`process --cluster`: the inputs of one command on the machines of a Ray cluster."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from app.cluster import tasks
+from app.cluster.connection import RayExecutor, Resources, connected
+from app.cluster.flow import Flow, process_input
+from app.cluster.progress import Counter
+from app.cluster.scheduler import Executor, Scheduler
+from app.cluster.work import Call, EngineFacts, Failure, Opener, Work, address_of
+from app.process.batch import open_default
+from app.process.inputs import Job, passed_over, plan
+from app.process.outcome import Outcome, Summary
+from app.process.outputs import place
+from app.process.progress import Bars
+from app.signals import stop_on_signal
+from engine.errors import DeviceError, PoseError
+from engine.files import HIDDEN, make_folder
+from engine.settings import Settings
+from engine.sources.addresses import shown
+from engine.sources.excerpt import WHOLE, Part
+from engine.sources.segments import Segment, cut, index_of
+from engine.sources.stores import is_stored, write_stored
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+_AHEAD = 2  # calls in flight per slot: the next one waits where a slot becomes free
+_NOWHERE = Path("results")  # names local files that are made in a temporary folder and sent
+
+
+def process_on_cluster(
+    inputs: Sequence[str],
+    out: str,
+    settings: Settings,
+    *,
+    address: str,
+    part: Part = WHOLE,
+    force: bool = False,
+    console: Console | None = None,
+    open_estimator: Opener = open_default,
+) -> Summary:
+    """Process every input on a cluster; the results are those of `process_files`.
+
+    Args:
+        out: a folder that all machines share, or the address of a stored one.
+        address: of the cluster, or "local".
+        open_estimator: opens the network in a worker; importable there.
+
+    Other arguments as of `process_files`.
+
+    Raises:
+        PoseError: nothing at all can be done: no cluster, no weights, no folder to write to.
+    """
+    with connected(address) as resources:
+        gpu = on_gpu(settings, resources)
+        executor = RayExecutor(settings.cluster, on_gpu=gpu)
+        slots = resources.slots(settings.cluster, on_gpu=gpu)
+        task = Task(tuple(inputs), out, settings, part, force, open_estimator)
+        return run(task, executor, slots, console)
+
+
+@dataclass(frozen=True, slots=True)
+class Task:
+    """The arguments of one command."""
+
+    inputs: tuple[str, ...]
+    out: str
+    settings: Settings
+    part: Part = WHOLE
+    force: bool = False
+    open_estimator: Opener = open_default
+
+
+def run(task: Task, executor: Executor, slots: int, console: Console | None = None) -> Summary:
+    """Process every input by an executor.
+
+    Args:
+        slots: calls that run at once.
+    """
+    from engine.network.thresholds import suited
+
+    task = replace(task, settings=suited(task.settings))
+    jobs, problems = plan(task.inputs, task.part)
+    summary = Summary([Outcome(shown(text), error=str(error)) for text, error in problems.items()])
+    if not is_stored(task.out):
+        make_folder(Path(task.out))
+    with Bars(console) as bars, stop_on_signal(bars.say, after="what is running") as stop:
+        for note in passed_over(task.inputs):
+            bars.say(note)
+        for report in summary.reports:
+            bars.done(report)
+        if jobs:
+            facts = _facts(executor, task)
+            bars.say(_about(facts, slots))
+            scheduler = Scheduler(executor, _AHEAD * slots, Counter(bars, len(jobs)))
+            flows: Iterator[Flow] = map(process_input, _works(jobs, task, facts))
+            for report in scheduler.run(flows, stop):
+                summary.reports.append(report)
+                bars.done(report)
+        summary.interrupted = stop.asked
+        bars.end(summary)
+    return summary
+
+
+def on_gpu(settings: Settings, resources: Resources) -> bool:
+    """Whether tasks run the network on GPUs.
+
+    Raises:
+        DeviceError: the settings want one, and there is none.
+    """
+    device = settings.engine.device
+    if device.startswith("cuda") and not resources.gpus:
+        raise DeviceError(f"no machine of the cluster has a GPU, but the device is {device}")
+    return device != "cpu" and resources.gpus > 0
+
+
+def _facts(executor: Executor, task: Task) -> EngineFacts:
+    """Open the engine on one machine, which shows whether it can be, and describe it."""
+    arguments = (task.open_estimator, task.settings)
+    call = Call("open the engine", tasks.describe_engine, arguments, engine=True)
+    handle = executor.start(call)
+    while not executor.wait([handle], 1.0):
+        pass
+    answer = executor.answer(handle)
+    if isinstance(answer, Failure):
+        raise PoseError(answer.text)
+    assert isinstance(answer, EngineFacts)
+    return answer
+
+
+def _about(facts: EngineFacts, slots: int) -> str:
+    checkpoint = facts.checkpoint
+    return (
+        f"{checkpoint.name} ({checkpoint.network_name}) at {facts.input_size} px "
+        f"on {facts.device.name}, {slots} tasks at once"
+    )
+
+
+def _works(jobs: Sequence[Job], task: Task, facts: EngineFacts) -> Iterator[Work]:
+    address = address_of(task.out)
+    deliver = address if is_stored(task.out) else None
+    shared = f"{address}/{HIDDEN}/cluster"
+    write_stored(shared, b"every machine of the cluster must see this file\n")
+    folder = Path(task.out) if deliver is None else _NOWHERE
+    for job, files in zip(
+        jobs, place(jobs, folder, task.settings.output, force=task.force), strict=True
+    ):
+        store = f"{address}/{HIDDEN}/{files.name}.parts"
+        yield Work(
+            *(job, files, store, shared, task.settings, facts, task.open_estimator),
+            force=task.force,
+            deliver=deliver,
+        )
+
+
+def print_plan(inputs: Sequence[str], settings: Settings) -> int:
+    """Print the segments of every input, one line each, without joining a cluster.
+
+    Returns:
+        how many inputs cannot be read.
+    """
+    jobs, problems = plan(inputs)
+    for text, error in problems.items():
+        print(f"{shown(text)}: {error}")
+    total, failed = 0, len(problems)
+    for job in jobs:
+        try:
+            for segment in planned(job, settings):
+                print(_line(job, segment))
+                total += 1
+        except PoseError as error:
+            print(f"{shown(job.source)}: {error}")
+            failed += 1
+    print(f"{len(jobs) + len(problems) - failed} inputs, {total} segments")
+    return failed
+
+
+def planned(job: Job, settings: Settings) -> Iterator[Segment]:
+    """The segments of an input; a single one from its beginning where it is done in one piece.
+
+    Raises:
+        SourceError: it cannot be opened.
+    """
+    index = None if job.images or job.part.chosen else index_of(job.source)
+    if index is None:
+        yield Segment(0, None)
+        return
+    length = max(1, round(settings.cluster.segment * index.rate))
+    yield from cut(index, length, settings.engine.batch or 1)
+
+
+def _line(job: Job, segment: Segment) -> str:
+    end = "the end" if segment.end is None else f"{segment.end}"
+    return f"{shown(job.source)}: frames {segment.start} to {end}"
