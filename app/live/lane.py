@@ -86,7 +86,7 @@ class Lane:
         self._frames = self._people = self._missed = 0
         self._seconds = 0.0
         self._error: str | None = None
-        self._ended = False
+        self._ended = self._broken = False
         self._thread = threading.Thread(target=self._run, name=f"recording {path.name}")
         self._thread.daemon = True
         self._thread.start()
@@ -124,7 +124,7 @@ class Lane:
     def _run(self) -> None:
         file: File | None = None
         while (item := self._waiting.get()) is not None:
-            if self._error is not None and not self._ended:
+            if self._broken:
                 continue  # what waits is forgotten
             try:
                 file = self._written(file, item)
@@ -155,5 +155,6 @@ class Lane:
     def _fail(self, error: Exception) -> None:
         text = str(error) or type(error).__name__
         log.info("recording %s failed", self._path, exc_info=error)
-        self._error = text
-        self._failed(self._path, text)
+        if not self._broken:
+            self._failed(self._path, text)
+        self._error, self._broken = text, True

@@ -215,9 +215,8 @@ class LiveSession:
         """What a file or a listener is told of the source of a result, and how it is made."""
         from app.process.sinks import header
 
-        source = self._set.source(result.frame.source)
+        source = self._set.ever(result.frame.source)
         assert self._swap is not None, "there is a result, so there is an estimator"
-        assert source is not None, "it delivered this frame"
         facts = header(source, self._settings, self._swap.estimator)
         return {**facts, "size": list(result.frame.size), "live": True}
 

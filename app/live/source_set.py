@@ -48,6 +48,7 @@ class SourceSet:
         self._clock = PlayClock(loop=plan.loop, hold=plan.hold)
         self._lock = threading.Lock()
         self._sources: dict[str, Tapped] = {}
+        self._ever: dict[str, Tapped] = {}  # also those that have left
         self._inbox: Inbox | None = None
         self._captures: Captures | None = None
         self._closed = False
@@ -72,6 +73,10 @@ class SourceSet:
         """The source of this name, if it is being read."""
         return self._sources.get(name)
 
+    def ever(self, name: str) -> Tapped:
+        """The source of this name, also when it has left: its last results may be on their way."""
+        return self._ever[name]
+
     def open_all(self) -> None:
         """Prepare the sources of the plan.
 
@@ -80,7 +85,7 @@ class SourceSet:
         """
         for text, name in zip(self._plan.sources, self._plan.names, strict=True):
             opened = self._opened(text, name)
-            self._sources[opened.name] = opened
+            self._sources[opened.name] = self._ever[opened.name] = opened
 
     def begin(self) -> tuple[Inbox, Captures]:
         """What the road needs to read the prepared sources."""
@@ -132,7 +137,7 @@ class SourceSet:
             if self._closed or not self._captures:
                 self._tell(Told(f"{source.name} was not added: nothing runs any more.", "warning"))
                 return
-            self._sources[source.name] = source
+            self._sources[source.name] = self._ever[source.name] = source
             self._captures.join(source)
         started(source)
 

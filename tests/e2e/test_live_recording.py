@@ -247,6 +247,31 @@ def test_a_source_joins_and_leaves_while_another_is_recorded(tmp_path):
     assert counted["b.ndjson"] < counted["a.ndjson"], "each end line has counts of its own"
 
 
+def test_a_source_that_leaves_at_once_still_has_its_header(tmp_path, monkeypatch):
+    from app.live import recorded_files
+
+    opened = recorded_files.TracksFile.__init__
+    late = lambda self, path, first, header: (time.sleep(0.3), opened(self, path, first, header))  # noqa: E731
+    monkeypatch.setattr(
+        recorded_files.TracksFile, "__init__", lambda *a, **k: late(*a, **k) and None
+    )
+    bench = Bench()
+    session = LiveSession(
+        Plan(("a", "b"), Settings()),
+        bench.events.append,
+        open_estimator=bench._open,
+        open_source=lambda text, tell, **options: StampedCamera(text, SMALL, 40),
+    )
+    with Watching(session) as watching:
+        watching.see(3, "b")
+        session.record(RecordPlan(tmp_path))
+        watching.see(2, "b")
+        session.remove("b")
+        watching.see(5, "a")
+    whole(tmp_path, "b", saved(bench))
+    assert not bench.said(Told)
+
+
 def test_a_slow_encoder_misses_frames_and_counts_them(tmp_path, monkeypatch):
     from app.live import lane, recorded_files
 

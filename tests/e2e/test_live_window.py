@@ -9,7 +9,10 @@ import time
 from configparser import ConfigParser
 from pathlib import Path
 
+import av
 import pytest
+
+from tests.support.stream_servers import MjpegServer
 
 PROGRAM = "tests.support.live_window"
 NEEDED = ("Xvfb", "xdotool")
@@ -49,7 +52,8 @@ def display():
 class Person:
     """Someone at mouse and keyboard."""
 
-    def __init__(self, display, folder):
+    def __init__(self, display, folder, *sources):
+        self.sources = sources or (SOURCE,)
         self.environment = {
             **os.environ,
             "DISPLAY": display,
@@ -62,7 +66,7 @@ class Person:
 
     def open(self):
         self.program = subprocess.Popen(
-            [sys.executable, "-X", "faulthandler", "-m", PROGRAM, str(self.folder), SOURCE],
+            [sys.executable, "-X", "faulthandler", "-m", PROGRAM, str(self.folder), *self.sources],
             env=self.environment,
         )
         self.window = until(lambda: self.do("search", "--onlyvisible", "--name", "posestream$"))
@@ -118,22 +122,30 @@ def test_a_person_watches_takes_a_screenshot_and_quits(display, tmp_path):
     assert kept["General"]["theme"] == "light"
 
 
-def test_a_recording_that_runs_when_the_window_is_closed_is_whole(display, tmp_path):
-    import av
-
-    person = Person(display, tmp_path)
-    person.watch()
-    person.press("r")
-    until(lambda: [f for f in tmp_path.rglob("*overlay.mp4") if f.stat().st_size])
-    person.press("ctrl+q")
-    assert person.program.wait(60) == 0
-    (video,) = tmp_path.rglob("*overlay.mp4")
-    with av.open(str(video)) as whole:
-        frames = sum(1 for _ in whole.decode(video=0))
-    (tracks,) = tmp_path.rglob("*.ndjson")
-    end = json.loads(tracks.read_text().splitlines()[-1])
-    assert end["type"] == "end"
-    assert end["frames"] == frames > 0
+def test_two_cameras_of_one_name_are_recorded_and_one_leaves_before_the_window_is_closed(
+    display, tmp_path
+):
+    with MjpegServer() as one, MjpegServer() as two:
+        person = Person(display, tmp_path, one.url, two.url)
+        person.watch()
+        person.press("r")
+        until(lambda: len([f for f in tmp_path.rglob("*overlay.mp4") if f.stat().st_size]) == 2)
+        person.press("m", "n", "ctrl+w")  # mirror, follow, remove the last source
+        time.sleep(1)
+        person.press("ctrl+q")
+        assert person.program.wait(60) == 0
+    for server in (one, two):
+        (video,) = tmp_path.rglob(f"*{server.port}*overlay.mp4")
+        with av.open(str(video)) as whole:
+            times = [frame.time for frame in whole.decode(video=0)]
+        (tracks,) = tmp_path.rglob(f"*{server.port}*.ndjson")
+        lines = [json.loads(line) for line in tracks.read_text().splitlines()]
+        frames, end = lines[1:-1], lines[-1]
+        assert end["type"] == "end"
+        assert end["frames"] == len(frames) == len(times) > 0
+        assert end["people"] == sum(len(frame["people"]) for frame in frames)
+        assert times == pytest.approx([frame["time"] for frame in frames], abs=1e-3)
+        assert times[0] < 0.5
 
 
 def test_a_second_start_remembers_the_first(display, tmp_path):
