@@ -17,6 +17,7 @@ from typer.core import TyperGroup
 from typer.main import get_command
 
 from engine.errors import PoseError
+from engine.sources.addresses import printable
 
 # name -> (module, attribute, what it does); an attribute is a function or a Typer of sub-commands.
 COMMANDS = {
@@ -125,7 +126,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     try:
         get_command(_app)(args=arguments, prog_name="posestream")
     except PoseError as error:
-        print(f"posestream: {error}", file=sys.stderr)
+        print(f"posestream: {printable(str(error))}", file=sys.stderr)
         sys.exit(1)
     except Exception as error:  # noqa: BLE001 - the last resort: a bug is shown whole
         need = _missing_extra(error)

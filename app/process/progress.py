@@ -18,6 +18,7 @@ from rich.progress import (
 )
 from rich.text import Text
 
+from engine.sources.addresses import printable
 from engine.sources.source import Source
 
 if TYPE_CHECKING:
@@ -59,7 +60,7 @@ class Bars:
         """Print a line above the bar."""
         if self._quiet:
             return
-        self._console.print(escape(_printable(text)), highlight=False, soft_wrap=True)
+        self._console.print(escape(printable(text)), highlight=False, soft_wrap=True)
 
     def start(self, source: Source) -> None:
         """Begin the bar of a source."""
@@ -97,7 +98,7 @@ class Bars:
         errors = report.missing if report.error is None else [report.error, *report.missing]
         for error in errors:
             name = "" if report.source in error else f"{report.source}: "
-            text = f"[red]error:[/red] {escape(_printable(name + error))}"
+            text = f"[red]error:[/red] {escape(printable(name + error))}"
             self._console.print(text, highlight=False, soft_wrap=True)
 
     def end(self, summary: Summary) -> None:
@@ -137,8 +138,3 @@ def _line(report: Outcome) -> str:
         f"{report.source}: {report.frames} frames, {people:.1f} people per frame{ids}, "
         f"{speed:.1f} frames/s -> {first}" + (f", {others}" if others else "")
     )
-
-
-def _printable(text: str) -> str:
-    """Without the bytes of file names that are no characters, which a terminal cannot show."""
-    return text.encode(errors="replace").decode()

@@ -56,10 +56,15 @@ def for_ffmpeg(text: str) -> str:
     return text if is_url(text) else f"file:{text}"
 
 
+def printable(text: str) -> str:
+    """A message as one line that any terminal shows: without credentials and control characters."""
+    text = _URL.sub(lambda url: _masked(url[0]), text)
+    return "".join(c if c.isprintable() else "\N{REPLACEMENT CHARACTER}" for c in text)
+
+
 def shown(text: str) -> str:
-    """A name or a message as it may be shown: without credentials, printable, not too long."""
-    text = _masked(text) if is_url(text) else _URL.sub(lambda url: _masked(url[0]), text)
-    text = "".join(c if c.isprintable() else "\N{REPLACEMENT CHARACTER}" for c in text)
+    """A name as it may be shown: without credentials, printable, not too long."""
+    text = printable(_masked(text) if is_url(text) else text)
     if len(text) > _LONGEST:
         text = f"{text[: _LONGEST // 2]}…{text[-_LONGEST // 2 :]}"
     return text

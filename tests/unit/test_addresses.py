@@ -7,7 +7,7 @@ import pytest
 from app.live.protocol import Plan
 from app.live.source_set import SourceSet
 from engine.settings import Settings
-from engine.sources.addresses import for_ffmpeg, is_url, shown, stem_of
+from engine.sources.addresses import for_ffmpeg, is_url, printable, shown, stem_of
 
 SECRET = "s3cr3t"
 
@@ -95,3 +95,11 @@ def test_two_live_sources_of_one_name_get_one_each():
     sources.open_all()
     assert opened == list(zip(addresses, plan.names, strict=True))
     assert [source.name for source in sources.sources] == list(plan.names)
+
+
+def test_a_message_is_one_line_without_secrets():
+    text = printable("a\nb \x1b[2J cannot open rtsp://u:s3cr3t@door/x; and more " + "x" * 500)
+    assert "\n" not in text
+    assert "\x1b" not in text
+    assert SECRET not in text
+    assert text.endswith("x" * 500)

@@ -1,6 +1,7 @@
 """Pictures in natural order, upright, in RGB; one bad picture does not stop the others."""
 
 import itertools
+import zlib
 
 import cv2
 import numpy as np
@@ -106,3 +107,16 @@ def test_images_in_subfolders_are_found_by_a_double_star(tmp_path):
     save(tmp_path / "day1" / "a.png")
     save(tmp_path / "b.png")
     assert [p.name for p in image_files(str(tmp_path / "**" / "*.png"))] == ["b.png", "a.png"]
+
+
+def test_a_picture_that_would_fill_the_memory_is_refused(tmp_path):
+    def chunk(kind, data):
+        crc = zlib.crc32(kind + data).to_bytes(4, "big")
+        return len(data).to_bytes(4, "big") + kind + data + crc
+
+    size = (40_000).to_bytes(4, "big") * 2 + b"\x01\0\0\0\0"
+    data = zlib.compress(bytes(100))
+    parts = chunk(b"IHDR", size) + chunk(b"IDAT", data) + chunk(b"IEND", b"")
+    (tmp_path / "bomb.png").write_bytes(b"\x89PNG\r\n\x1a\n" + parts)
+    with pytest.raises(SourceError, match=r"bomb\.png has more than 268435456 pixels"):
+        open_source(str(tmp_path / "bomb.png"))
