@@ -92,7 +92,7 @@ def load_ground_truth(file: Path) -> GroundTruth:
         a["area"] != b["area"] for a, b in zip(annotations, coco.annotations, strict=True)
     )
     if computed:
-        log.warning("%s: %d people have no area; that of their box is used", file, computed)
+        log.warning("%s: people without an area: %d; that of their box is used", file, computed)
     category = coco.category["id"]
     truth = GroundTruth(file, coco.skeleton, category, _images(coco), annotations)
     if not truth.people:

@@ -163,6 +163,6 @@ def _is(entry: Entry, path: Path, text: Mapping[str, str], sha256: str | None) -
 
 def _input_size(text: Mapping[str, str], entry: Entry | None, network: str) -> int:
     stored = text.get("input_size", "")
-    if stored.isdecimal() and int(stored) > 0:
+    if stored.isdecimal() and len(stored) < 5 and int(stored) > 0:
         return int(stored)
     return entry.input_size if entry else DEFAULT_INPUT_SIZE.get(network, PAPER_INPUT_SIZE)
