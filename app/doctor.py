@@ -1,4 +1,4 @@
-"""Mode: what this machine has, what is missing, and the command that mends it."""
+"""Mode: what this machine has, what is missing, and the command that fixes it."""
 
 from __future__ import annotations
 

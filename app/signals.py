@@ -13,7 +13,7 @@ INTERRUPTED = 130  # the exit code that shells expect after Ctrl-C
 
 
 class Stop:
-    """Whether the user wants to stop."""
+    """Whether a stop was requested."""
 
     def __init__(self) -> None:
         self.asked = False

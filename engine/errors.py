@@ -1,4 +1,4 @@
-"""Everything that can go wrong for a reason the user can mend.
+"""User-fixable errors.
 
     PoseError
     ├── SettingsError     a value or a key in a setting, an option or a settings file

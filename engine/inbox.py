@@ -1,4 +1,4 @@
-"""The only queue in the program: capture threads put frames in, the engine takes them out."""
+"""The queue between capture and engine: capture threads fill it, the engine empties it."""
 
 from __future__ import annotations
 

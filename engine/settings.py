@@ -109,11 +109,11 @@ class TrackingSettings(Section):
     }
 
     enabled: bool = True
-    min_similarity: Fraction = 0.2  # OKS below this is somebody else
-    max_lost: Annotated[float, Field(ge=0, le=60)] = 1.0  # s a person may be out of sight
+    min_similarity: Fraction = 0.2  # OKS below this is another person
+    max_lost: Annotated[float, Field(ge=0, le=60)] = 1.0  # s a person may be lost and keep the id
     max_lost_frames: Annotated[int, Field(ge=0, le=100)] = 4  # or frames, whichever lasts longer
-    high_score_threshold: Fraction = 0.3  # people above this choose their tracks first
-    track_init_score: Annotated[float, Field(ge=0, le=10)] = 1.0  # sum of scores that earns an id
+    high_score_threshold: Fraction = 0.3  # people above this are matched to tracks first
+    track_init_score: Annotated[float, Field(ge=0, le=10)] = 1.0  # sum of scores that gives an id
     caution: Fraction = 0.5  # 0..1, how much a track of uncertain place stands back for others
 
 

@@ -114,7 +114,7 @@ def untracked(
     return Poses(xy, joint_score, score, ids, state, xy)
 
 
-def nobody(keypoints: int) -> Poses:
+def no_people(keypoints: int) -> Poses:
     """No people, of `keypoints` joints each."""
     return untracked(
         np.zeros((0, keypoints, 2), np.float32),

@@ -76,7 +76,7 @@ class _Shared:
     """A torch stream under the protocol by which CuPy takes it; torch speaks it since 2.10."""
 
     def __init__(self, stream: torch.cuda.Stream) -> None:
-        self._stream = stream  # kept alive by whoever holds this
+        self._stream = stream  # kept alive by the holder of this object
 
     def __cuda_stream__(self) -> tuple[int, int]:
         return 0, self._stream.cuda_stream

@@ -129,7 +129,7 @@ def _fold(traced: fx.GraphModule, modules: dict[str, nn.Module], norm: fx.Node) 
 
 
 def _fuse_before(traced: fx.GraphModule, modules: dict[str, nn.Module], relu: fx.Node) -> None:
-    """Turn conv -> relu and conv -> add -> relu into one module, where nobody else reads it."""
+    """Turn conv -> relu and conv -> add -> relu into one module, where no other node reads it."""
     before = relu.args[0]
     assert isinstance(before, fx.Node)
     if _only_used_here(before, modules, (nn.Conv2d,)) is not None:

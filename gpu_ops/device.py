@@ -196,4 +196,4 @@ class Device(Protocol):
 
     @property
     def best_batch(self) -> int:
-        """How many frames per call suit this device when nobody waits for them."""
+        """Best number of frames per call when latency does not matter."""

@@ -1,6 +1,6 @@
 """The detections of one segment as bytes: a NumPy archive, whose members carry checksums.
 
-The camera's motion into the first frame is not known to whoever reads a segment alone. So the
+The camera's motion into the first frame is not known when a segment is read alone. So the
 archive holds what is compared of its first and last frame (`engine.tracking.camera_motion.View`),
 and the motion is measured where segments are joined: no frame is decoded or detected twice.
 """

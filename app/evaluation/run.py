@@ -27,7 +27,7 @@ from engine.sources.coco_images import CocoImage, by_input_shape, find_images, n
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class EvaluationJob:
-    """What is to be measured, and how."""
+    """What to measure, and how."""
 
     annotations: Path
     images: Path  # folder
@@ -43,7 +43,7 @@ class EvaluationJob:
 
 @dataclass(frozen=True, slots=True)
 class Progress:
-    """Who is told how far it is; by default nobody."""
+    """Callbacks for progress; none by default."""
 
     images: Callable[[int, int], None] = lambda done, total: None
     step: Callable[[str], None] = lambda name: None
@@ -62,8 +62,8 @@ def evaluate(job: EvaluationJob, progress: Progress | None = None) -> Evaluation
     """Measure a checkpoint on annotated images and write results.json and the reports.
 
     Raises:
-        PoseError: something the user gave cannot be used; images finished before are kept in the
-            journal, and `resume` goes on from there.
+        PoseError: something the user gave cannot be used; images finished so far stay in the
+            journal, and `resume` continues from there.
     """
     progress = progress or Progress()
     truth, images = select_images(job)
@@ -107,17 +107,17 @@ def evaluate(job: EvaluationJob, progress: Progress | None = None) -> Evaluation
 
 
 def select_images(job: EvaluationJob) -> tuple[GroundTruth, list[CocoImage]]:
-    """The ground truth as far as it is asked for, and the images that are there.
+    """The requested part of the ground truth, and the images that are there.
 
     Raises:
-        DataError: the annotations cannot be used, nobody is in the images, or images are missing.
+        DataError: the annotations cannot be used, no person is annotated, or images are missing.
     """
     truth = load_ground_truth(job.annotations)
     if job.limit is not None:
         truth = truth.only([image.id for image in truth.images[: job.limit]])
         if not truth.people:
             raise DataError(
-                f"nobody is annotated in the first {job.limit} images of {job.annotations}; "
+                f"no person is annotated in the first {job.limit} images of {job.annotations}; "
                 "raise --limit"
             )
     images, missing = find_images(truth.images, job.images)

@@ -222,7 +222,7 @@ class Actions(QObject):
         self._window.controls.toggle("blur_heads")
 
     def follow_next(self) -> None:
-        """Follow the next person in view; after the last one nobody."""
+        """Follow the next person in view; after the last one, no one."""
         roster = self._window.roster
         here = sorted(who for who, seen in roster.people.items() if seen.here)
         later = [who for who in here if roster.followed is None or who > roster.followed]

@@ -37,7 +37,7 @@ from app.overlay.look import Look
 from app.overlay.traces import NO_TRACES, Traces
 from engine.errors import PoseError
 from engine.settings import Settings
-from engine.types import Frame, Poses, Result, nobody
+from engine.types import Frame, Poses, Result, no_people
 
 _NICER = 5  # steps of priority
 
@@ -55,8 +55,8 @@ class Shown:
 
     @property
     def poses(self) -> Poses:
-        """The people of the result; nobody without one."""
-        return self.result.poses if self.result else nobody(1)
+        """The people of the result; empty without one."""
+        return self.result.poses if self.result else no_people(1)
 
 
 class _Run:
@@ -227,7 +227,7 @@ class Bridge(QObject):
         return ""
 
     def _offer(self, run: _Run, session: Session, result: Result) -> bool:
-        """Leave a result for the window; False when nobody listens any more."""
+        """Leave a result for the window; False when there is no receiver any more."""
         if self._run is not run:
             return False
         source = result.frame.source

@@ -106,7 +106,7 @@ class Controls(QScrollArea):
         self._tell_look()
 
     def suit(self, values: Mapping[str, float]) -> None:
-        """Show what the checkpoint brings along for thresholds that nobody has set."""
+        """Show the checkpoint's own thresholds where the user has set none."""
         self._suiting = values
         self.set_settings(self.settings)
 

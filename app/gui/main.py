@@ -61,7 +61,7 @@ def _leave(code: int) -> NoReturn:
     then says must not find a window, Qt or Python half taken down: that would be a crash.
     """
     for stream in filter(None, (sys.stdout, sys.stderr)):
-        with suppress(OSError, ValueError):  # nobody may be listening any more
+        with suppress(OSError, ValueError):  # the receiver may be gone
             stream.flush()
     os._exit(code)
 

@@ -31,7 +31,7 @@ class PeoplePanel(Section):
         self._roster = roster
         self._titles: dict[str, str] = {}
         self.list = QTreeWidget()
-        self._hint = note("Nobody is in the picture.", role="muted")
+        self._hint = note("No people in view.", role="muted")
         self.keep = tick(
             "Keep the followed person in view",
             False,

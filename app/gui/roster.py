@@ -10,7 +10,7 @@ from PyQt6.QtCore import QObject, pyqtSignal
 from app.overlay.look import Look, Who, Zone
 from engine.types import UNTRACKED, Result
 
-_GONE = 10.0  # s after which somebody without a name is not listed any more
+_GONE = 10.0  # s after which a person without a name is removed from the list
 
 
 @dataclass(slots=True)
@@ -80,7 +80,7 @@ class Roster(QObject):
         self.changed.emit()
 
     def follow(self, who: Who | None) -> None:
-        """Dim everyone else; the same person again, or nobody: undim."""
+        """Dim everyone else; the same person again, or None: undim."""
         self.followed = None if who == self.followed else who
         self.changed.emit()
 
@@ -100,7 +100,7 @@ class Roster(QObject):
         self.changed.emit()
 
     def show_all(self) -> None:
-        """Hide nobody, follow nobody."""
+        """Show everyone and follow no one."""
         self.hidden, self.followed = frozenset(), None
         self.changed.emit()
 

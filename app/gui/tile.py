@@ -48,8 +48,8 @@ class Tile:
 
     @property
     def poses(self) -> Poses:
-        """The people on the picture; nobody where none were looked for yet."""
-        return self.shown.poses if self.shown else _nobody()
+        """The people on the picture; empty before the first result."""
+        return self.shown.poses if self.shown else _no_people()
 
     def paint_picture(self, painter: QPainter, area: QRectF, look: Look, *, ready: bool) -> None:
         """Put down the picture and its people.
@@ -166,10 +166,10 @@ def paint_zone_drag(painter: QPainter, kind: ZoneKind, start: QPointF, end: QPoi
         painter.drawRect(QRectF(start, end).normalized())
 
 
-def _nobody() -> Poses:
-    from engine.types import nobody
+def _no_people() -> Poses:
+    from engine.types import no_people
 
-    return nobody(1)
+    return no_people(1)
 
 
 def _on_whole_pixels(place: QRectF, image: QImage, painter: QPainter) -> tuple[QRectF, bool]:

@@ -22,7 +22,7 @@ from app.live.recorded_files import Header, OverlayFile, RawFile, TracksFile
 from app.overlay.look import Look
 from app.overlay.traces import Traces
 from engine.offline.recording import unseen_frame
-from engine.types import Frame, Result, nobody
+from engine.types import Frame, Result, no_people
 
 _SAY = 0.5  # s between reports
 _LITTLE = 500 << 20  # bytes of disk space that are worth a warning while recording
@@ -89,7 +89,7 @@ class Recorder:
             moved = source.clock.frame(frame)
             source.clock.arrived += 1
             if source.raw:
-                source.raw.put(Item(Result(moved, nobody(1))))
+                source.raw.put(Item(Result(moved, no_people(1))))
 
     def add(self, result: Result, traces: Traces) -> None:
         """A frame has been analysed. Engine thread; returns at once."""

@@ -62,7 +62,7 @@ def is_header(line: str) -> bool:
 
 
 class Datagrams:
-    """One line per UDP datagram; nobody is waited for, and who comes late gets the header again."""
+    """One line per UDP datagram. Never blocks; the header is repeated for late receivers."""
 
     def __init__(self, host: str, port: int) -> None:
         try:

@@ -1,4 +1,4 @@
-"""Serves lines to WebSocket clients. Nobody is waited for: who cannot keep up is let go.
+"""Serves lines to WebSocket clients. Never blocks; slow clients are disconnected.
 
 Bounds: clients, lines waiting per client, bytes of what a client may send (which is ignored), and
 seconds for the handshake. Pages in a browser may connect only from this machine's own addresses;

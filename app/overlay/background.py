@@ -57,7 +57,7 @@ class Background:
     def _work(self) -> None:
         while (result := self._waiting.get()) is not None:
             if self._failure is not None:
-                continue  # nobody must wait for room that never comes
+                continue  # a full queue would block for ever
             try:
                 self._writer.write(result)
             except BaseException as error:  # noqa: BLE001  handed to the engine, which raises it

@@ -29,7 +29,7 @@ EVERY = 30.0  # s between two lines of progress where there is no terminal
 
 
 class Bars:
-    """Progress on a console; silent without one, and without a bar where nobody watches."""
+    """Progress on a console; silent without one, without a bar where it is not a terminal."""
 
     def __init__(self, console: Console | None, *, quiet: bool = False) -> None:
         """Begin; `quiet` leaves out all but errors."""

@@ -29,11 +29,11 @@ _ABOUT_TIME = (
 )
 _ABOUT_CANDIDATES = (
     "Moments in which ids may be wrong, the most suspicious first, before and at the moment. The "
-    "command beside each mends it; `edit undo` takes it back."
+    "command beside each corrects it; `edit undo` reverts it."
 )
 _ABOUT_LIMBS = (
     "A limb that is suddenly much longer than just before and after: mostly a joint that was found "
-    "on somebody else."
+    "on another person."
 )
 _ABOUT_PEOPLE = (
     "Coverage: frames in which the person was seen, of those between the first and the last. "

@@ -26,7 +26,7 @@ class Snapshot:
     frames: tuple[int, ...]  # rows of the recording's frame table
     ids: tuple[int, ...]
     caption: str
-    command: str  # that mends it
+    command: str  # that corrects it
     anchor: int | None  # the timeline points to it
 
 

@@ -18,7 +18,7 @@ _STEPS = (0.1, 0.2, 0.5, 1, 2, 5, 10, 20, 30, 60, 120, 300, 600, 1800, 3600)
 def timeline(
     recording: Recording, persons: Sequence[Person], doubts: Sequence[IdSwitchCandidate]
 ) -> Markup:
-    """An inline SVG of numbers; empty where nobody was seen."""
+    """An inline SVG of numbers; empty where no one was seen."""
     if not persons or not len(recording.time):
         return Markup()
     start = float(recording.time[0])

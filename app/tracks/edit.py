@@ -32,7 +32,7 @@ def merge(
 def split(
     tracks: Tracks,
     person: Id,
-    at: Annotated[float, typer.Option("--at", help="Seconds; from here on it is somebody else.")],
+    at: Annotated[float, typer.Option("--at", help="Seconds; from here on it is another person.")],
 ) -> None:
     """Give a person a new id from a moment on."""
     from app.tracks.edits import EditedTracks, new_id
@@ -55,7 +55,7 @@ def drop(tracks: Tracks, person: Id, start: Start = None, end: End = None) -> No
 
 @app.command()
 def rename(tracks: Tracks, old: Id, new: Id) -> None:
-    """Give a person an id that nobody has."""
+    """Give a person an id that is not in use."""
     _add(tracks, "rename", (old, new))
 
 

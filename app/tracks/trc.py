@@ -25,7 +25,7 @@ from engine.files import HIDDEN, cannot_write
 from engine.offline.recording import unseen_frame
 from engine.reading.cells import Cells, text_lines
 from engine.skeleton import COCO
-from engine.types import UNTRACKED, JointState, Poses, Result, nobody
+from engine.types import UNTRACKED, JointState, Poses, Result, no_people
 
 _KEYS = (
     "DataRate CameraRate NumFrames NumMarkers Units OrigDataRate OrigDataStartFrame OrigNumFrames"
@@ -208,7 +208,7 @@ def _results(path: Path, keypoints: int) -> Iterator[Result]:
 def _person(person: int, xy: np.ndarray[Any, np.dtype[np.float32]]) -> Poses:
     there = ~np.isnan(xy).any(axis=2)
     if not there.any():
-        return nobody(xy.shape[1])
+        return no_people(xy.shape[1])
     xy = np.where(there[..., None], xy, np.float32(np.nan))
     return Poses(
         xy,

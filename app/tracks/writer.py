@@ -1,4 +1,4 @@
-"""What every writer offers, and what it is told at the end."""
+"""The interface of all writers, and how a source ended."""
 
 from __future__ import annotations
 

@@ -75,7 +75,7 @@ def judge(truth: GroundTruth, rows: Sequence[ResultRow]) -> Judgement:
     evaluation = _evaluated(truth, rows)
     with contextlib.redirect_stdout(io.StringIO()):  # it prints its progress
         evaluation.summarize()
-    # Without results the reference reports 0 for every size, also for one that nobody has.
+    # Without results the reference reports 0 for every size, also for one that no person has.
     values = (float(value) if rows else 0.0 for value in evaluation.stats)
     return Judgement(truth, rows, dict(zip(METRICS, values, strict=True)), evaluation)
 

@@ -34,7 +34,7 @@ def assign(cost: NDArray[np.float64]) -> NDArray[np.intp]:
 
 
 def _first_stars(zero: NDArray[np.bool_]) -> NDArray[np.intp]:
-    """Rows from the top take their first zero in a column nobody has taken yet."""
+    """Rows from the top take their first zero in a column not taken yet."""
     star = np.full(len(zero), -1)
     free = np.ones(len(zero), bool)
     for row in range(len(zero)):

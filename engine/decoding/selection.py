@@ -30,7 +30,7 @@ def select(poses: Poses, skeleton: Skeleton, settings: GroupingSettings) -> Pose
 
 
 def _distinct(poses: Poses, skeleton: Skeleton, limit: float) -> NDArray[np.bool_]:
-    """(P,) mask of those who are not like somebody of a higher score."""
+    """(P,) mask of those not like a person of a higher score."""
     turned = poses.xy[:, list(skeleton.mirror)]
     alike = np.maximum(
         similarity(poses.xy, poses.xy, skeleton.sigmas),

@@ -1,7 +1,7 @@
 """Take chosen files out of a zip archive, so that each is whole or not there.
 
-What has been unpacked before is not extracted again; a break costs the file it happened in. An
-archive is somebody else's: names that lead out of the folder are refused.
+Files that are complete already are left; an interruption costs only the file being written. An
+archive is untrusted: names that lead out of the folder are refused.
 """
 
 from __future__ import annotations

@@ -76,7 +76,7 @@ def better_weights(
 
     Args:
         device: as in the settings.
-        weights: as in the settings; whoever names a checkpoint gets no advice.
+        weights: as in the settings; a checkpoint named by the user is not advised against.
         folders: where checkpoints are looked for; None: the standard ones.
     """
     entry = registry()[RECOMMENDED]

@@ -83,7 +83,7 @@ def find(name: str, folders: Sequence[Path]) -> Path:
     """Find the file of a registered or imported checkpoint.
 
     Raises:
-        WeightsError: nobody knows the name, or the file is not on this machine.
+        WeightsError: the name is unknown, or the file is not on this machine.
     """
     entry = registry().get(name)
     candidates = [f"{name}.safetensors", *([entry.file] if entry else [])]

@@ -51,7 +51,7 @@ class Thresholds(BaseModel):
 
 
 def thresholds_of(weights: str, folders: Sequence[Path] | None = None) -> Thresholds:
-    """Those of a checkpoint, given by name or file; empty ones where nobody measured.
+    """Those of a checkpoint, given by name or file; empty where none were measured.
 
     Args:
         weights: as `load_checkpoint` takes it.
@@ -89,7 +89,7 @@ def suited(settings: Settings) -> Settings:
 
 
 def few_joints(keypoints: int) -> Thresholds:
-    """For a network of few keypoints that nobody calibrated: four of three cannot be found."""
+    """For an uncalibrated network of few keypoints: four of three cannot be found."""
     usual = GroupingSettings().min_joints
     joints = max(1, keypoints // 4)
     if joints >= usual:
@@ -106,7 +106,7 @@ def _file(weights: str, folders: Sequence[Path]) -> Path | None:
         return path
     try:
         return find(weights, folders)
-    except WeightsError:  # whoever opens it will say so
+    except WeightsError:  # reported when it is opened
         return None
 
 

@@ -111,7 +111,7 @@ def _middles(xy: Floats, least: int = 1) -> Floats:
 
 
 def _exchanges(a: _Track, b: _Track) -> Iterator[IdSwitchCandidate]:
-    """Contacts of two, after which each goes on as the other had come."""
+    """Contacts of two people after which each continues the path of the other."""
     frames = np.arange(max(a.frame[0], b.frame[0]), min(a.frame[-1], b.frame[-1]) + 1)
     if len(frames) < 4:
         return
@@ -172,7 +172,7 @@ def _apart(before: Floats | None, after: Floats | None) -> float:
 
 
 def _jumps(track: _Track) -> Iterator[IdSwitchCandidate]:
-    """Places a body cannot have got to in the time."""
+    """Steps too far for the time between them."""
     dt, step = np.diff(track.time), track.step
     with np.errstate(invalid="ignore", divide="ignore"):
         speed = step / dt[:, None]

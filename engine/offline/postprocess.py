@@ -1,4 +1,4 @@
-"""What only a finished recording allows: filling gaps and smoothing without any lag.
+"""Postprocessing of a complete recording: filling gaps and smoothing without lag.
 
 Both start from the positions as measured (`raw_xy`, which stays) and write the derived `xy`.
 """
@@ -26,7 +26,7 @@ _EVEN = 0.02  # time stamps that differ by less than this part of a step count a
 
 
 def postprocess(recording: Recording, settings: OfflineSettings) -> Recording:
-    """Everything the settings ask for of what only a whole recording allows."""
+    """Apply the steps of `settings` that need the whole recording."""
     if settings.relink:
         recording = stitch(recording, settings.relink_gap)
     if settings.fill_gaps > 0:

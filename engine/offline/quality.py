@@ -1,4 +1,4 @@
-"""How good the tracks of a recording are: who was seen when, how shaky, with which odd limbs."""
+"""Quality of a recording's tracks: coverage, gaps, jitter and odd limbs."""
 
 from __future__ import annotations
 
@@ -76,7 +76,7 @@ def gaps(recording: Recording) -> list[Gap]:
 
 
 def odd_limbs(recording: Recording) -> list[OddLimb]:
-    """Limbs that were suddenly too long, the oddest first: a joint on somebody else, mostly."""
+    """Limbs that were suddenly too long, the longest first: mostly joints of another person."""
     found: list[OddLimb] = []
     for person, every in recording.rows_by_id().items():
         rows = _seen(recording, every)

@@ -1,4 +1,4 @@
-"""A whole video's people as arrays, for everything that looks at a video from both ends.
+"""A whole video's people as arrays, for postprocessing.
 
 One row per person and frame, in the order of the frames. The arrays of `Poses` lie one below the
 other; `frame` says which row of the frame table a person is in.
@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from engine.skeleton import COCO, Skeleton, skeleton_from_names
-from engine.types import UNTRACKED, Frame, Poses, Result, nobody
+from engine.types import UNTRACKED, Frame, Poses, Result, no_people
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -107,7 +107,7 @@ def collect(
 
 def concatenate(people: Iterable[Poses], keypoints: int) -> Poses:
     """All of these people as one `Poses`."""
-    every = [nobody(keypoints), *people]
+    every = [no_people(keypoints), *people]
     return Poses(
         np.concatenate([p.xy for p in every]),
         np.concatenate([p.joint_score for p in every]),

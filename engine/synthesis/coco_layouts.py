@@ -1,4 +1,4 @@
-"""Layouts from life: the labelled people of COCO images as text, one file per image.
+"""Layouts of the labelled people of COCO images as text, one file per image.
 
 A line is `0 cx cy w h` and 17 × `x y v`, relative to the image's width and height. The image's
 size is not written, but every coordinate is a whole number of pixels, which gives it away.

@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from engine.synthesis.bodies import Bodies
 from engine.synthesis.wardrobe import Look
 
-NOBODY = -1
+NO_PERSON = -1
 OVERSAMPLING = 2  # drawn this many times wider and higher, then averaged: smooth edges
 GRAIN = 32  # side of the cube of random values that cloth and skin are mottled with
 _LIGHT_NAMES = ("sun", "sun_colour", "sky_colour", "ground_colour")
@@ -63,8 +63,8 @@ class Drawing:
 
     colour: NDArray[np.float32]  # (H, W, 3) RGB in [0, 1], times coverage
     coverage: NDArray[np.float32]  # (H, W) share of each pixel that people cover
-    who: NDArray[np.int32]  # (H·OVERSAMPLING, W·OVERSAMPLING) index of the person, NOBODY
-    depth: NDArray[np.float32]  # same shape: metres along the camera's axis, inf where nobody
+    who: NDArray[np.int32]  # (H·OVERSAMPLING, W·OVERSAMPLING) index of the person, NO_PERSON
+    depth: NDArray[np.float32]  # same shape: metres along the camera's axis, inf where empty
 
 
 def normals(vertices: NDArray[np.float32], faces: NDArray[np.int32]) -> NDArray[np.float32]:
@@ -177,7 +177,7 @@ class Painter:
         return Drawing(
             colour=small[..., :3],
             coverage=small[..., 3],
-            who=who.astype(np.int32) + NOBODY,
+            who=who.astype(np.int32) + NO_PERSON,
             depth=np.where(who > 0, depth, np.inf).astype(np.float32),
         )
 

@@ -1,6 +1,6 @@
 """Synthetic people with exact keypoints, as a COCO-format folder that training can read.
 
-Poses and layouts come from life (fitted to the labels of COCO train2017), builds, clothes, light
+Poses and layouts are fitted to the labels of COCO train2017, builds, clothes, light
 and place are drawn at random. Extra `synth`; see docs/renderings.md.
 
     python -m engine.synthesis.renderings fit LABELS.tar.gz -o OUT --images 3000
@@ -29,7 +29,7 @@ DEPTH_UNDER_SKIN = np.asarray(
     + [0.19] * 2 + [0.12] * 2 + [0.10] * 2,
     dtype=np.float32,
 )  # fmt: skip
-HIDDEN_SHARE = 0.1  # of a person's box must show, or nobody would annotate them
+HIDDEN_SHARE = 0.1  # of a person's box must show, or an annotator would leave them out
 LEAST_AREA = 40  # pixels that must show
 FACE = 5  # COCO's first keypoints: nose, eyes, ears
 LEAST_DISTANCE = 1.0  # metres from the camera to a pelvis

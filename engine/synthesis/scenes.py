@@ -59,9 +59,9 @@ class Wishes:
     """What pictures to draw."""
 
     seed: int = 0  # another seed gives other pictures
-    zoomed: float = 0.4  # share of pictures that come up to 2.2 times closer to somebody
+    zoomed: float = 0.4  # share of pictures that come up to 2.2 times closer to a person
     joined: float = 0.3  # chance that people of another image join, again and again
-    close: float = 0.0  # share of those who join that stand right beside somebody
+    close: float = 0.0  # share of those who join that stand right beside another person
 
 
 def fittable(layout: Layout) -> NDArray[np.float32]:

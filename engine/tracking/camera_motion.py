@@ -1,7 +1,7 @@
 """Camera motion between two frames: a pan, shake, or a cut to another scene.
 
 Phase correlation of small grey pictures proposes a shift; it counts only if it lines up what is
-not people, so somebody who fills the picture is not taken for the camera. A cut is a picture that
+not people, so a person who fills the picture is not taken for the camera. A cut is a picture that
 has nothing to do with the one before, wherever it is put. Pure numpy.
 Method: Kuglin and Hines 1975.
 """

@@ -1,6 +1,6 @@
 """How alike two poses are: the object keypoint similarity of COCO, between all pairs at once.
 
-Used to tell who is who from frame to frame and to find people reported twice. Pure numpy.
+Used for tracking and to find duplicates. Pure numpy.
 """
 
 from __future__ import annotations

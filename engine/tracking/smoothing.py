@@ -1,8 +1,8 @@
 """Steadies joints without making them late: a One-Euro filter per person and joint.
 
 A low-pass filter whose cutoff rises with speed: calm when a joint rests, quick when it moves.
-It works relative to the body, which is carried along at its own speed: somebody who walks across
-is not late for it, only limbs that swing open the filter. Speed is measured in body sizes per
+It works relative to the body, which moves along at its own speed: a person who walks across
+the picture is not delayed, only swinging limbs open the filter. Speed is measured in body sizes per
 second, so one setting fits people near and far. Works on real time stamps; the measured positions
 stay in `Poses.raw_xy`. Method: Casiez, Roussel, Vogel 2012.
 """

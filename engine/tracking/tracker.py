@@ -1,9 +1,9 @@
-"""Who is who: gives every person of a frame the id it had in the frames before.
+"""Multi-person tracking: gives every person of a frame the id it had in the frames before.
 
-A track is a body with a pose and a motion. For a new frame all tracks are moved to where they
-should be by now – the camera's own movement included –, and the people found are matched to them,
-best total first: those the network is sure of before the rest. Somebody new gets an id once seen
-well enough; somebody out of sight keeps it for some seconds; no id is used twice.
+A track is a body with a pose and a motion. For a new frame all tracks are predicted, including
+the camera's own movement, and the detections are assigned to them with the best total: those of
+high score before the rest. A new person gets an id once its scores add up to enough; a lost one
+keeps its id for some seconds; no id is used twice.
 Two passes by score after ByteTrack (Zhang et al. 2022).
 """
 
@@ -27,17 +27,17 @@ from engine.types import UNTRACKED, Frame, Poses
 Floats = NDArray[np.float64]
 Rows = NDArray[np.intp]
 
-_UNCONFIRMED_MAX_LOST = 0.25  # s: a person not yet numbered may be missed for this long
+_UNCONFIRMED_MAX_LOST = 0.25  # s: an unconfirmed track may be lost for this long
 _MIRRORED = 0.85  # a pose with left and right swapped counts as this much of a match
 _ASSUMED = 0.2  # of the frame's shorter side: the size of a body of which one joint is known
-_SAME = 0.5  # OKS with somebody already matched: not a newcomer but the same person again
+_SAME = 0.5  # OKS with a matched person: a duplicate, not a new person
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Tracks:
     """N people that are or were in sight, as parallel arrays."""
 
-    ids: NDArray[np.int32]  # (N,) UNTRACKED while a newcomer
+    ids: NDArray[np.int32]  # (N,) UNTRACKED while unconfirmed
     xy: Floats  # (N, K, 2) image pixels; NaN for a joint never seen
     velocity: Floats  # (N, 2) px/s
     cov: Floats  # (N, 3) see kalman.Motion
@@ -76,7 +76,7 @@ class Tracker:
     def __call__(self, frame: Frame, poses: Poses, camera: CameraStep = STILL) -> Poses:
         """Give each person an id; a seek, a cut or an interruption of the source forgets everyone.
 
-        Newcomers the tracker does not trust yet keep UNTRACKED. The frame's pixels are not read.
+        Unconfirmed tracks keep UNTRACKED. The frame's pixels are not read.
         """
         self._assumed = max(_ASSUMED * min(frame.size), 1.0)
         broken = camera.cut or frame.segment != self._segment
@@ -98,7 +98,7 @@ class Tracker:
         return replace(poses, ids=ids)
 
     def state(self) -> EncodedArray:
-        """Everything this tracker knows, for `restore` on another one with the same settings."""
+        """The tracker's state, for `restore` on another one with the same settings."""
         tracks = {name: encode_array(column) for name, column in self._tracks.columns().items()}
         return {
             "tracks": tracks,
@@ -109,7 +109,7 @@ class Tracker:
         }
 
     def restore(self, state: EncodedArray) -> None:
-        """Go on exactly where the tracker stood that gave this `state`."""
+        """Continue exactly from a `state`."""
         self._tracks = Tracks(
             **{name: decode_array(column) for name, column in state["tracks"].items()}
         )
@@ -117,7 +117,7 @@ class Tracker:
         self._times = list(state["times"])
 
     def _advance(self, dt: float, shift: Floats) -> None:
-        """Move everyone to where they should be after `dt` s; forget those unseen for too long."""
+        """Predict all tracks `dt` s ahead; remove those lost for too long."""
         now = (self._time or 0.0) + dt
         known = self._tracks.ids != UNTRACKED
         allowed = np.where(
@@ -176,7 +176,7 @@ class Tracker:
         return alike, alike * (noise / (noise + where)) ** self.settings.caution
 
     def _update(self, rows: Rows, tracks: Rows, poses: Poses) -> None:
-        """Take in where the matched people are now."""
+        """Update the matched tracks with their detections."""
         old = self._tracks
         xy, known = poses.xy[rows].astype(np.float64), old.xy[tracks]
         away = _middle(xy - known)
@@ -191,13 +191,13 @@ class Tracker:
         self._tracks = Tracks(**new)
 
     def _born(self, matched: Rows, poses: Poses, first: bool) -> Rows:
-        """Begin a track for everybody who is not one of the `matched` again; their rows."""
+        """Start tracks for people who are not duplicates of the `matched`; return their rows."""
         rest = np.setdiff1d(np.arange(len(poses), dtype=np.intp), matched)
         if not len(rest):
             return rest
         again = similarity(poses.xy[rest], poses.xy[matched], self._sigmas)
         new: Rows = rest[again.max(axis=1, initial=0.0) < _SAME]
-        # In the first frame nobody could have been seen before: one good look is enough.
+        # In the first frame no person could have been seen before: one good detection is enough.
         evidence = poses.score[new] * (2.0 if first else 1.0)
         fresh = _new_tracks(poses.xy[new], evidence, self._time or 0.0, self._size(poses.xy[new]))
         self._tracks = self._tracks.join(fresh)
@@ -212,7 +212,7 @@ class Tracker:
         return np.where(size > 0, size, self._assumed)
 
     def _number(self) -> None:
-        """Give an id to the newcomers who have been seen well enough."""
+        """Give ids to the unconfirmed tracks whose scores add up to enough."""
         ids = self._tracks.ids.copy()
         ready = np.flatnonzero(
             (ids == UNTRACKED) & (self._tracks.evidence >= self.settings.track_init_score)

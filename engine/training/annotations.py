@@ -61,7 +61,7 @@ class Picture:
         h, w = decoded.shape[:2]
         wanted = self.size or (w, h)
         if wanted == (h, w) != (w, h):
-            # Its EXIF tag says to turn it, but whoever annotated it did not.
+            # Its EXIF tag says to turn it, but it was annotated unturned.
             decoded = _decoded(coded, self.name, turned=False)
             h, w = decoded.shape[:2]
         if wanted != (w, h):

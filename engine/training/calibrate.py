@@ -100,7 +100,7 @@ def predict(validation: ValidationSet, checkpoint: Checkpoint) -> list[Predictio
 def choose_thresholds(predictions: Sequence[Prediction], skeleton: Skeleton) -> Choice:
     """The thresholds for the score and the number of joints with the best F1.
 
-    People count as found when they are alike to somebody annotated by an OKS of 0.5, the best
+    People count as found at an OKS of at least 0.5 with an annotated person, the best
     first, each annotation once. Crowds and people without keypoints are neither right nor wrong.
     Of equally good scores the middle one is taken, of equally good numbers of joints the lowest.
     """

@@ -1,6 +1,6 @@
 """Batches of training views, each a pure function of its number.
 
-Batch n of a seed holds the same pixels and labels whoever asks, in whatever order and process, so a
+Batch n of a seed holds the same pixels and labels in any order and from any process, so a
 run that resumes at step n continues exactly as if it had never stopped, and worker processes need
 no random state of their own.
 """

@@ -196,7 +196,7 @@ def train(
         workers: processes that prepare batches; 0 prepares them in this one.
         report: called with every progress report.
         saved: called after each save, for exporting or measuring.
-        each_step: called between steps, for whoever wants to pause or stop.
+        each_step: called between steps, to pause or stop.
     """
     recipe, last, first = trainer.recipe, len(trainer.batches), rank()[0] == 0
     tally = _Tally()

@@ -11,16 +11,17 @@ from pathlib import Path
 
 from engine.coco.ground_truth import GroundTruth, load_ground_truth
 from engine.coco.metrics import ResultRow, judge, overall_ap, result_rows
+from engine.errors import DataError
 from engine.estimator import PoseEstimator
 from engine.network.higher_hrnet import HigherHRNet
 from engine.network.weights import Checkpoint
 from engine.settings import EngineSettings, GroupingSettings
 from engine.skeleton import Skeleton
-from engine.sources.coco_images import CocoImage, by_input_shape, find_images, read_annotated
+from engine.sources.coco_images import CocoImage, by_input_shape, find_images, named, read_annotated
 from engine.types import Frame
 from gpu_ops import open_device
 
-# As the paper measures: nobody is left out for being faint or like another.
+# The paper's protocol: no one is left out for a low score or as a duplicate.
 EVERYBODY = GroupingSettings(duplicate_oks=1, min_score=0, min_joints=0)
 
 
@@ -79,10 +80,13 @@ def open_validation_set(
     """Read the annotations and find the images to measure on.
 
     Raises:
-        DataError: they cannot be used, or an image is missing.
+        DataError: they cannot be used, or images are missing.
     """
     truth = load_ground_truth(annotations)
     found, missing = find_images(truth.images, images)
     if missing:
-        truth = truth.only([image.entry.id for image in found])
+        raise DataError(
+            f"{len(missing)} of {len(truth.images)} images of {annotations} are not in {images}: "
+            f"{named(missing)}; add them, or take an annotation file without them"
+        )
     return ValidationSet(truth, found, input_size, device)

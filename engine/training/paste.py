@@ -25,7 +25,7 @@ from engine.training.annotations import Picture
 LEAST_SIDE = 64  # pixels of the longer side of a box worth cutting out
 LEAST_LABELLED = 0.55  # of the keypoints must be labelled, or half a person would be cut out
 MOST_SHARED = 0.15  # of a box may lie in another's
-SIZES = (0.5, 1.75)  # times the size of somebody in the view
+SIZES = (0.5, 1.75)  # times the size of a person in the view
 LEAST_SHARE, MOST_SHARE = 0.2, 1.1  # of the view's shorter side
 GIRTH = (0.85, 1.2)  # times the usual width of limbs
 INFERABLE = 0.5  # of a person's joints may be hidden before annotators stop guessing
@@ -47,12 +47,12 @@ class Scene(NamedTuple):
 
     pixels: NDArray[np.uint8]  # (H, W, 3) RGB
     joints: NDArray[np.float32]  # (P, K, 3) x, y in pixels of the view and 1 = labelled
-    covered: NDArray[np.bool_]  # (H, W) somebody was pasted here, so the answer is known
+    covered: NDArray[np.bool_]  # (H, W) a person was pasted here, so the labels are known
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Donor:
-    """Somebody to cut out."""
+    """A person to cut out."""
 
     pixels: NDArray[np.uint8]  # (h, w, 3) RGB, the whole picture
     joints: NDArray[np.float32]  # (K, 3) x, y in its pixels and 1 = labelled
@@ -77,7 +77,7 @@ def donors(pictures: Sequence[Picture], skeleton: Skeleton) -> list[tuple[int, i
 def add(
     rng: Generator, scene: Scene, donor: Donor, skeleton: Skeleton, *, enlarge: float = 3.0
 ) -> Scene:
-    """Paste somebody into a view, at a size that suits the people in it.
+    """Paste a person into a view, at a size that suits the people in it.
 
     Args:
         rng: the source of chance.
@@ -146,8 +146,8 @@ def hidden_behind(
 ) -> NDArray[np.float32]:
     """Take away the labels that COCO's annotators would not have written for hidden joints.
 
-    Hidden limbs of somebody who mostly shows keep their labels, hidden faces never do, and of
-    somebody who is mostly hidden only the joints that show are labelled.
+    Hidden limbs of a mostly visible person keep their labels, hidden faces never do, and of a
+    mostly hidden person only the visible joints are labelled.
 
     Args:
         joints: (P, K, 3) x, y in pixels and 1 = labelled; not changed.
@@ -178,10 +178,10 @@ def _shared(box: NDArray[np.float32], others: NDArray[np.float32]) -> float:
 def _placed(
     rng: Generator, scene: Scene, box: NDArray[np.float32], enlarge: float
 ) -> augment.Affine:
-    """Where a donor goes: upright or nearly so, half the time beside or before somebody."""
+    """Where a donor goes: upright or nearly so, half the time beside or in front of a person."""
     height, width = scene.pixels.shape[:2]
     side = min(height, width)
-    centre, size = _somebody(rng, scene)
+    centre, size = _person_in(rng, scene)
     wanted = size * augment.log_uniform(rng, SIZES)
     wanted = min(max(wanted, LEAST_SHARE * side), MOST_SHARE * side)
     scale = min(wanted / float(box[2:].max()), enlarge)
@@ -193,8 +193,8 @@ def _placed(
     return augment.similar(scale, angle, box[:2] + box[2:] / 2, target)
 
 
-def _somebody(rng: Generator, scene: Scene) -> tuple[NDArray[np.float32], float]:
-    """Middle and longer side, view pixels, of a person in the view; of the view if nobody is."""
+def _person_in(rng: Generator, scene: Scene) -> tuple[NDArray[np.float32], float]:
+    """Middle and longer side, view pixels, of a person in the view; else of the view."""
     height, width = scene.pixels.shape[:2]
     here = (scene.joints[..., 2] > 0).sum(1) >= 4
     if not here.any():

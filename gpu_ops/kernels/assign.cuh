@@ -25,7 +25,7 @@ __device__ __forceinline__ double smallest_of_warp(double value) {
     return value;
 }
 
-// Rows from the top take their first zero in a column that nobody has taken yet; the first warp.
+// Rows from the top take their first zero in a column not taken yet; the first warp.
 __device__ void first_stars(const Matching& m) {
     int lane = threadIdx.x;
     for (int row = 0; row < m.size; row++) {

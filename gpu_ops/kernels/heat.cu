@@ -1,4 +1,4 @@
-// Heat written out: for several scales, which are averaged, and for whoever asks for the map.
+// Heat written out: for several scales, which are averaged, and for callers that need the map.
 // One thread per cell, one grid layer per (image, joint).
 #include "maps.cuh"
 

@@ -113,7 +113,7 @@ extern "C" __global__ void best_peaks(
         }
         bool more = __syncthreads_or(bits != 0 || tile < tiles);
         int now = count;
-        __syncthreads();  // nobody adds before everybody has read the count
+        __syncthreads();  // all threads read the count before any adds
         if (now > ROOM || !more) keep_best(found, &count, kept, most);
         if (!more) break;
     }

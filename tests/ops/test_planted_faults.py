@@ -38,8 +38,7 @@ MISSING_BARRIERS = {
     "the list is filled before it is empty": ("peaks.cu", SYNC + "    int tile = threadIdx.x"),
     "the count changes between two readers": (
         "peaks.cu",
-        "        __syncthreads();  // nobody adds before everybody has read the count\n"
-        "        if (now",
+        "        __syncthreads();  // all threads read the count before any adds\n        if (now",
     ),
     "kept peaks are copied before they are ranked": (
         "peaks.cu",

@@ -23,7 +23,7 @@ W, H, FOCAL, EYE = (
     550.0,
     1.5,
 )  # picture (pixels), focal length (pixels), camera height (m)
-NOBODY = -1  # the truth label of a false detection
+NO_PERSON = -1  # the truth label of a false detection
 SIGMAS = np.array(COCO.sigmas)
 MIRROR = np.array(COCO.mirror)
 
@@ -121,7 +121,7 @@ class Observation:
 
     frame: Frame
     poses: Poses
-    truth: np.ndarray  # (P,) index of the walker each detection came from, or NOBODY
+    truth: np.ndarray  # (P,) index of the walker each detection came from, or NO_PERSON
     present: np.ndarray  # (G,) indices of the walkers who can be seen
 
 
@@ -251,7 +251,7 @@ class _Detector:
             return [(body, score, who)]
         upper = np.arange(17) < 11
         halves = []
-        for part, label in ((upper, who), (~upper, NOBODY)):
+        for part, label in ((upper, who), (~upper, NO_PERSON)):
             half = np.where(part[:, None], body, np.nan)
             if np.isfinite(half[:, 0]).sum() >= 4:
                 halves.append((half, np.where(part, score, 0.0), label))
@@ -271,7 +271,7 @@ class _Detector:
             body = ghost + rng.normal(0, 8, (17, 2))
             score = np.where(rng.random(17) < 0.6, rng.normal(0.28, 0.1, 17).clip(0.1, 0.6), 0.0)
             if (score > 0).sum() >= 4:
-                out.append((np.where((score > 0)[:, None], body, np.nan), score, NOBODY))
+                out.append((np.where((score > 0)[:, None], body, np.nan), score, NO_PERSON))
         return out
 
 

@@ -11,7 +11,7 @@ from engine.coco.ground_truth import load_ground_truth
 from engine.coco.metrics import METRICS, judge, overall_ap, result_rows
 from engine.errors import DataError
 from engine.geometry import fit
-from engine.types import JointState, nobody, untracked
+from engine.types import JointState, no_people, untracked
 from tests.support import eval_scenes as scenes
 from tests.support.golden import golden_file, golden_json
 
@@ -66,7 +66,7 @@ def test_a_joint_that_was_not_found_lies_where_cell_zero_lies_and_counts_in_the_
 
 
 def test_nobody_gives_no_rows():
-    assert result_rows(1, nobody(17), fit((320, 240), 64)) == []
+    assert result_rows(1, no_people(17), fit((320, 240), 64)) == []
 
 
 def test_no_results_at_all_score_zero(golden_truth):

@@ -224,7 +224,7 @@ def test_a_limit_takes_the_first_images_and_says_so(job):
 def test_a_limit_that_reaches_nobody_is_refused(tmp_path, job, content):
     content["annotations"] = [a for a in content["annotations"] if a["image_id"] > 3]
     scenes.save(job.images, content)
-    with pytest.raises(DataError, match="nobody is annotated in the first 3 images"):
+    with pytest.raises(DataError, match="no person is annotated in the first 3 images"):
         evaluate(changed(job, limit=3))
 
 

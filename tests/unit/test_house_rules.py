@@ -17,7 +17,6 @@ TREES = {str(p.relative_to(ROOT)): ast.parse(p.read_text()) for p in FILES}
 # What may be imported, and where.
 ONLY_IN = {
     "PyQt6": ("app/gui/",),
-    "pyqtgraph": ("app/gui/",),
     "cupy": ("gpu_ops/",),
     "av": ("engine/sources/", "engine/synthesis/demo_clip.py", "app/overlay/", "app/doctor.py"),
     "pycocotools": ("engine/coco/metrics.py",),

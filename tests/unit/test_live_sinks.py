@@ -22,7 +22,7 @@ from app.tracks.ndjson_writer import header_of
 from engine.errors import OutputError
 from engine.skeleton import COCO
 from engine.sources.source import SourceInfo
-from engine.types import Frame, Result, nobody
+from engine.types import Frame, Result, no_people
 
 HEADER = '{"type":"header","version":1}'
 
@@ -161,7 +161,7 @@ class Kept:
 def result(source, index, segment=0):
     frame = Frame(np.zeros((2, 4, 3), np.uint8), index, index / 10, time.perf_counter(), source)
     return Result(frame.__class__(frame.pixels, index, index / 10, frame.arrived, source, segment),
-                  nobody(17), dropped=index)  # fmt: skip
+                  no_people(17), dropped=index)  # fmt: skip
 
 
 def publish(kept, *results, several=False):

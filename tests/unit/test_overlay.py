@@ -7,7 +7,7 @@ from app.overlay.drawing import draw
 from app.overlay.palette import PALETTE, colour_of
 from engine.settings import DisplaySettings
 from engine.skeleton import COCO
-from engine.types import JointState, Poses, nobody
+from engine.types import JointState, Poses, no_people
 
 GREY = 100
 PLAIN = DisplaySettings(ids=False)
@@ -52,7 +52,7 @@ def test_the_given_picture_is_left_alone():
 
 
 def test_nobody_leaves_the_picture_as_it_is():
-    assert (draw(picture(), nobody(17), COCO, PLAIN) == GREY).all()
+    assert (draw(picture(), no_people(17), COCO, PLAIN) == GREY).all()
 
 
 def test_every_joint_is_under_its_disc():

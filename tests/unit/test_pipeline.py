@@ -11,7 +11,7 @@ from engine.errors import SourceError
 from engine.inbox import Inbox
 from engine.pipeline import run
 from engine.sources.source import SourceInfo
-from engine.types import Frame, nobody
+from engine.types import Frame, no_people
 
 
 class Clip:
@@ -53,7 +53,7 @@ class Counting:
 
     def collect(self, ticket):
         self.in_flight -= 1
-        return [nobody(17) for _ in ticket]
+        return [no_people(17) for _ in ticket]
 
 
 def test_every_frame_gets_a_result_in_order():

@@ -10,7 +10,7 @@ from engine.offline.quality import gaps, odd_limbs, people
 from engine.offline.recording import Recording, collect
 from engine.types import Result
 from tests.measure.smoothing import noisy, path, walking
-from tests.support.tracking_scenes import NOBODY, Scene, crossings, observe
+from tests.support.tracking_scenes import NO_PERSON, Scene, crossings, observe
 from tests.support.tracks import recorded, walk
 
 
@@ -18,7 +18,7 @@ def true_recording(scene: Scene) -> Recording:
     """The scene's detections with the ids of the truth, false ones left out."""
     results = []
     for seen in observe(scene, pictures=False):
-        real = seen.truth != NOBODY
+        real = seen.truth != NO_PERSON
         _, first = np.unique(seen.truth[real], return_index=True)
         rows = np.flatnonzero(real)[first]
         poses = replace(seen.poses.take(rows), ids=seen.truth[rows].astype(np.int32))

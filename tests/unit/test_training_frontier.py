@@ -7,6 +7,7 @@ import cv2
 import pytest
 
 import assets
+from engine.errors import DataError
 from engine.network.weights import load_checkpoint
 from engine.skeleton import COCO
 from engine.training import frontier
@@ -80,3 +81,12 @@ def test_without_judging_only_the_times_are_measured(compact, validation):
     assert cells[2:6] == ["–"] * 4
     network, whole = map(float, cells[6:])
     assert 0 <= network <= whole
+
+
+def test_an_image_that_is_missing_is_an_error_and_not_left_out(validation):
+    folder = validation.images[0].path.parent
+    content = json.loads((folder / "validation.json").read_text())
+    lost = dict(content["images"][0], id=999, file_name="lost.png")
+    (folder / "more.json").write_text(json.dumps({**content, "images": [*content["images"], lost]}))
+    with pytest.raises(DataError, match=r"1 of .* images .*lost\.png"):
+        open_validation_set(folder / "more.json", folder, 256)

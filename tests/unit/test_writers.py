@@ -28,7 +28,7 @@ from app.tracks.writer import Ending
 from engine.errors import OutputError
 from engine.skeleton import COCO
 from engine.sources.source import SourceInfo
-from engine.types import Frame, JointState, Poses, Result, nobody
+from engine.types import Frame, JointState, Poses, Result, no_people
 from tests.support.clips import number_of, numbered, write_clip
 
 ROOT = Path(__file__).parents[2]
@@ -37,7 +37,7 @@ INFO = SourceInfo("video", (192, 96), rate=30.0, time_base=Fraction(1, 30))
 
 def result(index, poses=None, size=(192, 96), time=None):
     frame = Frame(numbered(index, size), index, index / 30 if time is None else time, 0.0, "clip")
-    return Result(frame, nobody(17) if poses is None else poses)
+    return Result(frame, no_people(17) if poses is None else poses)
 
 
 def person(number=7):

@@ -17,7 +17,7 @@ from engine.sources.coco_images import CocoImage
 KINDS = tuple(kind.name.lower() for kind in Kind)
 
 ABOUT_COSTS = (
-    "AP gained if this kind of error alone were mended: keypoints put where they belong, people "
+    "AP gained if this kind of error alone were corrected: keypoints put where they belong, people "
     "too many taken out, people not found no longer looked for; “ranking” gives everybody the "
     "score they deserve. The gains do not add up."
 )
@@ -25,7 +25,7 @@ ABOUT_KINDS = (
     "AP of each keypoint alone, and its mean similarity and kinds of error over the people "
     "who were found. Good: similarity of 0.85 or more; jitter: 0.5 or more; "
     "otherwise inversion if it lies on the mirrored keypoint of the same person, swap if on "
-    "somebody else's, miss if on none. After Ronchi and Perona, ICCV 2017."
+    "another person's, miss if on none. After Ronchi and Perona, ICCV 2017."
 )
 ABOUT_SLICES = (
     "Recall, because a wrong detection belongs to no slice. AR is the mean over OKS thresholds "
@@ -36,7 +36,7 @@ ABOUT_SCORES = (
 )
 ABOUT_WORST = (
     "Most was lost in these: people's similarity short of 1, plus the scores of people who are "
-    "nobody."
+    "unmatched."
 )
 
 
@@ -91,11 +91,19 @@ def _people(report: Report) -> list[tuple[str, ...]]:
     d = report.diagnosis
     return [
         ("to be found", str(d.people), "annotated, with at least one labelled keypoint"),
-        ("found", str(d.found), "paired with somebody at an OKS of 0.1 or more"),
-        ("missed", str(d.missed), "paired with nobody"),
-        ("duplicates", str(d.duplicates), "found again: OKS 0.5 or more with somebody found"),
-        ("fragments", str(d.fragments), "OKS 0.1 to 0.5 with somebody found"),
-        ("background", str(d.background), "like nobody; many of low score cost little AP"),
+        ("found", str(d.found), "matched to a detection at an OKS of 0.1 or more"),
+        ("missed", str(d.missed), "not matched"),
+        (
+            "duplicates",
+            str(d.duplicates),
+            "again: OKS 0.5 or more with a matched person",
+        ),
+        ("fragments", str(d.fragments), "OKS 0.1 to 0.5 with a matched person"),
+        (
+            "background",
+            str(d.background),
+            "like no person; many of low score cost little AP",
+        ),
     ]
 
 

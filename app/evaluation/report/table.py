@@ -32,7 +32,7 @@ def _fractions(values: Mapping[str, float]) -> Row:
 
 
 def fraction(value: float | None) -> str:
-    """.677 as in the published table; nothing where it is not known or nobody is of that size."""
+    """.677 as in the published table; empty where it is not known or no person is of that size."""
     return "" if value is None or value < 0 else _without_zero(f"{value:.3f}")
 
 
@@ -49,7 +49,7 @@ def _differences(report: Report) -> Row:
 
 
 def notes(report: Report) -> list[str]:
-    """What must be said beside the table, so that nobody takes it for something else."""
+    """Notes beside the table on what its numbers are not."""
     lines = [f"{report.model.name} on {report.images}, {report.truth.people} people."]
     lines.append(f"Protocol: {report.protocol}.")
     if report.published is not None:

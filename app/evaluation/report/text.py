@@ -15,7 +15,7 @@ def text(report: Report) -> str:
         "\n".join(f"- {line}" for line in table.notes(report)),
         "## What each kind of error costs",
         table.markdown(
-            ("kind", "AP gained if mended, points"),
+            ("kind", "AP gained if corrected, points"),
             [(name, f"{100 * gain:+.1f}") for name, gain in _costliest(report)],
         ),
         "## People",

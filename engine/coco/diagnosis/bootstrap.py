@@ -86,7 +86,7 @@ def _resampled(
 
 
 def _gain_per_image(a: Ranking, b: Ranking) -> NDArray[np.float64]:
-    """(I,) AP of each image alone, B minus A; 0 where nobody is to be found."""
+    """(I,) AP of each image alone, B minus A; 0 where no person is annotated."""
     return np.array(
         [
             precision_at(b.of_image(i)).mean() - precision_at(a.of_image(i)).mean()

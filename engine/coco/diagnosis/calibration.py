@@ -1,4 +1,4 @@
-"""Whether a score means what it says: of what scores 0.7, are seven in ten right?"""
+"""Calibration of scores: are seven in ten detections of score 0.7 right?"""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ class Calibration:
 
 
 def person_calibration(judgement: Judgement) -> Calibration:
-    """Person score against being somebody at OKS 0.5; people in ignored regions do not count."""
+    """Person score against being right at OKS 0.5; people in ignored regions do not count."""
     ranked = ranking(judgement)
     counted = ranked.hit[0] | ranked.miss[0]
     return _calibration("a person at OKS 0.5", ranked.score[counted], ranked.hit[0][counted])

@@ -1,6 +1,6 @@
-"""What each kind of error costs: AP if it alone were mended, less AP as it is.
+"""What each kind of error costs: AP if it alone were corrected, minus AP as it is.
 
-Mended means: a keypoint is put where it belongs, a person too many is taken out, a person not found
+Corrected means: a keypoint is put where it belongs, a false positive is removed, a missed person
 is no longer looked for. Costs do not add up, because a person can suffer from several errors.
 Method: Ronchi and Perona, ICCV 2017.
 """
@@ -30,17 +30,17 @@ def costs(
     missing: NDArray[np.int64],
     progress: Callable[[str], None] = lambda name: None,
 ) -> dict[str, float]:
-    """AP that mending each kind of error alone would gain, as fractions of 1."""
+    """AP that correcting each kind of error alone would gain, as fractions of 1."""
     gains = {}
-    for name, truth, rows in _mendings(judgement, matches, table, extra, missing):
+    for name, truth, rows in _corrections(judgement, matches, table, extra, missing):
         progress(name)
         ap = overall_ap(truth, rows)
-        if ap >= 0:  # undefined when nobody is left to be found
+        if ap >= 0:  # undefined when no annotated person is left
             gains[name] = ap - judgement.metrics["AP"]
     return gains
 
 
-def _mendings(
+def _corrections(
     judgement: Judgement,
     matches: Sequence[ImageMatch],
     table: KeypointTable,

@@ -22,13 +22,13 @@ class Diagnosis:
     """What the model got wrong, and what that costs."""
 
     people: int  # who count
-    found: int  # of them, paired with somebody found at OKS 0.1
-    missed: int  # of them, paired with nobody
-    duplicates: int  # found people who are somebody found already
-    fragments: int  # found people who are like a part of somebody found already
-    background: int  # found people who are nobody
+    found: int  # of them, matched to a detection at OKS 0.1
+    missed: int  # of them, not matched
+    duplicates: int  # detections of a person matched already
+    fragments: int  # detections like a part of a person matched already
+    background: int  # detections like no annotated person
     kinds: dict[str, int]  # labelled keypoints of the people found, by kind
-    costs: dict[str, float]  # AP that mending each kind of error alone would gain
+    costs: dict[str, float]  # AP that correcting each kind of error alone would gain
     keypoints: tuple[KeypointReport, ...]
     slices: tuple[Slice, ...]
     calibration: tuple[Calibration, ...]

@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from engine.coco.diagnosis.matching import NOBODY, ImageMatch, keypoint_similarity
+from engine.coco.diagnosis.matching import UNMATCHED, ImageMatch, keypoint_similarity
 from engine.coco.diagnosis.precision import average_precision
 from engine.coco.metrics import Judgement
 from engine.skeleton import Skeleton
@@ -31,7 +31,7 @@ class Kind(IntEnum):
     GOOD = 0
     JITTER = 1  # near its place, but not on it
     INVERSION = 2  # on the mirrored keypoint of the same person: left and right confused
-    SWAP = 3  # on this keypoint, or the mirrored one, of somebody else
+    SWAP = 3  # on this keypoint, or the mirrored one, of another person
     MISS = 4  # on none of them
 
 
@@ -54,7 +54,7 @@ class KeypointReport:
     name: str
     labelled: int  # in people who count
     judged: int  # of them, in people who were found
-    ap: float  # of this keypoint alone; −1 if nobody has it labelled
+    ap: float  # of this keypoint alone; −1 if no person has it labelled
     mean_similarity: float  # over `judged`
     kinds: dict[str, int]  # how many of `judged` are of each Kind
 
@@ -102,7 +102,7 @@ def _similarities(match: ImageMatch, d: int, skeleton: Skeleton) -> NDArray[np.f
 
 
 def kinds_of(similarity: NDArray[np.float64], g: int) -> NDArray[np.int64]:
-    """Kind of each keypoint of somebody who is true person g.
+    """Kind of each keypoint of a detection matched to true person g.
 
     Args:
         similarity: (2, G, K) to everybody's same and mirrored keypoints.
@@ -128,8 +128,8 @@ def keypoint_reports(
 
     The AP of a keypoint ranks people by their score as COCO does. A found person is right at
     threshold t if this keypoint's own similarity to the person it is paired with reaches t; it is
-    wrong if it does not or if it is paired with nobody; it does not count where the keypoint is
-    not labelled, in ignored regions, or if it is nobody and lacks the keypoint. What is to be
+    wrong if it does not or if it is unmatched; it does not count where the keypoint is
+    not labelled, in ignored regions, or if it is unmatched and lacks the keypoint. What is to be
     found is every labelled keypoint.
     """
     skeleton = judgement.truth.skeleton
@@ -159,9 +159,9 @@ def _ranked_similarities(matches: Sequence[ImageMatch], skeleton: Skeleton) -> N
     """(D, K) own similarity of everybody found, most certain first; NaN where it does not count."""
     parts = [np.zeros((0, len(skeleton)))]
     for match in matches:
-        values = np.where(match.found[..., 2] > 0, 0.0, np.nan)  # nobody: wrong where it is there
+        values = np.where(match.found[..., 2] > 0, 0.0, np.nan)  # wrong where it is there
         for d, g in enumerate(match.person):
-            if g != NOBODY:
+            if g != UNMATCHED:
                 own = keypoint_similarity(
                     match.found[d, :, :2], match.truth[g, :, :2], match.area[g], skeleton
                 )

@@ -16,8 +16,8 @@ from numpy.typing import NDArray
 from engine.coco.metrics import Judgement, labelled
 from engine.skeleton import Skeleton
 
-LENIENT = 0.1  # OKS from which a found person is somebody's, however badly placed
-NOBODY = -1
+LENIENT = 0.1  # OKS from which a detection is matched, however badly placed
+UNMATCHED = -1
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -32,22 +32,22 @@ class ImageMatch:
     truth: NDArray[np.float64]  # (G, K, 3) x, y in image pixels, and visibility; 0 = not labelled
     area: NDArray[np.float64]  # (G,) square pixels, as annotated
     box: NDArray[np.float64]  # (G, 4) x, y, width, height in image pixels
-    ignored: NDArray[np.bool_]  # (G,) crowds and people without keypoints: no answer is wrong
+    ignored: NDArray[np.bool_]  # (G,) crowds and people without keypoints
     oks: NDArray[np.float64]  # (D, G)
-    person: NDArray[np.int64]  # (D,) which true person it is, or NOBODY
+    person: NDArray[np.int64]  # (D,) which true person it is, or UNMATCHED
 
     @property
     def partner(self) -> NDArray[np.int64]:
-        """(G,) which found person it is, or NOBODY; crowds may have several and say one."""
-        partner = np.full(len(self.truth), NOBODY, np.int64)
-        paired = np.flatnonzero(self.person != NOBODY)
+        """(G,) which found person it is, or UNMATCHED; crowds may have several and say one."""
+        partner = np.full(len(self.truth), UNMATCHED, np.int64)
+        paired = np.flatnonzero(self.person != UNMATCHED)
         partner[self.person[paired][::-1]] = paired[::-1]
         return partner
 
     def pairs(self) -> list[tuple[int, int]]:
         """(found, true) of everybody who was found and counts."""
         return [
-            (d, int(g)) for d, g in enumerate(self.person) if g != NOBODY and not self.ignored[g]
+            (d, int(g)) for d, g in enumerate(self.person) if g != UNMATCHED and not self.ignored[g]
         ]
 
 
@@ -88,7 +88,7 @@ def _match(judgement: Judgement, image: int) -> ImageMatch | None:
         box=np.array([a["bbox"] for a in truth], np.float64).reshape(-1, 4),
         ignored=np.array([a["iscrowd"] or not a["num_keypoints"] for a in truth], np.bool_),
         oks=np.asarray(evaluation.ious[image, category], np.float64).reshape(len(row), len(truth)),
-        person=np.array([position.get(int(a), NOBODY) for a in matched], np.int64),
+        person=np.array([position.get(int(a), UNMATCHED) for a in matched], np.int64),
     )
 
 
@@ -116,10 +116,10 @@ def keypoint_similarity(
 
 
 def matched_oks(match: ImageMatch) -> NDArray[np.float64]:
-    """(G,) OKS of each true person with who was found for it; 0 where nobody was."""
+    """(G,) OKS of each true person with its detection; 0 where there is none."""
     partner = match.partner
     oks = np.zeros(len(partner))
-    there = partner != NOBODY
+    there = partner != UNMATCHED
     oks[there] = match.oks[partner[there], np.flatnonzero(there)]
     return oks
 

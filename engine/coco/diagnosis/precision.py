@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from engine.coco.metrics import Judgement
 
 RECALLS = np.linspace(0.0, 1.0, 101)  # COCO reads the precision at these
-UNDEFINED = -1.0  # COCO's value where there is nobody to find
+UNDEFINED = -1.0  # COCO's value where no person is annotated
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -23,8 +23,8 @@ class Ranking:
 
     image: NDArray[np.int64]  # (D,) position of its image among the images
     score: NDArray[np.float64]  # (D,) of the person
-    hit: NDArray[np.bool_]  # (T, D) is somebody, at each of T OKS thresholds
-    miss: NDArray[np.bool_]  # (T, D) is nobody; neither: an ignored region
+    hit: NDArray[np.bool_]  # (T, D) true positive, at each of T OKS thresholds
+    miss: NDArray[np.bool_]  # (T, D) false positive; neither: an ignored region
     people: NDArray[np.int64]  # (I,) people to be found in each image
 
     def of_image(self, position: int) -> Ranking:
@@ -74,7 +74,7 @@ def precision_at(ranked: Ranking, weight: NDArray[np.float64] | None = None) -> 
         weight: (I,) how often each image counts; None: once.
 
     Returns:
-        (T,) in [0, 1], or UNDEFINED where there is nobody to find.
+        (T,) in [0, 1], or UNDEFINED where no person is annotated.
     """
     if weight is None:
         weight = np.ones(len(ranked.people))

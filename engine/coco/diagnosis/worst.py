@@ -1,4 +1,4 @@
-"""The images that went worst, so that somebody can look at them."""
+"""The images with the largest errors, to be looked at."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from engine.coco.diagnosis.keypoints import KeypointTable, Kind
-from engine.coco.diagnosis.matching import NOBODY, ImageMatch, matched_oks
+from engine.coco.diagnosis.matching import UNMATCHED, ImageMatch, matched_oks
 from engine.coco.diagnosis.people import Extras
 
 
@@ -18,7 +18,7 @@ class WorstImage:
     """One image with what went wrong in it."""
 
     image: int  # id
-    lost: float  # people's OKS short of 1, plus the scores of those who are nobody
+    lost: float  # people's OKS short of 1, plus the scores of unmatched detections
     people: int  # who count
     errors: dict[str, int]  # kinds of error that occur, and how often
     drawn: tuple[int, ...]  # indices into the results: paired people, and the most certain extras
@@ -41,20 +41,20 @@ def worst_images(
 
 
 def _lost(match: ImageMatch) -> float:
-    alone = match.person == NOBODY
+    alone = match.person == UNMATCHED
     return float((1 - matched_oks(match)[~match.ignored]).sum() + match.score[alone].sum())
 
 
 def _describe(match: ImageMatch, kinds: dict[int, Counter[str]]) -> WorstImage:
     errors: Counter[str] = Counter()
     counts = ~match.ignored
-    unseen = int(((match.partner == NOBODY) & counts).sum())
+    unseen = int(((match.partner == UNMATCHED) & counts).sum())
     if unseen:
         errors["missed people"] = unseen
     for row in match.row.tolist():
         errors.update(kinds.get(row, Counter()))
-    paired = np.array([g != NOBODY and counts[g] for g in match.person], np.bool_)
-    alone = match.person == NOBODY
+    paired = np.array([g != UNMATCHED and counts[g] for g in match.person], np.bool_)
+    alone = match.person == UNMATCHED
     # The most certain ones, and not more than there are people, or the picture drowns in lines.
     seen = paired | (alone & (alone.cumsum() <= max(int(counts.sum()), 1)))
     return WorstImage(
