@@ -96,7 +96,7 @@ def run(task: Task, executor: Executor, slots: int, console: Console | None = No
         for report in summary.reports:
             bars.done(report)
         if jobs:
-            facts = _facts(executor, task)
+            facts = need_engine(executor, task.open_estimator, task.settings)
             bars.say(_about(facts, slots))
             scheduler = Scheduler(executor, _AHEAD * slots, Counter(bars, len(jobs)))
             flows: Iterator[Flow] = map(process_input, _works(jobs, task, facts))
@@ -120,9 +120,13 @@ def on_gpu(settings: Settings, resources: Resources) -> bool:
     return device != "cpu" and resources.gpus > 0
 
 
-def _facts(executor: Executor, task: Task) -> EngineFacts:
-    """Open the engine on one machine, which shows whether it can be, and describe it."""
-    arguments = (task.open_estimator, task.settings)
+def need_engine(executor: Executor, open_estimator: Opener, settings: Settings) -> EngineFacts:
+    """Open the engine on one machine, which shows whether it can be, and describe it.
+
+    Raises:
+        PoseError: it cannot be opened there.
+    """
+    arguments = (open_estimator, settings)
     call = Call("open the engine", tasks.describe_engine, arguments, engine=True)
     handle = executor.start(call)
     while not executor.wait([handle], 1.0):

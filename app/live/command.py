@@ -54,6 +54,17 @@ def command(
     list_sources: Annotated[bool, typer.Option("--list", help="List the cameras found.")] = False,
     camera_size: Annotated[str, typer.Option(help="Picture to ask cameras for.")] = "1280x720",
     camera_rate: Annotated[float, typer.Option(min=1, help="Frames/s to ask cameras for.")] = 30,
+    sources_file: Annotated[
+        Path | None,
+        typer.Option("--sources", help="With --cluster: a TOML file of streams; docs/cluster.md."),
+    ] = None,
+    cluster: Annotated[
+        str | None,
+        typer.Option(metavar="ADDRESS|local", help="Spread --sources over a Ray cluster."),
+    ] = None,
+    as_json: Annotated[
+        bool, typer.Option("--json", help="With --cluster: the status as JSON lines.")
+    ] = False,
     weights: Annotated[
         str | None, typer.Option(help="A name from `weights list`, or a file.")
     ] = None,
@@ -82,6 +93,9 @@ def command(
     settings = load_user_settings(settings_file, given)
     wanted = _wanted(camera_size, camera_rate)
     explicit = bool(settings_file or given)
+    if sources_file is not None or cluster is not None:
+        _watch_on_cluster(sources_file, cluster, headless, settings, as_json, seconds)
+        return
     if not headless:
         _open_window(tuple(sources or ()), settings, wanted, fast, loop, explicit)
     if not sources:
@@ -96,6 +110,21 @@ def command(
         wanted=wanted,
         force=force,
     )
+
+
+def _watch_on_cluster(
+    file: Path | None,
+    address: str | None,
+    headless: bool,
+    settings: Settings,
+    as_json: bool,
+    seconds: float | None,
+) -> None:
+    if file is None or address is None or not headless:
+        raise SettingsError("streams on a cluster need --headless, --sources FILE and --cluster")
+    from app.cluster.live import watch_on_cluster
+
+    watch_on_cluster(file, settings, address=address, as_json=as_json, seconds=seconds)
 
 
 def run_headless(
