@@ -144,8 +144,11 @@ def _whole_lines(file: Path) -> tuple[dict[str, Any] | None, list[dict[str, Any]
     content = content[: content.rfind(b"\n") + 1]
     try:
         lines = [_checked(line) for line in content.splitlines()]
-    except ValueError as error:
-        raise OutputError(f"{file} is damaged ({error}): add --force to begin anew") from error
+        if not all(line.keys() == {"image", "people"} for line in lines[1:]):
+            raise ValueError("a line is no result of an image")
+    except (ValueError, RecursionError) as error:
+        why = f"{error!s:.200}"
+        raise OutputError(f"{file} is damaged ({why}): add --force to begin anew") from error
     return (lines[0], lines[1:], len(content)) if lines else (None, [], 0)
 
 
