@@ -26,8 +26,8 @@ class RecordClock:
         self._step = _USUAL_STEP
         self.arrived = 0  # frames asked about on the capture thread
 
-    def frame(self, frame: Frame) -> Frame:
-        """The same frame with its time (s) and number in the recording."""
+    def frame(self, frame: Frame) -> Frame | None:
+        """The same frame with its time (s) and number in the recording; None: it is from before."""
         with self._lock:
             if frame.segment not in self._offsets:
                 self._offsets[frame.segment] = self._begin(frame)
@@ -37,7 +37,9 @@ class RecordClock:
                 if moved[1] == self._last[1] + 1:
                     self._step = moved[0] - self._last[0]
                 self._last = moved[0], max(moved[1], self._last[1])
-            return replace(frame, time=max(moved[0], 0.0), index=max(moved[1], 0))
+            if moved[0] < 0 or moved[1] < 0:
+                return None  # captured just before the first one asked about
+            return replace(frame, time=moved[0], index=moved[1])
 
     def _begin(self, frame: Frame) -> tuple[float, int]:
         if not self._offsets:

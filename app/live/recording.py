@@ -88,7 +88,7 @@ class Recorder:
         if source and frame.arrived >= self._began:
             moved = source.clock.frame(frame)
             source.clock.arrived += 1
-            if source.raw:
+            if source.raw and moved:
                 source.raw.put(Item(Result(moved, no_people(1))))
 
     def add(self, result: Result, traces: Traces) -> None:
@@ -97,6 +97,8 @@ class Recorder:
         if not source or result.frame.arrived < self._began:
             return
         frame = source.clock.frame(result.frame)
+        if frame is None:
+            return
         if source.overlay:
             source.overlay.put(Item(replace(result, frame=frame), traces, self._look))
         if source.tracks:

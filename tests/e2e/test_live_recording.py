@@ -212,17 +212,34 @@ def test_loop_and_seek_go_on_monotonically(tmp_path):
     assert indices == sorted(set(indices))
 
 
+class Still:
+    """A camera before which nothing moves."""
+
+    info = SourceInfo(kind="camera", size=SMALL, rate=40.0, live=True)
+
+    def __init__(self, name):
+        self.name, self._closed = name, threading.Event()
+
+    def frames(self):
+        began, index = time.perf_counter(), 0
+        while not self._closed.wait(0.025):
+            pixels = np.full((SMALL[1], SMALL[0], 3), 90, np.uint8)
+            now = time.perf_counter()
+            yield Frame(pixels, index, now - began, now, self.name)
+            index += 1
+
+    def close(self):
+        self._closed.set()
+
+
 def test_a_source_joins_and_leaves_while_another_is_recorded(tmp_path):
     bench = Bench()
-
-    def opened(text, tell, **options):
-        return StampedCamera(text, SMALL, 40)
 
     session = LiveSession(
         Plan(("a", "b"), Settings()),
         bench.events.append,
         open_estimator=bench._open,
-        open_source=opened,
+        open_source=lambda text, tell, **options: Still(text),
     )
     with Watching(session) as watching:
         watching.see(5, "a")
@@ -251,10 +268,12 @@ def test_a_source_that_leaves_at_once_still_has_its_header(tmp_path, monkeypatch
     from app.live import recorded_files
 
     opened = recorded_files.TracksFile.__init__
-    late = lambda self, path, first, header: (time.sleep(0.3), opened(self, path, first, header))  # noqa: E731
-    monkeypatch.setattr(
-        recorded_files.TracksFile, "__init__", lambda *a, **k: late(*a, **k) and None
-    )
+
+    def late(self, path, first, header):
+        time.sleep(0.3)
+        opened(self, path, first, header)
+
+    monkeypatch.setattr(recorded_files.TracksFile, "__init__", late)
     bench = Bench()
     session = LiveSession(
         Plan(("a", "b"), Settings()),
