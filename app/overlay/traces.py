@@ -114,6 +114,12 @@ class Tracer:
         self._middles.update({number: spot for number, spot in now.items() if number >= 0})
 
 
+def heads_of(poses: Poses, skeleton: Skeleton) -> list[Head]:
+    """The heads of everyone in a frame."""
+    heads = (head_of(xy, skeleton) for xy in poses.xy)
+    return [head for head in heads if head is not None]
+
+
 def head_of(xy: NDArray[np.float32], skeleton: Skeleton) -> Head | None:
     """Where a head is and how large, from whatever joints are there.
 

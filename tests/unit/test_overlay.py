@@ -158,3 +158,26 @@ def test_lines_grow_with_the_thickness_setting():
     small = changed(picture(), draw(picture(), people((320, 180)), COCO, PLAIN)).sum()
     thick = PLAIN.model_copy(update={"thickness": 3.0})
     assert changed(picture(), draw(picture(), people((320, 180)), COCO, thick)).sum() > 1.2 * small
+
+
+def test_blurred_heads_hide_the_face_of_everyone_found():
+    rng = np.random.default_rng(2)
+    before = rng.integers(0, 255, (360, 640, 3)).astype(np.uint8)
+    poses = people((320, 180))
+    xy = poses.xy.copy()
+    xy[0, :5] = (320, 60), (314, 54), (326, 54), (308, 58), (332, 58)
+    hidden = DisplaySettings(blur_heads=True, limbs=False, joints=False, ids=False)
+    after = draw(before, replaced(poses, xy=xy), COCO, hidden)
+    face = after[45:70, 306:334]
+    assert len(np.unique(face.reshape(-1, 3), axis=0)) <= 25, "a few squares of one colour each"
+    assert (after[300:] == before[300:]).all()
+
+
+def test_skeleton_only_leaves_nothing_of_the_picture_and_mirror_exchanges_its_sides():
+    before = picture()
+    before[:, :320] = 200
+    nothing = DisplaySettings(skeleton_only=True)
+    assert (draw(before, no_people(17), COCO, nothing) == 0).all()
+    turned = draw(before, no_people(17), COCO, DisplaySettings(mirrored=True))
+    assert (turned[:, :320] == GREY).all()
+    assert (turned[:, 320:] == 200).all()
