@@ -35,11 +35,24 @@ def words_of(line: str) -> list[str]:
 ALL = [(page.relative_to(ROOT).as_posix(), line) for page in PAGES for line in commands(page)]
 
 
+# Options that a page promises and that are still to come.
+TO_COME = ("bench --profiles", "live --headless --sources")
+CASES = [
+    pytest.param(
+        page,
+        line,
+        id=f"{page}: {line}",
+        marks=[pytest.mark.xfail(strict=False)] if any(t in line for t in TO_COME) else [],
+    )
+    for page, line in ALL
+]
+
+
 def test_there_are_commands_to_check():
     assert len(ALL) > 40
 
 
-@pytest.mark.parametrize(("page", "line"), ALL, ids=[f"{p}: {line}" for p, line in ALL])
+@pytest.mark.parametrize(("page", "line"), CASES)
 def test_a_command_of_the_documentation_is_understood(page, line):
     words = [word.strip("[]") for word in words_of(line) if not re.fullmatch(r"[A-Z]+", word)]
     command, name = get_command(cli._app), "posestream"

@@ -1,0 +1,70 @@
+"""The quick starts of the documentation, run as they are written, on a second of the demo clip."""
+
+import json
+
+import av
+import pytest
+
+from app import cli
+from tests.unit.test_docs import ROOT, commands, words_of
+
+FRAMES = 36
+# These need a camera, a window, the network or a data set; test_docs.py checks their options.
+NOT_HERE = ("live 0", "live\n", "weights fetch", "data fetch", "eval --data")
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory):
+    """A folder with clip.mp4 and images/, as a reader would have them."""
+    folder = tmp_path_factory.mktemp("reader")
+    (folder / "images").mkdir()
+    with av.open(str(ROOT / "assets/demo/people.mp4")) as source:
+        frames = [frame for frame, _ in zip(source.decode(video=0), range(FRAMES), strict=False)]
+    with av.open(str(folder / "clip.mp4"), "w") as file:
+        stream = file.add_stream("libx264", rate=25)
+        stream.width, stream.height, stream.pix_fmt = frames[0].width, frames[0].height, "yuv420p"
+        for frame in frames:
+            file.mux(stream.encode(frame))
+        file.mux(stream.encode(None))
+    for n in (0, 10):
+        frames[n].save(str(folder / "images" / f"{n:06d}.jpg"))
+    return folder
+
+
+@pytest.mark.parametrize("page", ["coach", "developer", "biomechanist", "researcher", "artist"])
+def test_a_quick_start_runs_as_it_is_written(page, folder, monkeypatch, tmp_path):
+    monkeypatch.chdir(folder)
+    monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path))  # not the settings of who runs the tests
+    lines = [line for line in commands(ROOT / "docs/start" / f"{page}.md") if _can_run(line)]
+    assert lines
+    if any("c3d" in line for line in lines):
+        pytest.importorskip("ezc3d", reason="needs pip install 'posestream[formats]'")
+    for line in lines:
+        with pytest.raises(SystemExit) as end:
+            cli.main(words_of(line))
+        assert not end.value.code, line
+
+
+def test_the_coach_finds_angles_in_the_spreadsheet(folder):
+    path = folder / "out" / "clip.angles.csv"
+    if not path.exists():
+        pytest.skip("runs after the coach's quick start")
+    assert "left_knee" in path.read_text().splitlines()[0]
+
+
+def test_the_researchers_results_load_in_pycocotools(folder):
+    path = folder / "out" / "images.coco.json"
+    if not path.exists():
+        pytest.skip("runs after the researcher's quick start")
+    from pycocotools.coco import COCO
+
+    truth = COCO(str(path))
+    assert [image["file_name"] for image in truth.dataset["images"]] == ["000000.jpg", "000010.jpg"]
+    results = path.with_name("images.coco-results.json")
+    assert json.loads(results.read_text())
+    truth.loadRes(str(results))
+
+
+def _can_run(line: str) -> bool:
+    rest = line.removeprefix("posestream ") + "\n"
+    return not rest.startswith(NOT_HERE)
