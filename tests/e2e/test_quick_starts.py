@@ -6,7 +6,7 @@ import av
 import pytest
 
 from app import cli
-from tests.unit.test_docs import ROOT, commands, words_of
+from tests.support.documentation import ROOT, commands, words_of
 
 FRAMES = 36
 # These need a camera, a window, the network or a data set; test_docs.py checks their options.
