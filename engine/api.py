@@ -35,7 +35,7 @@ _CAPACITY = 16  # frames decoded ahead
 
 
 def _default_estimator(settings: Settings) -> AbstractContextManager[Any]:
-    from engine.estimator import open_estimator
+    from engine.network.opening import open_estimator
 
     return open_estimator(settings)
 
@@ -83,7 +83,7 @@ def record(
 
 
 def _suited(settings: Settings | None) -> Settings:
-    from engine.network.thresholds import suited
+    from engine.network.choice import suited
 
     return suited(settings or Settings())
 

@@ -16,7 +16,6 @@ from engine.decoding.decode import People, collect_people, find_people
 from engine.decoding.selection import select
 from engine.errors import DeviceError
 from engine.geometry import Fit, fit
-from engine.network.choice import resolved
 from engine.network.hrnet import fold_batch_norm
 from engine.network.runtime import runtime_plan
 from engine.network.weights import Checkpoint, load_checkpoint
@@ -210,16 +209,17 @@ def _named_failures(frames: Sequence[Frame], rows: Sequence[int]) -> Iterator[No
 
 
 @contextmanager
-def open_estimator(
+def open_named(
     settings: Settings, *, load: Callable[..., Checkpoint] = load_checkpoint
 ) -> Iterator[PoseEstimator]:
-    """Load the network and open the device; both are released at the end of the block.
+    """Load the checkpoint that is named and open the device; both are released after the block.
+
+    `engine.network.opening.open_estimator` takes `auto` and profiles as well.
 
     Raises:
         WeightsError: the checkpoint is missing or does not fit.
         DeviceError: the device or precision is not available here.
     """
-    settings = resolved(settings)
     engine = settings.engine
     checkpoint = load(engine.weights, engine.network)
     try:

@@ -123,7 +123,7 @@ def _decode_row(source: str, frames: int) -> Row:
 
 def _engine_rows(settings: Settings, clip: Sequence[Frame]) -> Iterator[Row]:
     from app.overlay.drawing import draw
-    from engine.estimator import open_estimator
+    from engine.network.opening import open_estimator
     from engine.tracking.camera_motion import CameraMotion
     from engine.tracking.smoothing import Smoother
     from engine.tracking.tracker import Tracker

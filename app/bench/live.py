@@ -138,7 +138,7 @@ def slowed(factor: float) -> Callable[[Settings], Any]:
     @contextmanager
     def opened(settings: Settings) -> Iterator[PoseEstimator]:
         load_engine()
-        from engine.estimator import open_estimator
+        from engine.network.opening import open_estimator
 
         with open_estimator(settings) as estimator:
             submit, collect = estimator.submit, estimator.collect

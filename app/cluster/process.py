@@ -83,7 +83,7 @@ def run(task: Task, executor: Executor, slots: int, console: Console | None = No
     Args:
         slots: calls that run at once.
     """
-    from engine.network.thresholds import suited
+    from engine.network.choice import suited
 
     task = replace(task, settings=suited(task.settings))
     jobs, problems = plan(task.inputs, task.part)

@@ -19,8 +19,9 @@ from engine.coco.diagnosis.diagnose import diagnose
 from engine.coco.ground_truth import GroundTruth, load_ground_truth
 from engine.coco.metrics import Judgement, judge
 from engine.errors import DataError
-from engine.estimator import PoseEstimator, open_estimator
+from engine.estimator import PoseEstimator
 from engine.files import sha256, write_whole
+from engine.network.opening import open_estimator
 from engine.settings import EngineSettings, Settings
 from engine.sources.coco_images import CocoImage, by_input_shape, find_images, named
 

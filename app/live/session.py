@@ -230,7 +230,7 @@ class LiveSession:
         if self._open_estimator:
             return self._open_estimator(suited)
         load_engine()
-        from engine.estimator import open_estimator
+        from engine.network.opening import open_estimator
 
         return open_estimator(suited)
 

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from urllib.parse import urlsplit
 
-from app.tracks.lines import Lines, LineSink, StandardOutput
+from app.tracks.lines import Lines, LineSink, StandardOutput, is_header
 from engine.errors import OutputError
 
 LOOPBACK = "127.0.0.1"
@@ -54,11 +54,6 @@ def _free(file: Path, inputs: Sequence[str], *, force: bool) -> Path:
     if file.is_file() and file.stat().st_size and not force:
         raise OutputError(f"{file} is there already; choose another name, or replace it: --force")
     return file
-
-
-def is_header(line: str) -> bool:
-    """Whether this line says what the following lines mean."""
-    return line.startswith('{"type":"header"')
 
 
 class Datagrams:

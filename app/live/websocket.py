@@ -17,7 +17,7 @@ from websockets.asyncio.server import ServerConnection, serve
 from websockets.exceptions import ConnectionClosed
 from websockets.typing import Origin
 
-from app.live.sinks import is_header
+from app.tracks.lines import is_header
 from engine.errors import OutputError
 
 MOST_CLIENTS = 16

@@ -33,7 +33,7 @@ Opener = Callable[[Settings], AbstractContextManager[Any]]
 
 def open_default(settings: Settings) -> AbstractContextManager[PoseEstimator]:
     """Open the network that the settings name."""
-    from engine.estimator import open_estimator
+    from engine.network.opening import open_estimator
 
     return open_estimator(settings)
 
@@ -66,8 +66,7 @@ def process_files(
     Raises:
         PoseError: nothing at all can be done: no weights, no device, no folder to write to.
     """
-    from engine.network.choice import better_weights
-    from engine.network.thresholds import suited
+    from engine.network.choice import better_weights, suited
 
     advice = better_weights(settings.engine.device, settings.engine.weights)
     settings = suited(settings)

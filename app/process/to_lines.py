@@ -52,7 +52,7 @@ def process_to_lines(
     Raises:
         PoseError: nothing at all can be done, or the output takes no more lines.
     """
-    from engine.network.thresholds import suited
+    from engine.network.choice import suited
 
     if settings.offline.needed or settings.output.report:
         raise SettingsError(

@@ -28,6 +28,11 @@ def encoded(line: str) -> bytes:
     return line.encode(errors="replace") + b"\n"
 
 
+def is_header(line: str) -> bool:
+    """Whether this line is a header, which says what the following lines mean."""
+    return line.startswith('{"type":"header"')
+
+
 class SharedLines:
     """Lines that one of several writers must not close."""
 

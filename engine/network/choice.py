@@ -23,6 +23,7 @@ from safetensors import SafetensorError, safe_open
 
 from engine.errors import WeightsError
 from engine.network.registry import Entry, find, registry, standard_folders
+from engine.network.thresholds import thresholds_of, with_thresholds
 from engine.settings import EngineSettings, Settings
 from engine.types import Frame
 from gpu_ops.finding import finds_gpu
@@ -62,6 +63,12 @@ def resolved(settings: Settings, *, rate: Rate | None = None) -> Settings:
     engine = engine.model_copy(update={"weights": weights_for(engine, rate=rate)})
     engine = engine.model_copy(update=_profile(engine))
     return settings.model_copy(update={"engine": engine})
+
+
+def suited(settings: Settings) -> Settings:
+    """The settings as they suit the checkpoint they name; `auto` and the profile are resolved."""
+    settings = resolved(settings)
+    return with_thresholds(settings, thresholds_of(settings.engine.weights))
 
 
 def weights_for(engine: EngineSettings, *, rate: Rate | None = None) -> str:
@@ -164,10 +171,10 @@ def measured_rate(engine: EngineSettings) -> float:
 
 
 def _measure(engine: EngineSettings) -> float:
-    from engine.estimator import open_estimator
+    from engine.estimator import open_named  # loads torch
 
     blank = Frame(np.zeros((USUAL[1], USUAL[0], 3), np.uint8), 0, 0.0, 0.0, "blank")
-    with open_estimator(Settings(engine=engine)) as estimator:
+    with open_named(Settings(engine=engine)) as estimator:
         times = []
         for _ in range(1 + TURNS):
             began = time.perf_counter()

@@ -80,14 +80,6 @@ def with_thresholds(settings: Settings, found: Thresholds) -> Settings:
     return settings.model_copy(update={"grouping": grouping})
 
 
-def suited(settings: Settings) -> Settings:
-    """The settings as they suit the checkpoint they name; `auto` and the profile are resolved."""
-    from engine.network.choice import resolved  # its measurements load the engine
-
-    settings = resolved(settings)
-    return with_thresholds(settings, thresholds_of(settings.engine.weights))
-
-
 def few_joints(keypoints: int) -> Thresholds:
     """For an uncalibrated network of few keypoints: four of three cannot be found."""
     usual = GroupingSettings().min_joints

@@ -84,7 +84,7 @@ def without_network(people: int) -> Callable[[Settings], Any]:
     @contextmanager
     def opened(settings: Settings) -> Iterator[Any]:
         load_engine()
-        from engine.estimator import open_estimator
+        from engine.network.opening import open_estimator
 
         with open_estimator(settings) as estimator:
             maps = [walking_maps(people, step, estimator.fit(SIZE).size) for step in range(LOOP)]

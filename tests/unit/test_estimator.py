@@ -9,7 +9,8 @@ import pytest
 import torch
 
 from engine.errors import DeviceError
-from engine.estimator import PoseEstimator, open_estimator
+from engine.estimator import PoseEstimator
+from engine.network.opening import open_estimator
 from engine.network.weights import load_checkpoint
 from engine.settings import PAPER_GROUPING, EngineSettings, GroupingSettings, Settings
 from engine.skeleton import COCO

@@ -11,10 +11,10 @@ import torch
 import app.export
 from app.export import export
 from engine.errors import DeviceError, OutputError, SettingsError, SourceError, WeightsError
-from engine.estimator import open_estimator
 from engine.network.convert import to_ours
 from engine.network.exported import read_facts
 from engine.network.hrnet import SIZES
+from engine.network.opening import open_estimator
 from engine.network.weights import build, load_checkpoint
 from engine.settings import EngineSettings, Settings
 from gpu_ops.runtimes import plan

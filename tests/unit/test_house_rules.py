@@ -4,6 +4,7 @@ import ast
 from pathlib import Path
 from statistics import median
 
+import grimp
 import pytest
 
 ROOT = Path(__file__).parents[2]
@@ -100,3 +101,14 @@ def test_no_test_file_is_imported_from_another():
         if module.rpartition(".")[2].startswith(("test_", "conftest"))
     ]
     assert found == []
+
+
+def test_no_circle_of_files_that_import_each_other():
+    graph = grimp.build_graph("app", "engine", "gpu_ops", exclude_type_checking_imports=True)
+    left = {name: set(graph.find_modules_directly_imported_by(name)) for name in graph.modules}
+    # Take away what imports nothing that is left, until only circles and their importers are.
+    while done := {name for name, needs in left.items() if not needs & left.keys()}:
+        left = {name: needs for name, needs in left.items() if name not in done}
+    while ends := set(left) - set().union(*left.values()):  # importers that nothing imports
+        left = {name: needs for name, needs in left.items() if name not in ends}
+    assert sorted(left) == []

@@ -10,7 +10,7 @@ import torch
 
 import engine.network.runtime
 from engine.errors import DeviceError, SourceError
-from engine.estimator import open_estimator
+from engine.network.opening import open_estimator
 from engine.network.runtime import calibration_samples
 from engine.settings import PAPER_GROUPING, EngineSettings, Settings
 from engine.types import Frame

@@ -17,13 +17,13 @@ from app.weights import thresholds as listed
 from engine.api import process
 from engine.errors import WeightsError
 from engine.network import storage
+from engine.network.choice import suited
 from engine.network.higher_hrnet import HigherHRNet
 from engine.network.registry import registry, standard_folders
 from engine.network.thresholds import (
     HEADER,
     Thresholds,
     few_joints,
-    suited,
     thresholds_of,
     with_thresholds,
 )
@@ -105,7 +105,7 @@ def test_eval_keeps_the_papers_protocol(monkeypatch):
 
 def test_thresholds_that_cannot_be_used_are_one_clear_error(file):
     storage.add_notes(file, **{HEADER: '{"min_score": 7}'})
-    with pytest.raises(WeightsError, match="header has thresholds that cannot be used"):
+    with pytest.raises(WeightsError, match="header has no usable thresholds"):
         thresholds_of(str(file))
 
 
@@ -117,7 +117,7 @@ def test_a_skeleton_of_few_keypoints_does_not_need_four_of_them():
 
 def test_reading_them_does_not_load_torch():
     code = (
-        "import sys; from engine.network.thresholds import suited; "
+        "import sys; from engine.network.choice import suited; "
         "from engine.settings import Settings; suited(Settings()); sys.exit('torch' in sys.modules)"
     )
     subprocess.run([sys.executable, "-c", code], check=True)
