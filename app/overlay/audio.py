@@ -30,7 +30,7 @@ class SoundTrack:
     """The first audio stream of a file, in step with the pictures of the output.
 
     Packets that go back in time, as after a restart of a recorder's clock, are left out. Where the
-    sound cannot go on it ends, and `note` says so; the pictures go on.
+    sound cannot be written it ends, and `note` says so; the pictures continue.
     """
 
     def __init__(self, sound: Sound, output: av.container.OutputContainer) -> None:

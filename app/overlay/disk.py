@@ -11,7 +11,7 @@ from engine.files import cannot_write
 class DiskFile:
     """Takes what FFmpeg writes; after the first failure the rest is forgotten.
 
-    FFmpeg 8.1 crashes when it has to finish an MP4 after a write that failed. So it is not told:
+    FFmpeg 8.1 crashes when it has to finish an MP4 after a write that failed. So it sees none:
     the failure is kept in `error` for the writer to raise, everything later is ignored, and what
     reached the disk is cut back to its last whole part.
     """

@@ -2,7 +2,7 @@
 
 The tracks are written line by line. Every `EVERY` frames they are forced to the disk, and then
 `.posestream/NAME.json` is replaced in one step: so many frames in so many bytes with this checksum,
-and the state of tracker and smoother. A later run cuts the tracks back to that length and goes on.
+and the state of tracker and smoother. A later run cuts the tracks to that length and continues.
 """
 
 from __future__ import annotations

@@ -2,7 +2,7 @@
 
 A worker keeps its network from one input to the next. If one dies, for example out of memory, the
 inputs being processed at that moment are tried once more, each in a worker of its own, so that the
-cause is found; all others go on in new workers. Ctrl-C reaches the workers too, and they finish
+cause is found; all others continue in new workers. Ctrl-C reaches the workers too, and they finish
 their files. Workers whose parent has died end themselves.
 """
 
@@ -100,7 +100,7 @@ def _alone(task: Task, open_estimator: Opener) -> Outcome:
             return Outcome(
                 name,
                 error=f"{name}: the worker died twice, perhaps out of memory; "
-                "run it again with fewer --workers to go on where it stopped",
+                "run it again with fewer --workers to resume it",
             )
 
 

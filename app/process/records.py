@@ -83,7 +83,7 @@ class Records:
         return [o for o in self._files.all() if o != self.tracks and not self._is_ready(o)]
 
     def _tracks_are_there(self) -> bool:
-        """Whether they are finished and whole; if not, the journal begins anew or goes on."""
+        """Whether they are finished and whole; if not, the journal begins anew or resumes."""
         journal, note = self.journal, self._report.notes.append
         condition = self.ledger.condition(self.tracks)
         if journal.finished and condition == "begun" and journal.intact():
@@ -128,6 +128,7 @@ class Records:
                 )
         self.ledger.begin(outputs, BY, keep=resumed)
         if fresh:
+            self.journal.begin_anew()
             self.journal.open()
         self._report.outputs = [output.path for output in self._files.all()]
 

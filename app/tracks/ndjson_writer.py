@@ -43,7 +43,7 @@ class NdjsonWriter:
             mark: more fields of every line but the header, where sources share one sink.
             stamp: more fields of a frame, known only while it is live.
             label: the name a person gave to an id, if any.
-            last: the frame to go on after, where `to` already has the header and all up to it.
+            last: the frame to continue after, where `to` already has the header and all up to it.
 
         Raises:
             OutputError: the file cannot be written.

@@ -2,7 +2,7 @@
 
 All modes use it. Whatever happens, every writer is closed with the same ending. A required writer
 that fails ends the source; an optional one (overlay, extra formats) is closed and left out, its
-failure is kept, and the others go on.
+failure is kept, and the others continue.
 """
 
 from __future__ import annotations
@@ -125,7 +125,7 @@ class Sink:
             error.add_note(f"and closing failed: {failure}")
 
     def _drop(self, entry: _Entry, error: Exception) -> None:
-        """Close an optional writer that failed, and go on without it."""
+        """Close an optional writer that failed, and continue without it."""
         self._entries.remove(entry)
         self.failures[entry.name] = error
         try:

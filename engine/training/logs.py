@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from engine.errors import OutputError
-from engine.files import write_whole
+from engine.files import cannot_write, write_whole
 from engine.training.loop import Progress
 
 
@@ -55,8 +55,11 @@ class RunLog:
             self._curves.close()
 
     def _note(self, entry: Mapping[str, Any], curves: Mapping[str, float]) -> None:
-        with self._file.open("a", encoding="utf-8") as file:
-            file.write(json.dumps(entry) + "\n")
+        try:
+            with self._file.open("a", encoding="utf-8") as file:
+                file.write(json.dumps(entry) + "\n")
+        except OSError as error:
+            raise cannot_write(self._file, error) from error
         if self._curves:
             for name, value in curves.items():
                 self._curves.add_scalar(name, value, entry["step"])
