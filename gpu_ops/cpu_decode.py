@@ -114,16 +114,15 @@ def find_peaks(heat: Array, tag: Array, radius: int, threshold: float, most: int
     """
     b, k, h, w = heat.shape
     t = tag.shape[1]
-    lowest = float32_above(threshold)
     peaks = Peaks(
         np.full((b, k, most), -1, np.int32),
         np.zeros((b, k, most), np.float32),
         np.zeros((b, k, most, t), np.float32),
     )
-    window = np.ones((2 * radius + 1, 2 * radius + 1), np.uint8)
+    maxima = _Maxima((h, w), radius, float32_above(threshold))
     for image in range(b):
         for joint in range(k):
-            cell, score = _maxima(heat[image, joint], window, lowest, most)
+            cell, score = maxima.best(heat[image, joint], most)
             peaks.cell[image, joint, : len(cell)] = cell
             peaks.score[image, joint, : len(cell)] = score
     image_of, joint_of, place = np.nonzero(peaks.cell >= 0)
@@ -140,24 +139,41 @@ def float32_above(threshold: float) -> np.float32:
     return np.float32(np.nextafter(rounded, np.float32(np.inf)))
 
 
-def _maxima(
-    heat: Array, window: NDArray[np.uint8], lowest: np.float32, most: int
-) -> tuple[Cells, Array]:
-    """Flat cells and values of the best maxima, best first, equal ones in raster order."""
-    high = heat >= lowest
-    x, y, w, h = cv2.boundingRect(high.view(np.uint8))
-    if not w:
-        return np.zeros(0, np.intp), np.zeros(0, np.float32)
-    # Only the part around the high cells; what could exceed them there is in it.
-    reach = len(window) // 2
-    top, left = max(y - reach, 0), max(x - reach, 0)
-    part = slice(top, y + h + reach), slice(left, x + w + reach)
-    near = heat[part]  # outside of it everything counts as smaller
-    rows, columns = np.nonzero(high[part] & (near == cv2.dilate(near, window)))
-    cell = (rows + top) * heat.shape[1] + columns + left
-    score = heat.reshape(-1)[cell]
-    best = np.argsort(-score, kind="stable")[:most]
-    return cell[best], score[best]
+class _Maxima:
+    """Local maxima of one map after another, in the same memory.
+
+    Memory of the size of a map is taken from the system and given back each time, which takes
+    longer than the arithmetic on it.
+    """
+
+    def __init__(self, shape: tuple[int, int], radius: int, lowest: np.float32) -> None:
+        self._reach, self._lowest = radius, lowest
+        self._window = np.ones((2 * radius + 1, 2 * radius + 1), np.uint8)
+        self._high = np.empty(shape, np.bool_)
+        self._largest = np.empty(shape[0] * shape[1], np.float32)
+        self._found = np.empty(shape[0] * shape[1], np.bool_)
+
+    def best(self, heat: Array, most: int) -> tuple[Cells, Array]:
+        """Flat cells and values of the best maxima, best first, equal ones in raster order."""
+        np.greater_equal(heat, self._lowest, out=self._high)
+        x, y, w, h = cv2.boundingRect(self._high.view(np.uint8))
+        if not w:
+            return np.zeros(0, np.intp), np.zeros(0, np.float32)
+        # Only the part around the high cells; what could exceed them there is in it.
+        top, left = max(y - self._reach, 0), max(x - self._reach, 0)
+        part = slice(top, y + h + self._reach), slice(left, x + w + self._reach)
+        near = heat[part]  # outside of it everything counts as smaller
+        largest = self._largest[: near.size].reshape(near.shape)
+        found = self._found[: near.size].reshape(near.shape)
+        cv2.dilate(near, self._window, dst=largest)
+        np.equal(near, largest, out=found)
+        found &= self._high[part]
+        # In a line of cells, NumPy finds them thirty times as fast as in a plane.
+        rows, columns = np.divmod(np.flatnonzero(found), near.shape[1])
+        cell = (rows + top) * heat.shape[1] + columns + left
+        score = heat.reshape(-1)[cell]
+        best = np.argsort(-score, kind="stable")[:most]
+        return cell[best], score[best]
 
 
 def sample(maps: Array, cell: NDArray[np.integer], size: tuple[int, int]) -> Array:
@@ -238,17 +254,24 @@ def _quarter(heat: Array, image: NDArray[np.int32], joint: Cells, y: Cells, x: C
 def _fill(heat: Array, tag: Array, groups: Groups) -> Cells:
     """(P, K) cells with the missing ones placed, where a place with heat above 0 exists."""
     cell = groups.cell.astype(np.intp)
+    shape = heat.shape[2:]
+    tags, value = np.empty((tag.shape[1], *shape), np.float32), np.empty(shape, np.float32)
     for image in np.unique(groups.image):
         here = groups.image == image
         for joint in range(cell.shape[1]):
             people = np.flatnonzero(here & (cell[:, joint] < 0))
             if len(people):
-                tags = _upsampled(tag[image, :, joint], heat.shape[2:])
-                cell[people, joint] = best_cells(heat[image, joint], tags, groups.tag[people])
+                for coarse, fine in zip(tag[image, :, joint], tags, strict=True):
+                    _resize_into(coarse, fine)
+                cell[people, joint] = best_cells(
+                    heat[image, joint], tags, groups.tag[people], value
+                )
     return cell
 
 
-def _upsampled(tags: Array, shape: tuple[int, ...]) -> Array:
-    if tags.shape[1:] == shape:
-        return tags
-    return np.asarray(resize(tags[None], (shape[1], shape[0]))[0])
+def _resize_into(coarse: Array, fine: Array) -> None:
+    if coarse.shape == fine.shape:
+        fine[:] = coarse
+    else:
+        size = (fine.shape[1], fine.shape[0])
+        cv2.resize(np.ascontiguousarray(coarse), size, dst=fine, interpolation=cv2.INTER_LINEAR)

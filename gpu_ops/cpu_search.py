@@ -20,23 +20,31 @@ FIRST = 6  # blocks looked into before the others' bounds are compared with the 
 FEW = 4  # people for whom bounding all blocks costs more than looking into every cell
 
 
-def best_cells(heat: Array, tags: Array, wanted: Array) -> list[int]:
+def best_cells(heat: Array, tags: Array, wanted: Array, value: Array) -> list[int]:
     """The first cell where heat - round(|tag there - tag|) is largest, for each of P people.
 
     Args:
         heat: (H, W); tags: (T, H, W); wanted: (P, T).
+        value: (H, W) memory to work in; asking the system for it takes longer than the search.
 
     Returns:
         P flat cells; -1 where the heat there is not above 0.
     """
     if len(wanted) <= FEW:
-        return [_best_anywhere(heat, tags, tag) for tag in wanted]
+        return [_best_anywhere(heat, tags, tag, value) for tag in wanted]
     search = BestCellSearch(heat, tags)
     return [search.best(tag) for tag in wanted]
 
 
-def _best_anywhere(heat: Array, tags: Array, wanted: Array) -> int:
-    value = _length([tag - goal for tag, goal in zip(tags, wanted, strict=True)])
+def _best_anywhere(heat: Array, tags: Array, wanted: Array, value: Array) -> int:
+    np.subtract(tags[0], wanted[0], out=value)
+    if len(tags) == 1:
+        np.abs(value, out=value)
+    else:
+        np.square(value, out=value)
+        for tag, goal in zip(tags[1:], wanted[1:], strict=True):
+            value += np.square(tag - goal)
+        np.sqrt(value, out=value)
     np.rint(value, out=value)
     cell = int(np.subtract(heat, value, out=value).argmax())
     return cell if heat.reshape(-1)[cell] > 0 else -1
