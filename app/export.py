@@ -87,7 +87,8 @@ def export(
     samples = calibration_samples(calibrate or str(assets.path(DEMO)), size)
     facts = facts_of(checkpoint, size, "int8" if int8 else "fp32")
     network = fold_batch_norm(checkpoint.network)
-    work = _Export(network, facts, target, samples if int8 else None)
+    in_float = checkpoint.network.in_float
+    work = _Export(network, facts, target, samples if int8 else None, in_float)
     work.write()
     say(_described(checkpoint, target))
     differences = work.check(samples[:CHECKED])
@@ -143,6 +144,7 @@ class _Export:
     facts: dict[str, str]
     target: Path
     samples: Samples | None  # to calibrate int8 with; None: fp32
+    in_float: tuple[str, ...]  # patterns of layers' names that int8 leaves in float32
 
     def write(self) -> None:
         """Write the file under another name, and give it its own once it is complete."""
@@ -170,11 +172,13 @@ class _Export:
             if self.samples is None:
                 plain.replace(partial)
             else:
-                quantise.quantise_onnx(plain, self.samples, partial)
+                quantise.quantise_onnx(plain, self.samples, partial, self.in_float)
         elif self.samples is None:
             quantise.save_openvino(quantise.read_openvino(plain), partial, self.facts)
         else:
-            model = quantise.quantise_openvino(plain, self.samples)
+            model = quantise.quantise_openvino(plain, self.samples, self.in_float)
+            # See OpenVinoNetwork: a plain script must not meet the free size. It may reshape.
+            model.reshape([-1, *self.samples[0].shape[1:]])
             quantise.save_openvino(model, partial, self.facts)
 
     def check(self, samples: Samples) -> list[tuple[float, float]]:

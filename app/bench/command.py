@@ -49,6 +49,12 @@ def command(
     ] = None,
     device: Annotated[str | None, typer.Option(help="auto, cpu, cuda, cuda:1.")] = None,
     threads: Annotated[int | None, typer.Option(min=1, help="CPU threads of the network.")] = None,
+    runtimes: Annotated[
+        bool, typer.Option("--runtimes", help="Measure the network by every runtime here.")
+    ] = False,
+    profiles: Annotated[
+        bool, typer.Option("--profiles", help="Measure the profiles fast, balanced, accurate.")
+    ] = False,
     live: Annotated[bool, typer.Option("--live", help="Measure frame age in live mode.")] = False,
     seconds: Annotated[float, typer.Option(min=1, help="How long --live runs.")] = 20,
     slow: Annotated[float, typer.Option(min=1, help="--live: slow the engine down.")] = 1,
@@ -65,6 +71,15 @@ def command(
         from app.bench.live import measure_live
 
         report = measure_live(settings, seconds=seconds, slow=slow)
+    elif runtimes:
+        from app.bench.runtimes import measure_runtimes
+
+        report = measure_runtimes(settings, threads)
+    elif profiles:
+        from app.bench.profiles import measure_profiles
+
+        clip = _read(source or str(assets.path(DEMO)), frames)
+        report = measure_profiles(settings, clip, threads)
     elif settings.engine.device.startswith("cuda"):
         from app.bench.cuda import measure_cuda
 

@@ -11,6 +11,7 @@ import torch
 from torch import Tensor, nn
 
 from engine.network.hrnet import BasicBlock, HRNet, Sizes
+from engine.network.movenet import IN_FLOAT
 
 
 class HigherHRNet(HRNet):
@@ -35,6 +36,11 @@ class HigherHRNet(HRNet):
                 )
             ]
         )
+
+    @property
+    def in_float(self) -> tuple[str, ...]:
+        """Patterns of the layers that int8 leaves in float32, by their names when exported."""
+        return IN_FLOAT if self.sizes.backbone == "movenet" else ()
 
     def forward(self, x: Tensor) -> tuple[Tensor, Tensor]:
         """Predict the maps of a batch.

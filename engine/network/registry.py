@@ -46,6 +46,7 @@ class Entry(BaseModel):
     single_scale: Accuracy | None = None  # mirrored pass averaged, scale 1
     multi_scale: Accuracy | None = None  # mirrored pass averaged, scales 2, 1, 0.5
     defaults: dict[str, Any] | None = None  # see engine.network.thresholds
+    profiles: dict[str, float] | None = None  # AP of `engine.profile`s on the dev images
     dev: Accuracy | None = None  # measured by this project on its own dev images, scale 1
 
     @property

@@ -57,6 +57,7 @@ def runtime_plan(checkpoint: Checkpoint, engine: EngineSettings) -> RuntimePlan:
         source=_digest(checkpoint),
         size=fit(USUAL, size, engine.scales).size,
         samples=partial(_demo_samples, size),
+        in_float=checkpoint.network.in_float,
         folder=models_folder(),
     )
 
@@ -64,7 +65,7 @@ def runtime_plan(checkpoint: Checkpoint, engine: EngineSettings) -> RuntimePlan:
 def _digest(checkpoint: Checkpoint) -> str:
     """Of the weights and of the structure: names the files made from them."""
     network = checkpoint.network
-    structure = f"{checkpoint.sizes!r} {network!r}"
+    structure = f"{checkpoint.sizes!r} {network.in_float} {network!r}"
     weights = storage.digest(network.state_dict())
     return hashlib.sha256(f"{weights} {structure}".encode()).hexdigest()[:24]
 

@@ -72,11 +72,19 @@ def _read(path: Path, makers: Mapping[str, Callable[[], Network]]) -> str:
     return str(chosen) if chosen in makers else "torch"
 
 
-def measure(networks: Mapping[str, Network], x: Tensor) -> dict[str, float]:
-    """Best seconds of each network, taken in turn so that other work slows all of them alike."""
+def measure(
+    networks: Mapping[str, Network], x: Tensor, *, rounds: int = ROUNDS, enough: float = ENOUGH
+) -> dict[str, float]:
+    """Best seconds of each network, taken in turn so that other work slows all of them alike.
+
+    Args:
+        x: the input of all.
+        rounds: runs of each, after one to warm up.
+        enough: seconds after which no further round is begun.
+    """
     times = dict.fromkeys(networks, float("inf"))
     began = 0.0
-    for turn in range(ROUNDS + 1):
+    for turn in range(rounds + 1):
         for name, network in networks.items():
             start = time.perf_counter()
             with torch.inference_mode():
@@ -84,6 +92,6 @@ def measure(networks: Mapping[str, Network], x: Tensor) -> dict[str, float]:
             if turn:  # the first warms up
                 times[name] = min(times[name], time.perf_counter() - start)
         began = began or time.perf_counter()
-        if turn and time.perf_counter() - began > ENOUGH:
+        if turn and time.perf_counter() - began > enough:
             break
     return times

@@ -24,6 +24,7 @@ PACKAGES = {  # what each needs: modules, and the extra that installs them
     "torch": ((), ""),
     "openvino": (("openvino", "onnx"), "openvino"),
     "onnxruntime": (("onnxruntime", "onnx"), "onnx"),
+    "nncf": (("nncf",), "openvino"),
 }
 
 Samples = Sequence[NDArray[np.float32]]  # inputs of the network, (1, 3, H, W) each
@@ -44,6 +45,7 @@ class RuntimePlan:
     source: str = ""  # digest of the weights and the structure; names files in the cache
     size: tuple[int, int] = (512, 256)  # (W, H) pixels of the input that `auto` measures with
     samples: Callable[[], Samples] = _no_samples  # asked for only where int8 is made here
+    in_float: tuple[str, ...] = ()  # patterns of layers' names that int8 leaves in float32
     folder: Path | None = None  # where compiled models are kept; None: nowhere
 
     @property
@@ -54,7 +56,7 @@ class RuntimePlan:
 
 
 def installed(name: str) -> bool:
-    """Whether the packages that a runtime needs are here."""
+    """Whether the packages that a runtime, or quantization, needs are here."""
     return not _absent(PACKAGES[name][0])
 
 

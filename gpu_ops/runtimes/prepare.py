@@ -128,9 +128,9 @@ def _quantise(name: str, exact: Path, plan: RuntimePlan, path: Path) -> None:
     from gpu_ops.runtimes.quantise import quantise_onnx, quantise_openvino, save_openvino
 
     if name == "openvino":
-        save_openvino(quantise_openvino(exact, plan.samples()), path, {})
+        save_openvino(quantise_openvino(exact, plan.samples(), plan.in_float), path, {})
     else:
-        quantise_onnx(exact, plan.samples(), path)
+        quantise_onnx(exact, plan.samples(), path, plan.in_float)
 
 
 def _version(package: str) -> str:

@@ -33,8 +33,10 @@ def read_openvino(model: Path) -> openvino.Model:
     return openvino.Core().read_model(model)
 
 
-def quantise_openvino(model: Path, samples: Samples) -> openvino.Model:
-    """An .onnx or .xml file in int8."""
+def quantise_openvino(
+    model: Path, samples: Samples, in_float: Sequence[str] = ()
+) -> openvino.Model:
+    """An .onnx or .xml file in int8; layers that match a pattern of `in_float` stay in float32."""
     read = read_openvino(model)
     outputs = [result.input_value(0).get_node() for result in read.get_results()]
     names = last_layers(
@@ -42,10 +44,13 @@ def quantise_openvino(model: Path, samples: Samples) -> openvino.Model:
         is_convolution=lambda node: node.get_type_name() in _CONVOLUTIONS,
         before=lambda node: [value.get_node() for value in node.input_values()],
     )
-    return _quantised(read, list(samples), [node.get_friendly_name() for node in names])
+    last = [node.get_friendly_name() for node in names]
+    return _quantised(read, list(samples), last, in_float)
 
 
-def quantise_onnx(model: Path, samples: Samples, target: Path) -> None:
+def quantise_onnx(
+    model: Path, samples: Samples, target: Path, in_float: Sequence[str] = ()
+) -> None:
     """Write an ONNX file with another one in int8, and the same facts inside."""
     import onnx
 
@@ -58,7 +63,7 @@ def quantise_onnx(model: Path, samples: Samples, target: Path) -> None:
         before=lambda node: [makers[name] for name in node.input if name in makers],
     )
     inputs = [{INPUT: sample} for sample in samples]
-    found = _quantised(read, inputs, [node.name for node in names])
+    found = _quantised(read, inputs, [node.name for node in names], in_float)
     onnx.helper.set_model_props(found, facts)
     target.write_bytes(found.SerializeToString())
 
@@ -85,7 +90,7 @@ def last_layers(
     return found
 
 
-def _quantised(model: Any, samples: list[Any], in_float: list[str]) -> Any:
+def _quantised(model: Any, samples: list[Any], last: Sequence[str], in_float: Sequence[str]) -> Any:
     import nncf
 
     logging.getLogger("nncf").setLevel(logging.ERROR)
@@ -94,7 +99,7 @@ def _quantised(model: Any, samples: list[Any], in_float: list[str]) -> Any:
         nncf.Dataset(samples),
         preset=nncf.QuantizationPreset.MIXED,
         subset_size=len(samples),
-        ignored_scope=nncf.IgnoredScope(names=in_float),
+        ignored_scope=nncf.IgnoredScope(names=list(last), patterns=list(in_float), validate=False),
     )
 
 

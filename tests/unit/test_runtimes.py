@@ -17,7 +17,8 @@ from engine.types import Frame
 from gpu_ops import open_device
 from gpu_ops.cpu import CpuDevice
 from gpu_ops.device import DeviceUnavailable
-from gpu_ops.runtimes import fastest, onnx_file, plan, prepare, quantise
+from gpu_ops.runtimes import fastest, onnx_file, openvino_network, plan, prepare, quantise
+from gpu_ops.runtimes.openvino_network import OpenVinoNetwork
 from gpu_ops.torch_device import TorchDevice
 from tests.support.clips import write_clip
 from tests.support.tiny_checkpoint import tiny_checkpoint
@@ -349,3 +350,14 @@ def test_no_runtime_reports_its_use_over_the_network():
     root = Path(__file__).parents[2]
     done = subprocess.run([sys.executable, "-c", code], cwd=root, capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
+
+
+def test_an_int8_model_is_compiled_for_each_size_and_few_are_kept(int8_maps, kept):
+    """With free sizes OpenVINO computes other maps in int8."""
+    network = OpenVinoNetwork(next(kept.glob("*int8*.xml")))
+    sizes = [(64, 32 * n) for n in (1, 2, 3, 4, 5, 1)]
+    for h, w in sizes:
+        low, high = network(torch.zeros(1, 3, h, w))
+        assert low.shape[2:] == (h // 4, w // 4)
+        assert high.shape[2:] == (h // 2, w // 2)
+    assert len(network._requests) == openvino_network.SHAPES
