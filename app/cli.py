@@ -1,5 +1,5 @@
-"""The commands. A mode is imported only when it is chosen, so `--help` is quick and a mode whose
-extra is not installed does not disturb the others.
+"""The commands. A command is imported only when it is run, so `--help` is quick and a missing
+extra affects only the command that needs it.
 """
 
 from __future__ import annotations
@@ -65,7 +65,7 @@ EXTRAS = {
 
 
 class Commands(TyperGroup):
-    """Imports a command when it is run or asked for help."""
+    """Imports a command when it is run or its help is shown."""
 
     def list_commands(self, ctx: Any) -> list[str]:
         """In the order of the table."""

@@ -162,12 +162,12 @@ def pack_command(
         str | None, typer.Option(help="Of the shards; default: the annotation file's.")
     ] = None,
     short_side: Annotated[
-        int, typer.Option(min=32, help="Larger pictures are made so small, pixels.")
+        int, typer.Option(min=32, help="Short side in pixels; larger pictures are scaled down.")
     ] = 384,
     quality: Annotated[
-        int, typer.Option(min=1, max=100, help="JPEG quality of what is made smaller.")
+        int, typer.Option(min=1, max=100, help="JPEG quality of scaled pictures.")
     ] = 92,
-    shard_mb: Annotated[float, typer.Option(min=0.1, help="A shard's size at most, MB.")] = 60,
+    shard_mb: Annotated[float, typer.Option(min=0.1, help="Largest size of a shard, MB.")] = 60,
 ) -> None:
     """Pack annotations and images into shards that move easily and train the same."""
     from engine.training.annotations import load_pack

@@ -1,4 +1,4 @@
-"""The `weights` commands: see, fetch, import and check checkpoints."""
+"""The `weights` commands: list, fetch, import and verify checkpoints."""
 
 from __future__ import annotations
 
@@ -68,7 +68,7 @@ def thresholds(folders: tuple[Path, ...]) -> list[str]:
     found = {name: thresholds_of(name, folders) for name in names(folders)}
     return [
         *(f"{name}: {its}" for name, its in found.items() if its.values),
-        "Thresholds of the others: the program's own (assets/settings.toml). What you set wins.",
+        "Thresholds of the others: assets/settings.toml. Your own settings take precedence.",
     ]
 
 
@@ -152,7 +152,7 @@ def bar(title: str) -> Iterator[DownloadProgress]:
 def import_command(
     file: Annotated[Path, typer.Argument(help="A .pth or .safetensors checkpoint.")],
     name: Annotated[str | None, typer.Option(help="Keep it under this name.")] = None,
-    replace: Annotated[bool, typer.Option(help="Overwrite what has this name.")] = False,
+    replace: Annotated[bool, typer.Option(help="Replace a checkpoint of this name.")] = False,
 ) -> None:
     """Check a checkpoint you have and keep it, converted, under a name."""
     from engine.network.fetch import import_file

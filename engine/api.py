@@ -1,4 +1,4 @@
-"""People's skeletons from a video, in one line, for programs of your own.
+"""The library: people's skeletons from a video in one call.
 
     from engine.api import process
 
@@ -46,14 +46,14 @@ def process(
     *,
     open_estimator: Callable[[Settings], AbstractContextManager[Any]] = _default_estimator,
 ) -> Iterator[Result]:
-    """Yield every frame with its people: found, told apart and steadied.
+    """Yield every frame with its people: detected, tracked and smoothed.
 
     Args:
         source: a video file, an image, a folder or pattern of images, or the URL of a stream.
         settings: from `load_settings`; default: those of assets/settings.toml.
-        open_estimator: what finds people; for tests and models of your own.
+        open_estimator: opens the estimator; for tests and other models.
 
-    Nothing starts before the first result is asked for; leaving the loop early stops everything.
+    Nothing starts before the first result is requested; leaving the loop early stops everything.
 
     Raises:
         PoseError: what cannot be opened or read, while iterating; results before it are good.
@@ -69,7 +69,7 @@ def record(
     *,
     open_estimator: Callable[[Settings], AbstractContextManager[Any]] = _default_estimator,
 ) -> Recording:
-    """A whole video's people as arrays, after what `settings.offline` asks for.
+    """A whole video's people as arrays, postprocessed as `settings.offline` says.
 
     The pictures are not kept. Arguments and errors as of `process`.
     """

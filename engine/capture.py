@@ -12,7 +12,7 @@ from engine.inbox import Inbox
 from engine.sources.source import Source
 
 # A read that hangs inside a driver cannot be interrupted. Its thread is left to the source's own
-# bounded read; it can no longer deliver anything, and it must not keep the user waiting.
+# bounded read; it can deliver nothing more, and the user does not wait for it.
 GRACE = 0.3  # seconds for all threads together
 
 log = logging.getLogger(__name__)

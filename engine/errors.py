@@ -6,7 +6,7 @@
     ├── WeightsError      a checkpoint that is missing, damaged or of another network
     ├── DownloadError     a file that cannot be fetched
     ├── DeviceError       a device or precision this machine does not offer, or that failed
-    ├── DataError         annotations or data sets that are not what they should be
+    ├── DataError         annotations or data sets that cannot be used
     └── OutputError       a file, folder or socket that cannot be written
 
 The command line prints a PoseError as one line and exits with 1. Anything else is a bug.
@@ -15,7 +15,7 @@ A message says what is wrong, which value, and what to do.
 
 
 class PoseError(Exception):
-    """A failure the user can do something about."""
+    """An error the user can fix."""
 
 
 class SettingsError(PoseError):
@@ -23,7 +23,7 @@ class SettingsError(PoseError):
 
 
 class SourceError(PoseError):
-    """Frames cannot be read from where they were asked for."""
+    """A source cannot be opened or read."""
 
 
 class WeightsError(PoseError):
@@ -35,7 +35,7 @@ class DownloadError(PoseError):
 
 
 class DeviceError(PoseError):
-    """The device or precision asked for is not available, or failed while working."""
+    """The requested device or precision is not available, or failed."""
 
 
 class DataError(PoseError):

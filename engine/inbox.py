@@ -41,7 +41,7 @@ class Inbox:
             self._unfinished += 1
 
     def forget(self, source: str) -> None:
-        """Drop the waiting frames of a source, uncounted: it is not wanted any more."""
+        """Drop the waiting frames of a removed source, uncounted."""
         with self._changed:
             self._frames = deque(frame for frame in self._frames if frame.source != source)
             self.dropped.pop(source, None)
@@ -104,7 +104,7 @@ class Inbox:
         return self._closed or self._unfinished <= 0 or self._error is not None
 
     def finish(self, error: BaseException | None = None) -> None:
-        """A source has ended, with an error if it did not end well."""
+        """A source has ended, possibly with an error."""
         with self._changed:
             self._unfinished -= 1
             if error is not None and self._error is None and not self._closed:
@@ -112,7 +112,7 @@ class Inbox:
             self._changed.notify_all()
 
     def close(self) -> None:
-        """Stop everything: waiting frames are forgotten and everyone wakes up. Idempotent."""
+        """Stop: waiting frames are dropped and all waiting threads wake up. Idempotent."""
         with self._changed:
             self._closed = True
             self._error = None

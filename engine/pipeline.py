@@ -1,7 +1,7 @@
-"""The road every frame takes, in every mode: source, inbox, estimator, stages, result.
+"""The path of every frame in every mode: source, inbox, estimator, stages, result.
 
 It has two halves. Detection finds the people of a frame and the camera's motion since the frame
-before; it remembers nothing else, so parts of a video can be detected independently. Association
+before; it keeps no other state, so parts of a video can be detected independently. Association
 goes through the detections in order and reads no pixels.
 """
 
@@ -51,7 +51,7 @@ class Detection:
 
 
 class Estimator(Protocol[Ticket]):
-    """What the road needs of a pose estimator."""
+    """What the pipeline needs of a pose estimator."""
 
     @property
     def batch(self) -> int:

@@ -14,11 +14,11 @@ from enum import IntEnum
 import numpy as np
 from numpy.typing import NDArray
 
-UNTRACKED = -1  # the id of a person no tracker has seen
+UNTRACKED = -1  # the id of a person without a track
 
 
 class JointState(IntEnum):
-    """How a joint came to its position."""
+    """How a joint's position was found."""
 
     ABSENT = 0  # not found: its coordinates are NaN
     DETECTED = 1  # a peak of its heatmap
@@ -103,7 +103,7 @@ def untracked(
     score: NDArray[np.float32],
     state: NDArray[np.uint8],
 ) -> Poses:
-    """People as they come from one picture: no identity yet, nothing smoothed.
+    """The people of one picture, without ids and smoothing.
 
     Args:
         xy: (P, K, 2) image pixels; rows of absent joints are replaced by NaN.

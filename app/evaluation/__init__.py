@@ -1,1 +1,1 @@
-"""The mode `eval`: images to results on disk, results to a verdict, and verdicts side by side."""
+"""The mode `eval`: results, metrics, reports, and comparisons of results."""

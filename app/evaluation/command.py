@@ -57,10 +57,10 @@ def command(
     ] = None,
     resume: Annotated[bool, typer.Option("--resume", help="Resume an interrupted run.")] = False,
     force: Annotated[
-        bool, typer.Option("--force", help="Begin anew, whatever an earlier run left.")
+        bool, typer.Option("--force", help="Start over and discard an unfinished run.")
     ] = False,
     skip_missing: Annotated[
-        bool, typer.Option("--skip-missing", help="Go on without missing or damaged images.")
+        bool, typer.Option("--skip-missing", help="Leave out missing or damaged images.")
     ] = False,
     set_: Annotated[
         list[str] | None,
@@ -85,7 +85,7 @@ def command(
         typer.Option(metavar="ADDRESS|local", help="Divide the images among a Ray cluster."),
     ] = None,
 ) -> None:
-    """Measure accuracy on COCO, and say what the model gets wrong."""
+    """Measure accuracy on COCO and diagnose the errors."""
     from rich.console import Console
 
     console = Console()
@@ -129,7 +129,7 @@ def command(
 
             evaluation = evaluate(job, progress)
     except KeyboardInterrupt:
-        typer.echo("stopped; what is finished is kept: add --resume to go on", err=True)
+        typer.echo("stopped; finished images are kept: add --resume to continue", err=True)
         raise typer.Exit(INTERRUPTED) from None
     _show(evaluation, console)
 

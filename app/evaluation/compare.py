@@ -1,4 +1,4 @@
-"""`eval --compare`: two results of the same images, and whether the difference is luck."""
+"""`eval --compare`: two results on the same images, and whether the difference is significant."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ SHOWN = 5  # images named among wins and losses
 def compare_results(
     a: Path, b: Path, annotations: Path | None, console: Console, out: Path | None = None
 ) -> Comparison:
-    """Compare two results.json files and print what came out.
+    """Compare two results.json files and print the outcome.
 
     Args:
         a: the result to beat, b: the other.
@@ -36,7 +36,7 @@ def compare_results(
         out: folder for compare.json.
 
     Raises:
-        DataError: a file is not what it should be.
+        DataError: a file cannot be used.
     """
     reports = [_report_beside(file) for file in (a, b)]
     truth = _common_truth(reports, annotations, a)
@@ -85,7 +85,7 @@ def _report_beside(results: Path) -> _Judged | None:
 
 
 def _common_truth(reports: list[_Judged | None], annotations: Path | None, a: Path) -> GroundTruth:
-    """The ground truth of the images that both results are about."""
+    """The ground truth of the images in both results."""
     if annotations is None:
         named = next((report.annotations for report in reports if report), None)
         if named is None:
@@ -121,12 +121,12 @@ def _read_rows(file: Path, truth: GroundTruth) -> list[ResultRow]:
 
 def _show(found: Comparison, truth: GroundTruth, a: Path, b: Path, console: Console) -> None:
     low, high = found.interval
-    sure = "B is better" if low > 0 else "A is better" if high < 0 else "the difference may be luck"
+    better = "B is better" if low > 0 else "A is better" if high < 0 else "not significant"
     lines = (
         f"A  AP {found.ap[0]:.4f}  {a}",
         f"B  AP {found.ap[1]:.4f}  {b}",
         f"B − A  {100 * found.difference:+.2f} points, 95 % interval {100 * low:+.2f} to "
-        f"{100 * high:+.2f} ({found.resamples} resamples of {found.images} images): {sure}",
+        f"{100 * high:+.2f} ({found.resamples} resamples of {found.images} images): {better}",
         f"Image by image: B better on {len(found.wins)}, A better on {len(found.losses)}, "
         f"{found.draws} the same",
         f"B gains most on images {_ids(found.wins)}; loses most on {_ids(found.losses)}",

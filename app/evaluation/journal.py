@@ -25,7 +25,7 @@ _VERSION = 2
 
 
 class EvaluationJournal:
-    """Results by image id; every `add` is in the operating system's hands when it returns."""
+    """Results by image id; every `add` has been written to the file when it returns."""
 
     def __init__(
         self,
@@ -36,14 +36,14 @@ class EvaluationJournal:
         resume: bool,
         force: bool = False,
     ) -> None:
-        """Begin a journal, or continue the one that is there.
+        """Start a journal, or continue an existing one.
 
         Args:
             folder: where it lies; created.
             depends_on: JSON values; a journal that began with others is not continued.
             images: how many images make it complete.
             resume: continue what is there, if anything is.
-            force: begin anew whatever is there.
+            force: start over and discard what is there.
 
         Raises:
             OutputError: an unfinished journal is there and `resume` is off, it began with other
@@ -72,7 +72,7 @@ class EvaluationJournal:
             if began is not None and 0 < len(lines) < images:
                 raise OutputError(
                     f"{self._file.parent} holds an unfinished evaluation ({len(lines)} of {images} "
-                    "images): continue it with --resume, or begin anew with --force"
+                    "images): continue it with --resume, or start over with --force"
                 )
             return 0
         if began is None:
@@ -89,7 +89,7 @@ class EvaluationJournal:
         """Note an image as finished.
 
         Raises:
-            OutputError: the disk does not take it.
+            OutputError: it cannot be written.
         """
         self.rows[image] = people
         try:
@@ -148,7 +148,7 @@ def _whole_lines(file: Path) -> tuple[dict[str, Any] | None, list[dict[str, Any]
             raise ValueError("a line is no result of an image")
     except (ValueError, RecursionError) as error:
         why = f"{error!s:.200}"
-        raise OutputError(f"{file} is damaged ({why}): add --force to begin anew") from error
+        raise OutputError(f"{file} is damaged ({why}): add --force to start over") from error
     return (lines[0], lines[1:], len(content)) if lines else (None, [], 0)
 
 

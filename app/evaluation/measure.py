@@ -1,8 +1,8 @@
-"""Images through the engine into a journal: the part of `eval` that takes time and must survive.
+"""Images through the engine into a journal: the long part of `eval`, which can be resumed.
 
-The road is that of every mode: source, inbox, estimator, and here the journal as the sink. Images
-are cut into the same batches whatever was finished before, and a batch that was not finished is
-computed whole, so an interrupted evaluation ends with the same bytes as an unbroken one.
+The path is that of every mode: source, inbox, estimator, and here the journal as the sink. Images
+are divided into the same batches whatever was finished before, and an unfinished batch is computed
+whole, so an interrupted evaluation gives the same bytes as an uninterrupted one.
 """
 
 from __future__ import annotations

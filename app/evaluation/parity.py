@@ -1,6 +1,6 @@
 """`eval --parity`: the same images through several configurations, and how much that changes.
 
-The gate for every speed-up: a faster road is only taken if it leads to the same people.
+The gate for every speed-up: a faster configuration must find the same people.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ from engine.types import Frame, Poses
 
 SAME_PERSON = 0.5  # OKS from which two are the same person, placed differently
 AS_GOOD = 0.99  # OKS from which two placements count as equal
-COUNTS_FROM = 0.1  # score; weaker people come and go with rounding and hardly touch the AP
+COUNTS_FROM = 0.1  # score; weaker people depend on rounding and hardly affect the AP
 PERCENTILES = (50, 90, 99, 100)
 
 
@@ -64,7 +64,7 @@ class Parity:
     def holds(self) -> bool:
         """Whether B may replace A."""
         lost = self.ap[0] - self.ap[1]
-        # Coarser numbers may be lucky; what is meant to compute the same must not be.
+        # Quantization is judged by AP alone; other configurations must find the same people.
         same_ap = (lost if self.gate is INT8 else abs(lost)) <= self.gate.most_ap
         return same_ap and self.equal >= self.gate.least_equal * self.counting
 

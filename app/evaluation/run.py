@@ -1,4 +1,4 @@
-"""One evaluation: checked input, results, verdict, reports."""
+"""One evaluation: checked input, results, metrics, reports."""
 
 from __future__ import annotations
 
@@ -36,8 +36,8 @@ class EvaluationJob:
     out: Path | None = None  # folder; None: eval/NAME-SIZE
     limit: int | None = None  # only so many images, by id
     resume: bool = False
-    force: bool = False  # begin anew, whatever an earlier run left
-    skip_missing: bool = False  # go on without images that are missing or damaged
+    force: bool = False  # start over, discarding an unfinished run
+    skip_missing: bool = False  # leave out missing or damaged images
     open: Callable[[Settings], AbstractContextManager[PoseEstimator]] = open_estimator
     measure: Callable[..., Speed] = measure  # of images, by this machine or by others
 
@@ -63,7 +63,7 @@ def evaluate(job: EvaluationJob, progress: Progress | None = None) -> Evaluation
     """Measure a checkpoint on annotated images and write results.json and the reports.
 
     Raises:
-        PoseError: something the user gave cannot be used; images finished so far stay in the
+        PoseError: an input cannot be used; images finished so far stay in the
             journal, and `resume` continues from there.
     """
     progress = progress or Progress()
@@ -141,7 +141,7 @@ def need_same_keypoints(truth: GroundTruth, estimator: PoseEstimator) -> None:
 
 
 def used_settings(engine: EngineSettings, estimator: PoseEstimator) -> EngineSettings:
-    """The settings with everything that was left open filled in."""
+    """The settings with all defaults resolved."""
     return engine.model_copy(
         update={
             "network": estimator.checkpoint.network_name,
@@ -170,7 +170,7 @@ def _model(estimator: PoseEstimator) -> EvaluatedModel:
 
 @dataclass(frozen=True, slots=True)
 class _Setup:
-    """What is measured, once everything that was left open is decided."""
+    """What is measured, with all defaults resolved."""
 
     model: EvaluatedModel
     engine: EngineSettings
@@ -199,7 +199,7 @@ def _depends_on(job: EvaluationJob, setup: _Setup, truth: GroundTruth) -> Mappin
         f"{section}.{name}": value
         for section, content in sections.items()
         for name, value in content.items()
-        if name != "weights"  # the file's digits say more than its name
+        if name != "weights"  # identified by its hash instead
     }
     return {
         "annotations": sha256(job.annotations),

@@ -1,4 +1,4 @@
-"""What became of the inputs of `process`."""
+"""The outcome of each input of `process`."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from app.tracks.sink import Counts
 
 @dataclass(slots=True)
 class Outcome:
-    """What became of one input."""
+    """The outcome of one input."""
 
     source: str
     outputs: list[Path] = field(default_factory=list)
@@ -57,7 +57,7 @@ class Outcome:
 
 @dataclass(slots=True)
 class Summary:
-    """What became of all inputs."""
+    """The outcome of all inputs."""
 
     reports: list[Outcome] = field(default_factory=list)
     interrupted: bool = False

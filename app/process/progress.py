@@ -88,7 +88,7 @@ class Bars:
             self.say(_how_far(self._name, frames, self._total, now - self._began))
 
     def done(self, report: Outcome) -> None:
-        """Print what became of an input."""
+        """Print the outcome of an input."""
         if report.skipped:
             self.say(f"{report.source}: up to date (--force does it again)")
         elif report.frames and report.outputs:

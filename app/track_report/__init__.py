@@ -1,1 +1,1 @@
-"""The report about one video's tracks: a page with a timeline and the frames to look at."""
+"""The track report: a page with a timeline and the frames to check."""

@@ -1,4 +1,4 @@
-"""The quality of one video's tracks as a page: who was seen when, and which moments to look at."""
+"""The track report of one video: timeline, ID-switch candidates, odd limbs and gaps."""
 
 from __future__ import annotations
 
@@ -147,7 +147,7 @@ def _remedy(name: str, doubt: IdSwitchCandidate) -> str:
 
 
 def _apart(limbs: Sequence[OddLimb]) -> list[OddLimb]:
-    """The oddest limb of each person and moment; the others would be the same picture again."""
+    """The oddest limb of each person and moment; others would repeat the picture."""
     kept: list[OddLimb] = []
     for limb in limbs:
         if not any(k.id == limb.id and abs(k.start - limb.start) < 1.0 for k in kept):

@@ -247,7 +247,7 @@ def _mark(file: BinaryIO, size: int) -> Mark:
 
 
 def compare(path: Path, mark: Mark) -> Literal["same", "missing", "damaged", "changed"]:
-    """What became of a file since it was marked."""
+    """Whether a file has changed since it was marked."""
     if path.is_symlink() or (path.exists() and not path.is_file()):
         return "changed"
     if not path.exists():

@@ -1,1 +1,1 @@
-"""COCO files, ground truth, AP and what a model gets wrong."""
+"""COCO files, ground truth, metrics and error diagnosis."""

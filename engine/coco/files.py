@@ -1,9 +1,9 @@
-"""COCO keypoint files as they lie on disk: one reader for measuring, training, packing and tracks.
+"""COCO keypoint files: one reader for measuring, training, packing and tracks.
 
 Every field is read as one type. The spellings of CVAT, VIA, Label Studio and others are accepted:
 numbers as text, null for "not given", empty keypoints for a person who is not known, flat boxes,
-backslashes in file names, sizes of -1. What cannot be right is refused with the file, the
-annotation, the field and its value. What an annotation must hold beyond that depends on its use.
+backslashes in file names, sizes of -1. Impossible values are refused with the file, the
+annotation, the field and the value. What else an annotation must hold depends on its use.
 """
 
 from __future__ import annotations
@@ -111,7 +111,7 @@ class CocoFile:
         return by_image(self.annotations)
 
     def bad(self, annotation: Entry, what: str) -> DataError:
-        """The complaint about an annotation, for raising."""
+        """The error about an annotation, to be raised."""
         return DataError(f"{self.path}: annotation {annotation.get('id')}: {what}")
 
     def keypoints(self, annotation: Entry) -> list[float]:

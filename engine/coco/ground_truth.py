@@ -1,6 +1,6 @@
-"""The annotation file a measurement is judged by, checked before any image is read.
+"""The annotation file that results are compared with, checked before any image is read.
 
-Everything that pycocotools would stumble over, or judge wrongly in silence, is refused here with
+Whatever pycocotools would fail on, or silently judge wrongly, is refused here with
 the annotation's number.
 """
 
@@ -56,7 +56,7 @@ class GroundTruth:
 
     @property
     def name(self) -> str:
-        """What an AP on these images may be called."""
+        """The name under which an AP on these images is reported."""
         count = f"{len(self.images)} images"
         if self.is_val2017:
             return f"COCO val2017 ({count})"

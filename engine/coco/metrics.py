@@ -1,7 +1,7 @@
-"""COCO results: how people are written down, and how good they are.
+"""COCO result entries and metrics.
 
-The judge is pycocotools as it is published, so that the numbers mean what everybody's mean. It is
-imported when the first results are judged, because only measuring needs it.
+The metrics are those of unmodified pycocotools, so they compare with published ones. It is imported
+when the first results are judged, because only measuring needs it.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from engine.coco.ground_truth import GroundTruth
 from engine.geometry import Fit
 from engine.types import JointState, Poses
 
-# In the judge's own order; M and L are people of 32² to 96² and of more than 96² pixels of area.
+# In the order of pycocotools; M and L are people of 32² to 96² and of more than 96² pixels of area.
 METRICS = ("AP", "AP50", "AP75", "APM", "APL", "AR", "AR50", "AR75", "ARM", "ARL")
 
 ResultRow = dict[str, Any]  # one person in COCO's result format
@@ -81,7 +81,7 @@ def judge(truth: GroundTruth, rows: Sequence[ResultRow]) -> Judgement:
 
 
 def overall_ap(truth: GroundTruth, rows: Sequence[ResultRow]) -> float:
-    """The AP alone, as `judge` gives it, without the work for people of each size."""
+    """The AP alone, as `judge` gives it, without the metrics by size."""
     precision = _evaluated(truth, rows, sizes=1).eval["precision"]
     defined = precision[precision > -1]
     return float(defined.mean()) if len(defined) else -1.0

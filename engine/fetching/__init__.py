@@ -1,1 +1,1 @@
-"""Files over HTTP and out of archives, each complete and checked or not there."""
+"""Downloads and archives: each file is complete and checked, or absent."""

@@ -1,4 +1,4 @@
-"""Take chosen files out of a zip archive, so that each is whole or not there.
+"""Extract chosen files from a zip archive; each is complete or absent.
 
 Files that are complete already are left; an interruption costs only the file being written. An
 archive is untrusted: names that lead out of the folder are refused.
@@ -36,12 +36,12 @@ def extract(
 
     Raises:
         DataError: the archive is damaged, or a wanted name leads out of the folder.
-        OutputError: the disk does not take it.
+        OutputError: it cannot be written.
     """
     try:
         with zipfile.ZipFile(archive) as content:
             members = [m for m in content.infolist() if not m.is_dir() and wanted(m.filename)]
-            for member in members:  # all names first: nothing of a doubtful archive is unpacked
+            for member in members:  # all names first: nothing of an unsafe archive is extracted
                 _place(folder, member, archive)
             for done, member in enumerate(members, start=1):
                 _take_out(content, member, _place(folder, member, archive))

@@ -1,8 +1,7 @@
-"""Fetch one file over HTTP so that what stands under its name is always complete and checked.
+"""Download one file over HTTP; a file under its name is always complete and checked.
 
-The bytes gather in `NAME.part` beside the target. A break (of the line, the program or the power)
-leaves that file, and the next attempt asks the server only for the rest. It knows nothing of
-weights or data sets.
+Bytes are written to `NAME.part` beside the target. An interruption (of the connection, the program
+or the power) leaves that file, and the next attempt requests only the rest.
 """
 
 from __future__ import annotations
@@ -27,7 +26,7 @@ _WORTH_ANOTHER_TRY = (408, 429, 500, 502, 503, 504)
 
 
 class _BrokenError(Exception):
-    """The transfer ended early for a reason that may pass."""
+    """The transfer ended early; another attempt may succeed."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,12 +64,12 @@ def download(
     Args:
         url: http or https.
         target: the file to make; its folder is created.
-        sha256: the file's digits, or as many first ones as are known.
+        sha256: the file's SHA-256, or its first digits.
         size: bytes, where known beforehand.
         progress: called with the bytes here and the bytes in all as they arrive.
-        timeout: s without a byte from the server before it counts as a break.
-        attempts: breaks in a row without a new byte before giving up.
-        pause: s to wait after a break.
+        timeout: s without a byte from the server before the attempt ends.
+        attempts: attempts in a row without a new byte before giving up.
+        pause: s to wait between attempts.
 
     Raises:
         DownloadError: it cannot be fetched or written, or is not the file expected. Bytes that
@@ -127,7 +126,7 @@ class _Part:
             raise self._unwritable(error) from error
 
     def append(self, chunk: bytes) -> None:
-        try:  # opened each time: what has arrived is in the file, however the program ends
+        try:  # opened each time, so that received bytes survive the program
             with self.file.open("ab") as file:
                 file.write(chunk)
         except OSError as error:
@@ -154,7 +153,7 @@ def _check(expected: _Expected, part: _Part, *, resumed: bool) -> None:
     if fault is None:
         return
     part.drop()
-    if resumed:  # the older bytes may be to blame: once more from the start
+    if resumed:  # the older bytes may be wrong: once more from the start
         raise _BrokenError(fault)
     raise DownloadError(f"{expected.url} is not the file expected: {fault}")
 
@@ -182,7 +181,7 @@ def _receive(expected: _Expected, part: _Part, progress: Progress) -> None:
     except urllib.error.HTTPError as error:
         if error.code == 416 and here:
             if error.headers.get("Content-Range", "").endswith(f"/{here}"):
-                return  # everything had arrived, only the last step was missing
+                return  # complete already, only the last step was missing
             part.drop()
             raise _BrokenError("the server has no more of a file that had been begun") from error
         text = f"the server answers {error.code} {error.reason}"
@@ -257,7 +256,7 @@ def _copy(
     progress: Progress,
 ) -> None:
     here = start
-    # read1 hands over what has arrived, so a break loses nothing of it.
+    # read1 returns what has arrived, so an interruption loses nothing.
     while here != total and (chunk := response.read1(_CHUNK)):
         part.append(chunk)
         here += len(chunk)

@@ -1,1 +1,1 @@
-"""A whole video as arrays, and what only that allows."""
+"""A whole video as arrays, and postprocessing that needs all of it."""

@@ -18,12 +18,12 @@ from engine.tracking.oks import body_size
 Floats = NDArray[np.float64]
 
 LEAST = 0.3  # suspicion below this is not reported
-_CONTACT = 1.5  # body sizes between two middles: closer is a meeting
-_CLOSE = 0.3  # body sizes more than the closest: the heart of the meeting
+_CONTACT = 1.5  # body sizes between two middles: closer is a contact
+_CLOSE = 0.3  # body sizes beyond the closest distance that still count as the contact
 _BESIDE = 0.6  # s before and after a contact from which paths are taken
 _SOON = 1.5  # s between the end of an id and the beginning of another
 _BLINK = 0.5  # s within which a person should not have jumped
-_SHARED = 4  # joints seen before and after, from which a step can be told
+_SHARED = 4  # joints in both frames needed to measure a step
 _BLOCK = 64  # frames in which tracks are compared by their boxes first
 _LEAP = 0.6  # body sizes from where it was heading
 
@@ -49,7 +49,7 @@ class _Track:
     time: Floats
     place: Floats  # (n, 2) px
     size: Floats  # (n,) px
-    step: Floats  # (n - 1, 2) px to the next sight, of the joints seen in both; NaN: too few
+    step: Floats  # (n - 1, 2) px to the next detection, of the joints in both; NaN: too few
     path: Floats  # (f, 2) px, the place at every frame from the first to the last
     sizes: Floats  # (f,) px, the size likewise
 
@@ -69,7 +69,7 @@ def _track(recording: Recording, person: int, rows: NDArray[np.intp]) -> _Track:
     frame = recording.frame[rows]
     place, size = _middles(xy), body_size(xy)
     step = _middles(np.diff(xy, axis=0), least=_SHARED)
-    # A person hidden by another is on the way between the two sights: straight lines across gaps.
+    # Straight lines across gaps, for people hidden by others.
     known = ~np.isnan(place[:, 0])
     every = np.arange(frame[0], frame[-1] + 1)
     x, y, sizes = (np.interp(every, frame[known], c[known]) for c in (*place.T, size))
@@ -123,7 +123,7 @@ def _exchanges(a: _Track, b: _Track) -> Iterator[IdSwitchCandidate]:
             continue
         closest = apart[meeting].min()
         meeting = meeting[apart[meeting] < closest + _CLOSE]
-        # The paths before and after are those of people seen, on either side of the meeting.
+        # The paths before and after use detections only, on either side of the contact.
         start = a.time[np.searchsorted(a.frame, frames[meeting[0]], side="right") - 1]
         end = a.time[np.searchsorted(a.frame, frames[meeting[-1]])]
         margin = _margin(a, b, float(start), float(end))
@@ -156,7 +156,7 @@ def _margin(a: _Track, b: _Track, start: float, end: float) -> float | None:
 
 
 def _path(track: _Track, start: float, end: float, at: float, scale: float) -> Floats | None:
-    """Place, step of half a second and log size as a line through a stretch tells for `at`."""
+    """Place, step of half a second and log size at time `at`, from a line through a stretch."""
     inside = (track.time >= start) & (track.time <= end) & ~np.isnan(track.place[:, 0])
     if inside.sum() < 3 or np.ptp(track.time[inside]) <= 0:
         return None

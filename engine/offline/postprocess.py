@@ -35,12 +35,12 @@ def postprocess(recording: Recording, settings: OfflineSettings) -> Recording:
 
 
 def interpolate(recording: Recording, longest: float) -> Recording:
-    """Fill gaps of joints and of whole people up to `longest` seconds between two sights.
+    """Fill gaps of joints and of whole people up to `longest` seconds between two detections.
 
     New joints have the state INTERPOLATED, the smaller of the two neighbours' scores, and no raw
     position; new people likewise have the smaller person score. Positions follow a monotone cubic
     through the measured ones (Fritsch and Carlson 1980). Nothing is filled across an interruption
-    of the source, or before the first and after the last sight.
+    of the source, or before the first and after the last detection.
     """
     kept = recording.people.ids == UNTRACKED
     frames, people = [recording.frame[kept]], [recording.people.take(kept)]
@@ -53,7 +53,7 @@ def interpolate(recording: Recording, longest: float) -> Recording:
 
 
 def smooth(recording: Recording, cutoff: float) -> Recording:
-    """Low-pass every joint forwards and backwards, so that nothing comes late.
+    """Low-pass every joint forwards and backwards: no lag.
 
     A second-order Butterworth each way, `cutoff` in Hz, over every stretch without a gap; stretches
     too short to filter, and rates too low for the cutoff, are left as measured. Uneven time stamps

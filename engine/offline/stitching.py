@@ -22,10 +22,10 @@ from engine.types import UNTRACKED
 
 Floats = NDArray[np.float64]
 
-_ALIKE = 0.3  # OKS between a newcomer's first pose and the unnumbered one just before
+_ALIKE = 0.3  # OKS between a track's first pose and the one without id just before
 _BEFORE = 0.3  # s between the two at most
 _AIM = 0.5  # s of a track's end from which its heading is taken
-_CLOSE = 0.35  # body sizes: how far the two predictions may be apart when the gap is nought
+_CLOSE = 0.35  # body sizes: how far apart the two predictions may be at a gap of 0
 _WANDER = 0.7  # body sizes per second of gap added to that
 _RATIO = 1.45  # the larger body divided by the smaller
 
@@ -51,7 +51,7 @@ def stitch(recording: Recording, longest: float) -> Recording:
 
 
 def _adopt(recording: Recording) -> Recording:
-    """Give newcomers the unnumbered poses that precede their first one."""
+    """Give each track the poses without id that precede its first one."""
     people, ids = recording.people, recording.people.ids.copy()
     for person, rows in recording.rows_by_id().items():
         row = int(rows[0])
@@ -62,7 +62,7 @@ def _adopt(recording: Recording) -> Recording:
 
 
 def _preceding(recording: Recording, ids: NDArray[np.int32], row: int) -> int | None:
-    """The unnumbered pose shortly before this row that is most like it."""
+    """The pose without id shortly before this row that is most like it."""
     frame = recording.frame[row]
     now, segment = recording.time[frame], recording.segment[frame]
     first = np.searchsorted(recording.time, now - _BEFORE)
@@ -80,13 +80,13 @@ def _preceding(recording: Recording, ids: NDArray[np.int32], row: int) -> int | 
 
 
 def _joins(recording: Recording, longest: float) -> dict[int, int]:
-    """Later id -> the earlier id that it goes on from, each used once on either side."""
+    """Later id -> the earlier id that it continues, each used once on either side."""
     tracks = recording.rows_by_id()
     ids, both = list(tracks), [ends(recording, rows) for rows in tracks.values()]
     edges = np.array([recording.frame[rows[[0, -1]]] for rows in tracks.values()]).reshape(-1, 2)
     pairs, gains = [], []
     for i, j in close_in_time(both, longest):
-        # From one frame to the next the tracker had both in sight, and found them unlike.
+        # From one frame to the next the tracker had compared both, and found them unlike.
         apart = edges[j, 0] - edges[i, 1] > 1
         if apart and recording.segment[edges[i, 1]] == recording.segment[edges[j, 0]]:
             gain = affinity(both[i][1], both[j][0])
@@ -133,13 +133,13 @@ def _assigned(
 
 
 def affinity(end: End, start: End) -> float:
-    """How well a track that ended goes on in one that starts, 0 (not at all) to 1."""
+    """How well a track that starts continues one that ended, 0 (not at all) to 1."""
     gap = start.time - end.time
     size = (end.size + start.size) / 2
     if max(end.size, start.size) > _RATIO * min(end.size, start.size):
         return 0.0
-    # Heading forwards from one and backwards from the other, meet in the middle. People stop and
-    # turn, so the farther away the middle is, the less the heading counts.
+    # Extrapolate forwards from one and backwards from the other to the middle of the gap. People
+    # stop and turn, so the longer the gap, the less the heading counts.
     reach = min(gap / 2, 0.5)
     apart = (start.place - start.velocity * reach) - (end.place + end.velocity * reach)
     away = float(np.hypot(*apart)) / max(size, 1.0)

@@ -1,4 +1,4 @@
-"""What stands behind rendered people: parts of photographs without people, or painted rooms.
+"""Backgrounds of rendered people: parts of photographs without people, or painted rooms.
 
 Pictures are (H, W, 3) uint8 RGB. Photographs are for training data only; the demo clip paints all.
 """

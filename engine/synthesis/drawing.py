@@ -1,4 +1,4 @@
-"""Draw posed bodies with moderngl: colour, coverage, who is where, how far away.
+"""Draw posed bodies with moderngl: colour, coverage, person index and depth.
 
 Works on any machine with EGL, in software too (Mesa's llvmpipe). Extra `synth`.
 Camera frame: x right, y down, z away from the camera, metres; a pinhole without distortion.
@@ -158,7 +158,7 @@ class Painter:
         return self._canvas
 
     def _release_canvas(self) -> None:
-        """Textures live until they are told to go: a program that forgets them fills the memory."""
+        """Textures must be released explicitly, or memory fills up."""
         if self._canvas is not None:
             for texture in (*self._canvas.color_attachments, self._canvas.depth_attachment):
                 if texture is not None:

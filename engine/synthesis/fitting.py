@@ -1,8 +1,8 @@
 """Find poses of the body model that lie under annotated 2-D keypoints.
 
 Gradient descent on joint angles, heading and position of many people at once. Angles stay inside
-their anatomical limits by construction; a pull towards everyday poses settles what one view leaves
-open. Every person is tried from several headings and the best fit is kept.
+their anatomical limits by construction; a prior of everyday poses resolves what one view leaves
+ambiguous. Every person is tried from several headings and the best fit is kept.
 """
 
 from __future__ import annotations

@@ -191,7 +191,7 @@ def beside(rng: Generator, first: Placed, second: Placed) -> Placed:
 
 
 def _mostly_hidden(keypoints: NDArray[np.float32], areas: NDArray[np.float32]) -> NDArray[np.bool_]:
-    """People of whom so little shows that an annotator would pass them by (P,)."""
+    """(P,) people too hidden for an annotator to label."""
     inside = keypoints[..., 2:] > 0
     low = np.where(inside, keypoints[..., :2], np.inf).min(1)
     high = np.where(inside, keypoints[..., :2], -np.inf).max(1)

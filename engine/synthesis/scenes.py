@@ -3,7 +3,7 @@
     python -m engine.synthesis.scenes fit LABELS.tar.gz OUT --images 3000
     python -m engine.synthesis.scenes draw OUT --photos IMAGES --annotations FILE --count 8000
 
-Extra `synth`; never needed at run time. Both may be stopped and started again: `draw` goes on
+Extra `synth`; never needed at run time. Both may be stopped and started again: `draw` continues
 where the annotation file ends. See docs/renderings.md.
 """
 
@@ -55,7 +55,7 @@ ANNOTATIONS = "person_keypoints_render.json"
 
 
 @dataclass(frozen=True, slots=True)
-class Wishes:
+class SceneOptions:
     """What pictures to draw."""
 
     seed: int = 0  # another seed gives other pictures
@@ -143,7 +143,11 @@ class FittedPeople:
 
 
 def draw_scenes(
-    out: Path, photographs: Photographs, count: int, until: float, wishes: Wishes = Wishes()
+    out: Path,
+    photographs: Photographs,
+    count: int,
+    until: float,
+    scene_options: SceneOptions = SceneOptions(),
 ) -> None:
     """Draw pictures until there are `count` or the clock (Unix time) says `until`."""
     images = out / "images"
@@ -154,10 +158,10 @@ def draw_scenes(
     started, first = time.perf_counter(), len(content["images"])
     while len(content["images"]) < count and time.time() < until:
         number = len(content["images"]) + 1
-        rng = np.random.default_rng(wishes.seed * 1_000_000 + number)
+        rng = np.random.default_rng(scene_options.seed * 1_000_000 + number)
         if number % SAVE_EVERY == 1 or not poses.groups:
             poses.refresh()
-        rendering = _scene(rng, wishes, poses, model, painter, photographs)
+        rendering = _scene(rng, scene_options, poses, model, painter, photographs)
         _write(images / f"render_{number:06d}.jpg", rendering, rng)
         _note(content, number, rendering)
         if number % SAVE_EVERY == 0:
@@ -170,7 +174,7 @@ def draw_scenes(
 
 def _scene(
     rng: Generator,
-    wishes: Wishes,
+    scene_options: SceneOptions,
     poses: FittedPeople,
     model: Bodies,
     painter: Painter,
@@ -178,12 +182,12 @@ def _scene(
 ) -> Rendering:
     """One picture: people of one image, or of two, before a photograph or a painted place."""
     (width, height), placed = poses.group(rng)
-    while len(placed.error) < MOST_PEOPLE and rng.random() < wishes.joined:
+    while len(placed.error) < MOST_PEOPLE and rng.random() < scene_options.joined:
         others = poses.group(rng)[1]
-        if wishes.close and rng.random() < wishes.close:
+        if scene_options.close and rng.random() < scene_options.close:
             others = beside(rng, placed, others)
         placed = together(placed, others)
-    camera = _camera(rng, width, height, placed, wishes.zoomed)
+    camera = _camera(rng, width, height, placed, scene_options.zoomed)
 
     def behind() -> NDArray[np.uint8]:
         if rng.random() < PHOTOGRAPHED:
@@ -286,8 +290,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
     else:
         photographs = Photographs(options.photos, options.annotations)
         until = time.time() + options.minutes * 60
-        wishes = Wishes(options.seed, options.zoomed, options.joined, options.close)
-        draw_scenes(options.out, photographs, options.count, until, wishes)
+        scene_options = SceneOptions(options.seed, options.zoomed, options.joined, options.close)
+        draw_scenes(options.out, photographs, options.count, until, scene_options)
 
 
 if __name__ == "__main__":

@@ -1,1 +1,1 @@
-"""Stages, (frame, poses) to poses: ids that last, and steady joints."""
+"""Stages, (frame, poses) to poses: multi-person tracking and smoothing."""

@@ -1,8 +1,8 @@
 """Camera motion between two frames: a pan, shake, or a cut to another scene.
 
-Phase correlation of small grey pictures proposes a shift; it counts only if it lines up what is
-not people, so a person who fills the picture is not taken for the camera. A cut is a picture that
-has nothing to do with the one before, wherever it is put. Pure numpy.
+Phase correlation of small grey pictures proposes a shift; it is accepted only if it aligns the
+background, so a person who fills the picture is not taken for the camera. A cut is a picture that
+matches the one before at no shift. Pure numpy.
 Method: Kuglin and Hines 1975.
 """
 
@@ -39,7 +39,7 @@ STILL = CameraStep(np.zeros(2), cut=False)
 
 
 class View(NamedTuple):
-    """All that is compared of a frame."""
+    """What is compared of a frame."""
 
     small: NDArray[np.uint8]  # (h, w) green, reduced
     free: NDArray[np.bool_]  # (h, w) False where people are
@@ -103,7 +103,7 @@ def between(before: View | None, after: View) -> CameraStep:
     seen = after.free & before.free
     moving = _everywhere((difference > _GREY) & seen, seen)
     other = bool((difference > _OTHER).mean() >= 0.5)
-    if not moving and not other:  # nearly always: the search for a shift is spared
+    if not moving and not other:  # nearly always: no search for a shift is needed
         return STILL
     shift = _propose(before.small, after.small)
     enough = moving and bool(np.abs(shift).max() >= _MOVED)
@@ -176,7 +176,7 @@ def _agrees(before: View, after: View, shift: NDArray[np.float64]) -> bool:
 
 
 def _everywhere(changed: NDArray[np.bool_], free: NDArray[np.bool_]) -> bool:
-    """Whether most parts of the picture changed, and not only one thing in it."""
+    """Whether most parts of the picture changed, not only one object in it."""
     rows, columns = (np.linspace(0, side, _TILES + 1).astype(int) for side in free.shape)
     counts = [
         np.add.reduceat(np.add.reduceat(mask.astype(int), rows[:-1], axis=0), columns[:-1], axis=1)
@@ -192,7 +192,7 @@ def _is_unlike(
     """Whether two pictures are not alike at any shift."""
     x, y = np.round(shift).astype(int)
     moved = _overlap(before, -x, -y), _overlap(after, x, y)
-    small = moved[0].size < 0.3 * before.size  # by chance, little is easily alike
+    small = moved[0].size < 0.3 * before.size  # small overlaps match by chance
     return _alike(before, after) < _UNLIKE and (small or _alike(*moved) < _UNLIKE)
 
 
@@ -203,6 +203,6 @@ def _alike(a: NDArray[np.uint8], b: NDArray[np.uint8]) -> float:
 
 
 def _overlap(picture: NDArray[_T], x: int, y: int) -> NDArray[_T]:
-    """What of the picture is left when it loses x columns and y rows at its near (far) side."""
+    """The picture without x columns and y rows at its near (far) side."""
     rows = slice(max(y, 0), picture.shape[0] + min(y, 0))
     return picture[rows, max(x, 0) : picture.shape[1] + min(x, 0)]

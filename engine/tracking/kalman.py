@@ -1,4 +1,4 @@
-"""Where a body is heading: a Kalman filter on its motion as a whole, for many bodies at once.
+"""A Kalman filter on the motion of each body as a whole, for many bodies at once.
 
 The state of a body is its displacement and velocity; both axes have the same noise, so three
 numbers hold the covariance of each. Velocity fades while nothing is measured, because people stop
@@ -51,7 +51,7 @@ def predict(motion: Motion, dt: float, size: Floats) -> tuple[Floats, Motion]:
 
 
 def correct(motion: Motion, away: Floats, noise: Floats) -> tuple[Floats, Motion]:
-    """Take in that each body was measured `away` (N, 2) px from the prediction.
+    """Update with bodies measured `away` (N, 2) px from the prediction.
 
     Args:
         motion: as predicted for the time of the measurement.

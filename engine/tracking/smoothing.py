@@ -1,4 +1,4 @@
-"""Steadies joints without making them late: a One-Euro filter per person and joint.
+"""Smoothing with little lag: a One-Euro filter per person and joint.
 
 A low-pass filter whose cutoff rises with speed: calm when a joint rests, quick when it moves.
 It works relative to the body, which moves along at its own speed: a person who walks across
@@ -23,7 +23,7 @@ from engine.types import UNTRACKED, Frame, Poses
 
 _SIZE_CUTOFF = 0.16  # Hz: a body grows or shrinks in the picture no faster than this
 _CARRIED = 0.75  # how much of its own speed, beside the body's, a joint is expected to keep
-_ENOUGH = 5  # joints from which the body's motion can be told
+_ENOUGH = 5  # joints needed to estimate the body's motion
 
 
 @dataclass(slots=True)
@@ -36,7 +36,7 @@ class _Person:
     seen: NDArray[np.float64]  # (K,) time of each joint's last measurement, s
     drift: NDArray[np.float64]  # (2,) filtered, speed of the body as a whole, pixels per second
     size: float  # filtered body size, pixels
-    time: float  # time of the last sight, s
+    time: float  # time of the last detection, s
 
 
 class Smoother:
@@ -66,7 +66,7 @@ class Smoother:
         return replace(poses, xy=xy)
 
     def state(self) -> EncodedArray:
-        """Everything the filters remember, for `restore`."""
+        """The state of all filters, for `restore`."""
         people = {
             str(key): {
                 "arrays": [encode_array(a) for a in (p.xy, p.raw, p.speed, p.seen, p.drift)],
@@ -79,7 +79,7 @@ class Smoother:
         return {"people": people, "time": time, "segment": self._segment}
 
     def restore(self, state: EncodedArray) -> None:
-        """Go on exactly where the smoother stood that gave this `state`."""
+        """Continue exactly from a `state`."""
         self._people = {int(key): _person_from(packed) for key, packed in state["people"].items()}
         self._time = -np.inf if state["time"] is None else state["time"]
         self._segment = state["segment"]
@@ -111,7 +111,7 @@ class Smoother:
         self, person: _Person, now: NDArray[np.float64], rows: NDArray[np.bool_], time: float
     ) -> None:
         """One-Euro step of the joints in the mask `rows` (K,)."""
-        rows = rows & (time > person.seen)  # the same instant twice brings nothing new
+        rows = rows & (time > person.seen)  # nothing new at the same instant
         if not rows.any():
             return
         dt = time - person.seen[rows, None]

@@ -45,11 +45,11 @@ class Stages:
         return self._smoother(frame, poses) if smoothed(self._settings) else poses
 
     def state(self) -> list[Any]:
-        """All it remembers, as JSON values."""
+        """The state of both stages, as JSON values."""
         return [self._tracker.state(), self._smoother.state()]
 
     def restore(self, state: Sequence[Any]) -> None:
-        """Go on exactly where the stages stood that gave this `state`."""
+        """Continue exactly from a `state`."""
         tracker, smoother = state
         self._tracker.restore(tracker)
         self._smoother.restore(smoother)

@@ -35,14 +35,14 @@ _SAME = 0.5  # OKS with a matched person: a duplicate, not a new person
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Tracks:
-    """N people that are or were in sight, as parallel arrays."""
+    """N tracks, confirmed or not, as parallel arrays."""
 
     ids: NDArray[np.int32]  # (N,) UNTRACKED while unconfirmed
     xy: Floats  # (N, K, 2) image pixels; NaN for a joint never seen
     velocity: Floats  # (N, 2) px/s
     cov: Floats  # (N, 3) see kalman.Motion
-    seen: Floats  # (N,) s, frame time of the last sight
-    evidence: Floats  # (N,) scores of all sights added up
+    seen: Floats  # (N,) s, frame time of the last detection
+    evidence: Floats  # (N,) sum of the scores of all detections
 
     def columns(self) -> dict[str, NDArray[Any]]:
         """The arrays by name."""
@@ -74,7 +74,7 @@ class Tracker:
         self._times: list[float] = []  # of the last frames, the newest last
 
     def __call__(self, frame: Frame, poses: Poses, camera: CameraStep = STILL) -> Poses:
-        """Give each person an id; a seek, a cut or an interruption of the source forgets everyone.
+        """Give each person an id; a seek, a cut or an interruption of the source ends all tracks.
 
         Unconfirmed tracks keep UNTRACKED. The frame's pixels are not read.
         """

@@ -66,7 +66,7 @@ def pack(
         out: made if it is not there.
         name: the shards' names begin with it.
         packing: sizes.
-        progress: told about every image.
+        progress: called for every image.
 
     Raises:
         DataError: an annotation or an image cannot be used.

@@ -13,13 +13,13 @@ def rank() -> tuple[int, int]:
     return distributed.get_rank(), distributed.get_world_size()
 
 
-def agreed(wish: bool, device: torch.device) -> bool:
-    """Whether any of the processes wishes it; all of them must ask at the same step."""
+def agreed(here: bool, device: torch.device) -> bool:
+    """Whether it is true in any process; all must call this at the same step."""
     if not distributed.is_initialized():
-        return wish
-    wishes = torch.tensor(float(wish), device=device)
-    distributed.all_reduce(wishes)
-    return bool(wishes.item() > 0)
+        return here
+    anywhere = torch.tensor(float(here), device=device)
+    distributed.all_reduce(anywhere)
+    return bool(anywhere.item() > 0)
 
 
 def leave_ranks() -> None:

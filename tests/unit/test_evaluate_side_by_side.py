@@ -74,7 +74,7 @@ def test_a_difference_within_chance_is_not_called_better(job, content, console):
     evaluate(job)
     found = compare_results(job.out / "results.json", job.out / "results.json", None, console)
     assert found.interval == (0.0, 0.0)
-    assert "may be luck" in console.export_text()
+    assert "not significant" in console.export_text()
 
 
 @pytest.mark.parametrize(

@@ -28,7 +28,7 @@ from engine.synthesis.drawing import Light, Painter, Person, PinholeCamera
 from engine.synthesis.fitting import BODY_TO_CAMERA, Placed, fit_bodies
 from engine.synthesis.motions import LEFT_ANKLE, RIGHT_ANKLE, steps, walk
 from engine.synthesis.renderings import as_annotated, beside, keypoints_seen
-from engine.synthesis.scenes import ANNOTATIONS, Poses, Wishes, draw_scenes
+from engine.synthesis.scenes import ANNOTATIONS, FittedPeople, SceneOptions, draw_scenes
 from engine.synthesis.wardrobe import random_look
 
 CAMERA = PinholeCamera(320, 240, 300.0, (150.0, 130.0))
@@ -257,7 +257,7 @@ def test_drawn_scenes_are_a_coco_folder_that_grows_where_it_ended(model, photogr
     np.savez(
         out / "poses-000000-000.npz", image_id=[7, 7], size=np.float32([[640, 480]] * 2), **stored
     )
-    poses = Poses(out)
+    poses = FittedPeople(out)
     poses.refresh()
     assert [len(group.error) for _, group in poses.groups] == [2]
     for count in (2, 3):
@@ -277,6 +277,6 @@ def test_drawn_scenes_are_a_coco_folder_that_grows_where_it_ended(model, photogr
     other = tmp_path / "other"
     other.mkdir()
     (out / "poses-000000-000.npz").rename(other / "poses-000000-000.npz")
-    draw_scenes(other, photographs, 1, np.inf, Wishes(seed=1, joined=0.9, close=1.0))
+    draw_scenes(other, photographs, 1, np.inf, SceneOptions(seed=1, joined=0.9, close=1.0))
     first, again = (folder / "images" / "render_000001.jpg" for folder in (out, other))
     assert first.read_bytes() != again.read_bytes()

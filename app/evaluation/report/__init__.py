@@ -1,1 +1,1 @@
-"""What an evaluation tells: tables, `report.json`, `report.md` and `report.html`."""
+"""The reports of an evaluation: tables, `report.json`, `report.md` and `report.html`."""

@@ -1,4 +1,4 @@
-"""Everything an evaluation found out, and everything its numbers depend on."""
+"""The outcome of an evaluation and everything its numbers depend on."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ class Report:
     truth: GroundTruth  # of the images that were judged
     annotations_sha256: str
     skipped: tuple[str, ...]  # annotated images that were not judged: missing or unreadable
-    limited: bool  # whether only the first images were asked for
+    limited: bool  # whether only the first images were evaluated
     model: EvaluatedModel
     engine: EngineSettings  # with device, batch and input size as they were used
     grouping: GroupingSettings

@@ -1,4 +1,4 @@
-"""`report.html`: one file to be opened anywhere, nothing fetched from outside."""
+"""`report.html`: one self-contained file."""
 
 from __future__ import annotations
 
@@ -17,9 +17,9 @@ from engine.sources.coco_images import CocoImage
 KINDS = tuple(kind.name.lower() for kind in Kind)
 
 ABOUT_COSTS = (
-    "AP gained if this kind of error alone were corrected: keypoints put where they belong, people "
-    "too many taken out, people not found no longer looked for; “ranking” gives everybody the "
-    "score they deserve. The gains do not add up."
+    "AP gained if this kind of error alone were corrected: keypoints put where they belong, "
+    "false positives removed, missed people removed from the ground truth; “ranking” gives "
+    "everyone their OKS as score. The gains do not add up."
 )
 ABOUT_KINDS = (
     "AP of each keypoint alone, and its mean similarity and kinds of error over the people "
@@ -31,9 +31,7 @@ ABOUT_SLICES = (
     "Recall, because a wrong detection belongs to no slice. AR is the mean over OKS thresholds "
     "0.5 to 0.95. Neighbours are annotated boxes that overlap by more than 0.1."
 )
-ABOUT_SCORES = (
-    "On the diagonal a score means what it says. Larger dots stand for more people or joints."
-)
+ABOUT_SCORES = "On the diagonal scores are calibrated. Larger dots stand for more people or joints."
 ABOUT_WORST = (
     "Most was lost in these: people's similarity short of 1, plus the scores of people who are "
     "unmatched."

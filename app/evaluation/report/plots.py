@@ -63,7 +63,7 @@ def stacked(counts: Mapping[str, int], *, width: int = 420) -> Markup:
 
 
 def reliability(calibration: Calibration, *, size: int = 300) -> Markup:
-    """Share that is right against the score; on the diagonal a score means what it says."""
+    """Share that is right against the score; on the diagonal scores are calibrated."""
     margin = 40
     span = size - 2 * margin
 
@@ -110,5 +110,5 @@ def _svg(width: float, height: float, parts: Sequence[str], style: str = "") -> 
 
 
 def _no_wider(width: int) -> str:
-    """Keep lettering from growing beyond the text around it."""
+    """Limit the size of lettering to that of the text around it."""
     return f' style="max-width:{width}px"'

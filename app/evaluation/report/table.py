@@ -55,9 +55,7 @@ def notes(report: Report) -> list[str]:
     if report.published is not None:
         lines.append(f"Published by {report.published_by}, on COCO val2017 (5 000 images).")
     if not report.truth.is_val2017:
-        lines.append(
-            "Not the COCO val2017 AP: other images, so published figures are no yardstick."
-        )
+        lines.append("Not the COCO val2017 AP: other images, so published figures do not compare.")
     if report.skipped:
         lines.append(f"{len(report.skipped)} annotated images were left out: missing or damaged.")
     return lines
@@ -81,7 +79,7 @@ def markdown(header: Sequence[str], body: Sequence[Row]) -> str:
 
 
 def time_line(report: Report) -> str:
-    """How fast it was, and what part of that the network is not."""
+    """Speed, and the share of the time outside the network."""
     speed = report.speed
     if not speed.images:
         return "All results were taken from an earlier run."

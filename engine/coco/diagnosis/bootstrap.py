@@ -1,7 +1,7 @@
-"""Whether one result is better than another, or the images were only kind to it.
+"""Paired bootstrap: whether one result is better than another beyond chance.
 
-Both results are measured on the same images, drawn again and again with replacement; the spread of
-the differences is the uncertainty. Pairing cancels what makes an image hard for everybody.
+Both results are measured on the same images, drawn repeatedly with replacement; the spread of the
+differences is the uncertainty. Pairing cancels the difficulty of each image.
 Method: Efron, "Bootstrap Methods", Annals of Statistics 1979 (percentile interval).
 """
 

@@ -40,7 +40,7 @@ def person_calibration(judgement: Judgement) -> Calibration:
 
 
 def joint_calibration(table: KeypointTable) -> Calibration:
-    """Joint score against lying near its place, in people who were found; absent ones left out."""
+    """Joint score against being right, in matched people; absent joints left out."""
     present = table.score > 0
     near = table.similarity[present] >= NEAR_FROM
     return _calibration("a joint near its place", table.score[present], near)

@@ -1,7 +1,7 @@
 """What each kind of error costs: AP if it alone were corrected, minus AP as it is.
 
 Corrected means: a keypoint is put where it belongs, a false positive is removed, a missed person
-is no longer looked for. Costs do not add up, because a person can suffer from several errors.
+is removed from the ground truth. Costs do not add up, as a person can have several errors.
 Method: Ronchi and Perona, ICCV 2017.
 """
 

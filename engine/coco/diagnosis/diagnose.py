@@ -19,7 +19,7 @@ from engine.coco.metrics import Judgement
 
 @dataclass(frozen=True, slots=True)
 class Diagnosis:
-    """What the model got wrong, and what that costs."""
+    """The errors of a model by kind, and the AP they cost."""
 
     people: int  # who count
     found: int  # of them, matched to a detection at OKS 0.1

@@ -1,4 +1,4 @@
-"""Every keypoint of every person who was found: right, or wrong in which way.
+"""Every keypoint of every matched person, by kind of error.
 
 Kinds and thresholds are Ronchi and Perona's (ICCV 2017): a keypoint is judged by its own
 similarity, exp(-d² / 2s²k²), which is 0.85 at about the distance at which human annotators
@@ -26,7 +26,7 @@ THRESHOLDS = np.linspace(0.5, 0.95, 10)  # COCO's OKS thresholds
 
 
 class Kind(IntEnum):
-    """What became of a labelled keypoint."""
+    """The kind of error of a labelled keypoint."""
 
     GOOD = 0
     JITTER = 1  # near its place, but not on it
@@ -49,7 +49,7 @@ class KeypointTable:
 
 @dataclass(frozen=True, slots=True)
 class KeypointReport:
-    """How one kind of keypoint fares."""
+    """The figures of one keypoint, such as the left wrist."""
 
     name: str
     labelled: int  # in people who count

@@ -1,6 +1,6 @@
-"""Which found person is which true person, image by image, as the judge pairs them.
+"""Matching of detections to annotated people, image by image, by COCO's rule.
 
-Errors can only be told for people who were found at all, so pairing is lenient: the best free
+Only matched people can be diagnosed, so matching is lenient: the best free
 person of an object keypoint similarity (OKS) of at least 0.1, the most certain person first. That
 is COCO's rule with Ronchi and Perona's threshold.
 """

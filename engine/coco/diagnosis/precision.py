@@ -1,6 +1,6 @@
 """Average precision by COCO's rule, for weighted detections.
 
-The judge can only re-read a whole data set. This computes the same number from a ranking, so that
+pycocotools can only judge a whole data set. This computes the same number from a ranking, so that
 thousands of resamples of the images (bootstrap) or a single keypoint can be measured.
 """
 

@@ -1,4 +1,4 @@
-"""How well people are found by how large, how crowded and how complete they are.
+"""Recall by size, crowding and number of labelled keypoints.
 
 Given as recall, because a wrong detection belongs to no slice: the mean over COCO's OKS thresholds
 of the share of people found, which over all people is COCO's AR.
