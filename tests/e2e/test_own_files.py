@@ -9,8 +9,10 @@ import pytest
 
 from app.cli import main
 from app.process.batch import process_files
+from app.process.to_lines import process_to_lines
 from app.tracks.convert import convert
-from engine.errors import OutputError
+from engine.errors import OutputError, SettingsError
+from engine.settings import load_settings
 from tests.support.clips import write_clip
 from tests.support.folders import contents
 from tests.support.walkers_estimator import Walkers, process
@@ -150,6 +152,37 @@ def test_a_part_of_a_video_keeps_its_numbers_and_times(tmp_path):
     assert [line["index"] for line in lines(tmp_path / "out" / "clip.ndjson")[1:-1]] == [
         *range(75, 90)
     ]
+
+
+class Kept:
+    """Lines in memory."""
+
+    def __init__(self):
+        self.lines = []
+
+    def add(self, line):
+        self.lines.append(json.loads(line))
+
+    def close(self):
+        raise AssertionError("standard output is not ours to close")
+
+
+def test_lines_to_standard_output_and_no_files(tmp_path):
+    clips = [str(write_clip(tmp_path / f"{name}.mp4", 5)) for name in "ab"]
+    kept = Kept()
+    before = contents(tmp_path)
+    texts = [*clips, str(tmp_path / "missing.mp4")]
+    summary = process_to_lines(texts, load_settings(), lines=kept, open_estimator=walkers)
+    assert summary.exit_code == 1
+    assert [line["type"] for line in kept.lines] == ["header", *["frame"] * 5, "end"] * 2
+    assert {line["source"] for line in kept.lines} == set(clips)
+    assert contents(tmp_path) == before
+    process_to_lines(clips[:1], load_settings(), lines=kept, open_estimator=walkers)
+    process([tmp_path / "a.mp4"], tmp_path / "out")
+    assert kept.lines[-6:] == lines(tmp_path / "out" / "a.ndjson")[1:]
+    relinked = load_settings(changes=("offline.relink=true",))
+    with pytest.raises(SettingsError, match="give -o a folder"):
+        process_to_lines(clips, relinked, open_estimator=walkers)
 
 
 def lines(path):

@@ -33,7 +33,7 @@ class OnePerson:
     def __init__(self, when):
         self.times = {}
         self._when = when
-        self.device = SimpleNamespace(name="stand-in")
+        self.device = SimpleNamespace(name="stand-in", runtime="none")
         self.checkpoint = SimpleNamespace(
             name="stand-in", sha256="0" * 64, network_name="none", path=Path()
         )

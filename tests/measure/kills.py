@@ -15,6 +15,7 @@ import os
 import random
 import shutil
 import signal
+import sys
 import tempfile
 import time
 from collections import Counter
@@ -214,18 +215,21 @@ def _verdict(same: bool, line: str | None, was_killed: bool, done: str) -> str:
 
 
 def main(arguments: Iterable[str] | None = None) -> None:
-    """Print how the trials of each kind ended."""
+    """Print how the trials of each kind ended; the exit code is 1 if one went wrong."""
     kinds = ("process", "edit", "eval", "train", "recording")
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("kinds", nargs="*", default=kinds, choices=(*kinds, []))
     parser.add_argument("--times", type=int, default=20)
     options = parser.parse_args(list(arguments) if arguments is not None else None)
+    wrong = False
     for kind in options.kinds or kinds:
         chance = random.Random(1)
         with tempfile.TemporaryDirectory() as folder:
             trials = Trials(Path(folder), chance)
             found = Counter(getattr(trials, kind)() for _ in range(options.times))
         print(f"{kind}: {dict(sorted(found.items()))}", flush=True)
+        wrong = wrong or any(verdict.startswith("WRONG") for verdict in found)
+    sys.exit(int(wrong))
 
 
 if __name__ == "__main__":
