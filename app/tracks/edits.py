@@ -59,13 +59,13 @@ class EditedTracks:
             raise DataError(f"no tracks at {tracks}")
         self._folder, self._name = tracks.parent, tracks.stem
         finish_switch(self._folder, self._name)
-        read(tracks)
         self.tracks = tracks
         self.log = tracks.with_name(tracks.stem + ".edits.jsonl")
         self.original = tracks.parent / HIDDEN / (tracks.stem + ".original.ndjson")
         self._state = self.original.with_name(tracks.stem + ".edits.json")
         self.left: list[Path] = []  # files of other formats that were not changed, as not ours
         self._need_whole()
+        read(tracks)
         self.edits = read_log(self.log) if self.log.exists() else []
 
     def _need_whole(self) -> None:
