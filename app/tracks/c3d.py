@@ -45,7 +45,7 @@ def read(path: Path) -> tuple[dict[str, Any], Iterator[Result]]:
         unit = "".join(parameters.get("UNITS", {"value": []})["value"])
         rate = float(parameters["RATE"]["value"][0])
     except (OSError, RuntimeError, ValueError, KeyError, IndexError) as error:
-        raise DataError(f"{path} is not a C3D file: {error}") from error
+        raise DataError(f"{path} is not a C3D file: {error!s:.200}") from error
     if not unit.lower().startswith(("px", "pix")):
         raise DataError(f"{path}: its unit is {unit or 'not given'}, tracks are in px")
     pairs: list[tuple[str, str, str]] = [label.rpartition(":") for label in labels]

@@ -21,11 +21,13 @@ from app.tracks.person_names import id_of, person_names
 from app.tracks.writer import Writer
 from engine.errors import DataError
 from engine.offline.recording import Recording
+from engine.reading.cells import Cells, text_lines
 from engine.types import Result
 
 SCORER = "posestream"
 HEADS = ("scorer", "individuals", "bodyparts", "coords")
 KEY = "df_with_missing"  # of the table in DeepLabCut's HDF5 files
+_MOST = 2**28  # numbers in memory
 _COORDS = ("x", "y", "likelihood")
 
 
@@ -43,8 +45,8 @@ def read(path: Path) -> tuple[dict[str, Any], Iterator[Result]]:
     try:
         columns, numbers, frames = _read_h5(path) if path.suffix == ".h5" else _read_csv(path)
         individuals, parts, found = _arranged(columns, numbers, frames)
-    except (ValueError, KeyError, IndexError, StopIteration) as error:
-        raise DataError(f"{path} is not a table of DeepLabCut: {error!r}") from error
+    except (ValueError, KeyError, IndexError, TypeError, OSError, csv.Error) as error:
+        raise DataError(f"{path} is not a table of DeepLabCut: {error!s:.200}") from error
     header = {"source": path.stem, "size": [0, 0], "rate": None, "keypoints": parts}
     ids = tuple(id_of(name, n) for n, name in enumerate(individuals))
     time = np.arange(len(found), dtype=np.float64)
@@ -52,6 +54,9 @@ def read(path: Path) -> tuple[dict[str, Any], Iterator[Result]]:
     return checked_header(header, str(path)), results_of(
         Dense(ids, time, found[..., :2], found[..., 2], person), (0, 0)
     )
+
+
+_Table = tuple[list[tuple[str, ...]], NDArray[np.float64], list[int]]  # columns, numbers, frames
 
 
 def _columns(ids: tuple[int, ...], keypoints: tuple[str, ...]) -> list[tuple[str, str, str, str]]:
@@ -89,23 +94,29 @@ def _save_h5(path: Path, recording: Recording) -> None:
     table.to_hdf(path, key=KEY, mode="w", format="fixed")
 
 
-def _read_csv(path: Path) -> tuple[list[tuple[str, ...]], NDArray[np.float64], list[int]]:
-    with path.open(encoding="utf-8-sig", newline="") as file:
-        rows = csv.reader(file)
-        heads = []
-        for row in rows:
-            heads.append(row)
-            if row[0] == HEADS[-1]:
-                break
-            if len(heads) > len(HEADS):
-                raise ValueError("its first rows are not scorer, bodyparts and coords")
-        body = [row for row in rows if row]
-    numbers = np.array([[float(cell or "nan") for cell in row[1:]] for row in body], np.float64)
-    columns = [_four([row[n] for row in heads]) for n in range(1, len(heads[-1]))]
-    return columns, numbers.reshape(len(body), len(columns)), [int(float(row[0])) for row in body]
+def _read_csv(path: Path) -> _Table:
+    rows = csv.reader(line for _, line in text_lines(path))
+    heads: list[list[str]] = []
+    for row in rows:
+        heads.append(row)
+        if row[:1] == [HEADS[-1]]:
+            break
+        if len(heads) >= len(HEADS):
+            raise ValueError("its first rows are not scorer, bodyparts and coords")
+    if len(heads) < 3 or len({len(row) for row in heads}) > 1:
+        raise ValueError("its first rows are not scorer, bodyparts and coords")
+    width = len(heads[0])
+    frames, numbers = [], []
+    for row in rows:
+        if row:
+            cells = Cells(f"{path}, line {rows.line_num}", row)
+            frames.append(cells.whole(0, "frame"))
+            numbers.append([cells.number(at, "a coordinate") for at in range(1, width)])
+    columns = [_four([row[n] for row in heads]) for n in range(1, width)]
+    return columns, np.array(numbers, np.float64).reshape(len(frames), width - 1), frames
 
 
-def _read_h5(path: Path) -> tuple[list[tuple[str, ...]], NDArray[np.float64], list[int]]:
+def _read_h5(path: Path) -> _Table:
     import pandas as pd
 
     table = pd.read_hdf(path)
@@ -125,6 +136,8 @@ def _arranged(
     individuals = list(dict.fromkeys(column[1] for column in columns))
     parts = list(dict.fromkeys(column[2] for column in columns))
     count = max(frames, default=-1) + 1
+    if count * len(columns) > _MOST:
+        raise ValueError(f"frame {count - 1} is beyond what a table can hold in memory")
     found = np.full((count, len(individuals), len(parts), 3), np.nan, np.float32)
     for n, (_, individual, part, coord) in enumerate(columns):
         place = (individuals.index(individual), parts.index(part), _COORDS.index(coord))

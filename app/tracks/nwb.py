@@ -56,7 +56,7 @@ def read(path: Path) -> tuple[dict[str, Any], Iterator[Result]]:
             score = np.array([[s.confidence[:] for s in row] for row in series], np.float32)
             time = _times(series[0][0])
     except (OSError, KeyError, ValueError, TypeError, IndexError) as error:
-        raise DataError(f"{path} has no pose estimation of NWB: {error!r}") from error
+        raise DataError(f"{path} has no pose estimation of NWB: {error!s:.200}") from error
     ids = tuple(id_of(name, n) for n, name in enumerate(names))
     xy, score = xy.transpose(2, 0, 1, 3)[..., :2], score.transpose(2, 0, 1)
     there = np.isfinite(xy).all(axis=3)

@@ -6,7 +6,9 @@ Needs pyarrow (extra `parquet`). Written in groups of rows, so a long video need
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Iterator, Mapping
+from itertools import groupby
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -105,8 +107,11 @@ class ParquetWriter:
 def read(path: Path) -> tuple[dict[str, Any], Iterator[Result]]:
     """The header and the results.
 
+    A table that pandas or another program saved again has lost our metadata: its rows are read, and
+    frames without people are not in it.
+
     Raises:
-        DataError: this is not a Parquet file of ours.
+        DataError: this is not a Parquet file of tracks.
     """
     try:
         file = pq.ParquetFile(path, page_checksum_verification=True)
@@ -114,13 +119,43 @@ def read(path: Path) -> tuple[dict[str, Any], Iterator[Result]]:
         frames = (file.metadata.metadata or {}).get(_FRAMES)
     except _DAMAGED as error:
         raise DataError(f"{path} is not a Parquet file: {_first_line(error)}") from error
-    if _HEADER not in metadata or frames is None:
-        raise DataError(f"{path} was not written by posestream, or not to its end")
+    if _HEADER not in metadata:
+        return _without_metadata(path, file)
+    if frames is None:
+        raise DataError(f"{path} was not written to its end")
     header = checked_header(
         object_from_json(metadata[_HEADER], f"{path}, header"), f"{path}, header"
     )
     index = from_json(frames, _INDEX, f"{path}, index of frames")
     return header, _results(path, file, header, [_column(path, packed) for packed in index])
+
+
+def _without_metadata(path: Path, file: pq.ParquetFile) -> tuple[dict[str, Any], Iterator[Result]]:
+    columns = set(file.schema_arrow.names)
+    keypoints = [n.removesuffix("_state") for n in file.schema_arrow.names if n.endswith("_state")]
+    wanted = {"frame", "time", "id", "score", *(f"{k}_{p}" for k in keypoints for p in _PARTS)}
+    if not keypoints or not wanted <= columns:
+        lacking = ", ".join(sorted(wanted - columns)[:4]) or "any keypoint"
+        raise DataError(f"{path} is not a table of tracks: it lacks {lacking}")
+    header = {"source": path.stem, "size": [0, 0], "keypoints": keypoints}
+    return checked_header(header, str(path)), _grouped(path, file, keypoints)
+
+
+def _grouped(path: Path, file: pq.ParquetFile, keypoints: list[str]) -> Iterator[Result]:
+    """Frames from rows that follow each other."""
+    rows = zip(_checked_rows(path, file, keypoints), _times(path, file), strict=True)
+    for (at, time), group in groupby(rows, key=lambda row: (row[0][0], row[1])):
+        people = [person for (_, person), _ in group]
+        frame = unseen_frame((0, 0), at, time, source=path.stem)
+        yield Result(frame, concatenate(people, len(keypoints)))
+
+
+def _times(path: Path, file: pq.ParquetFile) -> Iterator[float]:
+    for batch in file.iter_batches(_GROUP, columns=["time"]):
+        for time in batch.column(0).to_pylist():
+            if not isinstance(time, int | float) or not math.isfinite(time):
+                raise DataError(f"{path}: a time is {time!r:.40}, must be a number")
+            yield float(time)
 
 
 class _Packed(Model):
@@ -184,7 +219,7 @@ def _rows(file: pq.ParquetFile, keypoints: list[str]) -> Iterator[tuple[int, Pos
             for part in ("x", "y", "score", "raw_x", "raw_y")
         }
         state = np.stack([_states(columns[f"{k}_state"]) for k in keypoints], axis=1)
-        ids = columns["id"].fill_null(UNTRACKED).to_numpy(zero_copy_only=False)
+        ids = np.nan_to_num(_floats(columns["id"], np.float64), nan=UNTRACKED)
         poses = Poses(
             np.stack([stacked["x"], stacked["y"]], axis=2),
             np.nan_to_num(stacked["score"], nan=0.0),
@@ -232,8 +267,8 @@ def _table(
     return pa.Table.from_arrays(columns, schema=_schema(keypoints))
 
 
-def _floats(column: pa.Array) -> np.ndarray[Any, Any]:
-    values: np.ndarray[Any, Any] = column.to_numpy(zero_copy_only=False).astype(np.float32)
+def _floats(column: pa.Array, kind: type[np.floating[Any]] = np.float32) -> np.ndarray[Any, Any]:
+    values: np.ndarray[Any, Any] = column.to_numpy(zero_copy_only=False).astype(kind)
     return values
 
 

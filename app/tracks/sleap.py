@@ -47,7 +47,7 @@ def read(path: Path) -> tuple[dict[str, Any], Iterator[Result]]:
             time = np.asarray(file[_TIME] if _TIME in file else np.arange(frames), np.float64)
             limbs = np.asarray(file["edge_inds"]).reshape(-1, 2).tolist()
     except (OSError, KeyError, ValueError, TypeError) as error:
-        raise DataError(f"{path} is not a SLEAP analysis file: {error}") from error
+        raise DataError(f"{path} is not a SLEAP analysis file: {error!s:.200}") from error
     if len(parts) != joints or len(time) != frames:
         raise DataError(f"{path} is not a SLEAP analysis file: its arrays disagree in length")
     names = names if len(names) == count else [str(n) for n in range(count)]

@@ -112,7 +112,9 @@ def read(path: Path) -> tuple[dict[str, Any], Iterator[Result]]:
         header = {"source": path.name.removesuffix("_yolo"), "size": size, "rate": ours["rate"]}
         limbs = ours["skeleton"]
     except (OSError, ValueError, KeyError, TypeError) as error:
-        raise DataError(f"{path}/data.yaml: not a data set of posestream: {error}") from error
+        raise DataError(
+            f"{path}/data.yaml: not a data set of posestream: {error!s:.200}"
+        ) from error
     header = {**header, "keypoints": keypoints, "skeleton": limbs}
     return checked_header(header, str(path)), (
         _result(path / _LABELS / f"{name}.txt", index, time, (width, height), len(keypoints))

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 from app.tracks.convert import Metres, convert
-from app.tracks.table import read
+from app.tracks.table import read, read_recording
 from engine.errors import DataError, SettingsError
 from engine.skeleton import COCO
 from engine.types import JointState
@@ -180,6 +180,23 @@ def test_duckdb_and_pandas_read_parquet(tmp_path):
     found = duckdb.sql(f"select count(*), max(nose_x) from '{path}' where id = 1")
     assert found.fetchall() == [(30, pytest.approx(500))]
     assert len(pandas.read_parquet(path)) == 60
+
+
+@pytest.mark.parametrize("name", ["csv", "parquet"])
+def test_what_pandas_saved_again_is_read(tmp_path, name):
+    pandas = consumer("pandas")
+    consumer("pyarrow")
+    path = written(tmp_path, name, walking())
+    again = tmp_path / f"again.{name}"
+    if name == "csv":
+        table = pandas.read_csv(path)
+        table["id"] = table["id"].astype(float)  # as pandas holds ids where one is missing
+        table.to_csv(again, index=False, encoding="utf-8-sig", lineterminator="\r\n")
+    else:
+        pandas.read_parquet(path).to_parquet(again)
+    one, two = read_recording(path), read_recording(again)
+    assert two.ids == [0, 1]
+    assert np.array_equal(one.people.xy, two.people.xy, equal_nan=True)
 
 
 # OpenSim is not on PyPI. Its reader counts the cells of a row as its lexer splits it: cells that

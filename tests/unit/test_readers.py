@@ -47,7 +47,7 @@ HEADER = {
 }
 
 
-TRACKS = ("ndjson", "csv", "parquet", "coco", "openpose", "trc", "mot")
+TRACKS = ("ndjson", "csv", "parquet", "coco", "openpose", "trc", "mot", "coco-results", "dlc-csv")
 
 
 def some_results():
@@ -131,8 +131,8 @@ def test_tracks(tmp_path, name, data):
         path.with_name("valid").write_bytes(path.read_bytes())
     folder = tmp_path / name / "clip_json" if name == "openpose" else tmp_path / name
     valid = (folder / "valid").read_bytes()
-    file = next(p for p in sorted(folder.iterdir()) if p.name != "valid")
-    is_json = name in ("coco", "openpose")
+    file = next(p for p in sorted(folder.iterdir()) if p.name != "valid" and p.is_file())
+    is_json = name in ("coco", "coco-results", "openpose")
     read = lambda _: read_tracks(folder if name == "openpose" else file, FORMATS[name])  # noqa: E731
     check(data, valid, file, read, json.loads(valid) if is_json else None)
 
