@@ -54,7 +54,7 @@ def measure_profiles(
 
 
 def _measured(settings: Settings, profile: str, clip: Sequence[Frame]) -> ProfileRow:
-    from engine.estimator import open_estimator
+    from engine.network.opening import open_estimator
 
     engine = settings.engine.model_copy(update={"profile": profile})
     with open_estimator(settings.model_copy(update={"engine": engine})) as estimator:

@@ -10,7 +10,7 @@ from app.evaluation.command import paper_settings
 from app.evaluation.journal import NAME, EvaluationJournal
 from app.evaluation.run import EvaluationJob, Progress, evaluate
 from engine.coco.metrics import judge
-from engine.errors import DataError, OutputError, PoseError, SourceError
+from engine.errors import DataError, OutputError, PoseError
 from engine.settings import PAPER_GROUPING
 from engine.skeleton import skeleton_from_names
 from tests.support import eval_scenes as scenes
@@ -173,16 +173,16 @@ def test_skip_missing_judges_the_others_alone_and_says_so(job):
     assert "1 annotated images were left out" in (job.out / "report.md").read_text()
 
 
-def test_a_damaged_image_ends_the_run_but_loses_nothing(job, content):
+def test_a_damaged_image_is_an_error_after_all_others_are_done(job, content):
     broken = job.images / "005.png"
     picture = broken.read_bytes()
     broken.write_bytes(picture[:40])
-    with pytest.raises(SourceError, match=r"005\.png is not an image, or a damaged one"):
+    with pytest.raises(DataError, match=r"005\.png is not an image, .* the other images are done"):
         evaluate(job)
     broken.write_bytes(picture)
     again = scenes.Knowing(content)
     evaluate(changed(job, resume=True, open=scenes.opener(again)))
-    assert again.seen == [[5, 6], [7]]
+    assert again.seen == [[5, 6]]
 
 
 def test_a_damaged_image_can_be_skipped(job, caplog):

@@ -80,10 +80,13 @@ def test_a_difference_within_chance_is_not_called_better(job, content, console):
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        ("{}", "its top level is no list"),
-        ("not json", "not a JSON file"),
-        ("[{}]", "entry 0 is no COCO keypoint result"),
-        (json.dumps([{"image_id": 1, "score": 1, "keypoints": [0] * 50}]), "51 numbers"),
+        ("{}", "not COCO keypoint results.*valid array"),
+        ("not json", "not JSON"),
+        ("[{}]", r"not COCO keypoint results: \[0\].image_id: is missing"),
+        (
+            json.dumps([{"image_id": 1, "score": 1, "keypoints": [0] * 50}]),
+            "50 numbers as keypoints, not 51",
+        ),
         (
             json.dumps([{"image_id": 1, "category_id": 3, "score": 1, "keypoints": [0] * 51}]),
             "has category 3, the annotations' people have 1",
