@@ -135,6 +135,6 @@ class Sink:
         self._take_note(entry.writer)
 
     def _take_note(self, writer: Writer) -> None:
-        note = getattr(writer, "note", "")
-        if note:
+        note = getattr(writer, "note", "")  # of NDJSON a method, for remarks about people
+        if isinstance(note, str) and note:
             self.notes.append(note)
