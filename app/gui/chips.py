@@ -13,7 +13,7 @@ from app.gui import style
 from app.gui.section import name
 
 _WIDEST, _NARROWEST = 250, 92  # pixels of a chip
-_BESIDE = 36  # pixels of a chip that are not its name
+_BESIDE = 46  # pixels of a chip that are not its name
 _GAP, _MORE = 6, 46  # between chips; the button with the rest
 
 
