@@ -83,6 +83,7 @@ class Bridge(QObject):
         self._newest: dict[str, Shown] = {}
         self._events: list[Event] = []
         self._previews = False
+        self._preview_thread: threading.Thread | None = None  # the last one, likewise
         self._run: _Run | None = None  # the one that is listened to
         self._thread: threading.Thread | None = None  # the last one; it has joined those before
 
@@ -136,7 +137,11 @@ class Bridge(QObject):
             self._start_preview(self._run)
 
     def _start_preview(self, run: _Run) -> None:
-        threading.Thread(target=self._preview, args=(run,), name="preview", daemon=True).start()
+        work = (run, self._preview_thread)
+        self._preview_thread = threading.Thread(
+            target=self._preview, args=work, name="preview", daemon=True
+        )
+        self._preview_thread.start()
 
     def add(self, source: str) -> None:
         """Let a source join the running session."""
@@ -190,9 +195,10 @@ class Bridge(QObject):
 
     def wait(self, seconds: float) -> bool:
         """Wait for the threads of sessions that ended; for the program's end and tests."""
-        if self._thread:
-            self._thread.join(seconds)
-        return not (self._thread and self._thread.is_alive())
+        threads = [thread for thread in (self._thread, self._preview_thread) if thread]
+        for thread in threads:
+            thread.join(seconds)
+        return not any(thread.is_alive() for thread in threads)
 
     def _work(self, run: _Run, before: threading.Thread | None) -> None:
         """The engine thread: the one place where an exception becomes a signal."""
@@ -251,8 +257,10 @@ class Bridge(QObject):
             self.news.emit()
         return heard
 
-    def _preview(self, run: _Run) -> None:
+    def _preview(self, run: _Run, before: threading.Thread | None) -> None:
         """The preview thread: every picture as it comes, with the newest people known."""
+        if before:
+            before.join()
         _let_the_window_go_first()
         if run.session is None:
             return

@@ -80,7 +80,7 @@ class AgePlot(QWidget):
         painter.setFont(style.font(7.5))
         ground = QColor(self._theme["surface"])
         ground.setAlpha(200)
-        painter.setPen(QColor(self._theme["faint"]))
+        painter.setPen(QColor(self._theme["muted"]))
         for share in (0.5, 1.0):
             text = _milliseconds(top * share)
             place = QRectF(area.left(), area.bottom() - area.height() * share + 1, 46, 12)
@@ -179,8 +179,9 @@ class PerformancePanel(QWidget):
 
     def set_sources(self, lines: dict[str, str]) -> None:
         """Say of each source what it delivers and what becomes of its frames."""
-        self._modes.setText("\n".join(f"{name}: {line}" for name, line in lines.items()))
-        self._modes.setVisible(bool(lines))
+        if self.isVisible() or not lines:
+            self._modes.setText("\n".join(f"{name}: {line}" for name, line in lines.items()))
+            self._modes.setVisible(bool(lines))
 
     def refresh(self) -> None:
         """Show the figures of this moment."""

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 
 _ENOUGH = 30  # frames before a measured cost is believed
 _REFRESH = 200  # ms between updates of the figures
+_FIGURES = 3  # updates of the time to one of lists and figures
 _STALE = 2.0  # s without a picture after which there is none
 
 
@@ -40,6 +41,7 @@ class Reactions(QObject):
         self._lost: set[str] = set()  # sources that are lost at present
         self._measured: Ready | None = None  # the engine that the figures are of
         self._free: int | None = None
+        self._ticks = 0
         self._timer = QTimer(self)
         self._timer.timeout.connect(self.refresh)
         self._space_known.connect(self._show_space)
@@ -117,9 +119,11 @@ class Reactions(QObject):
     def refresh(self) -> None:
         """Show the figures of this moment."""
         window = self._window
-        window.controls.performance.set_sources(self._source_lines())
-        window.controls.performance.refresh()
-        window.controls.people.refresh()
+        self._ticks += 1
+        if self._ticks % _FIGURES == 1:
+            window.controls.performance.set_sources(self._source_lines())
+            window.controls.performance.refresh()
+            window.controls.people.refresh()
         player = window.runner.player
         window.transport.setVisible(player is not None)
         if player:

@@ -46,7 +46,9 @@ class Section(QWidget):
 
     def set_summary(self, text: str) -> None:
         """Say the most important beside the title, also while folded."""
-        self._head.setText(f"{self.title}   {text}" if text else self.title)
+        whole = f"{self.title}   {text}" if text else self.title
+        if whole != self._head.text():  # a new text lays the sidebar out anew
+            self._head.setText(whole)
 
     @property
     def opened(self) -> bool:

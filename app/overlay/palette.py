@@ -4,6 +4,8 @@ The hues are those of Okabe and Ito (2008), which people with any common colour 
 apart, lightened where they were too dark for a thin line on a picture.
 """
 
+from functools import lru_cache
+
 PALETTE: tuple[tuple[int, int, int], ...] = (  # RGB 0..255
     (86, 180, 233),  # sky blue
     (240, 150, 0),  # orange
@@ -23,6 +25,7 @@ def colour_of(number: int) -> tuple[int, int, int]:
     return PALETTE[number % len(PALETTE)]
 
 
+@lru_cache(maxsize=4096)
 def mixed(
     colour: tuple[int, int, int], other: tuple[int, int, int], share: float
 ) -> tuple[int, int, int]:

@@ -182,7 +182,8 @@ def test_a_lost_source_is_marked_on_its_tile_and_said(qtbot, open_window):
 
 def test_keys_pause_step_and_seek_a_file(qtbot, open_window):
     class Player:
-        paused = False
+        paused = ended = False
+        duration = 30.0
 
         def __init__(self):
             self.asked = []
@@ -356,6 +357,7 @@ def test_the_negotiated_mode_of_a_camera_is_shown(qtbot, open_window):
     painting(qtbot, window)
     session = window.runner.bridge.session
     session.tell(SourceState("0", "live", "", mode="640x480, 30 fps, MJPG"))
+    window.controls.sections[-1].set_open(True)
     modes = window.controls.performance._modes
     qtbot.waitUntil(lambda: "Camera 0: 640x480 · 30.0 fps arrive" in modes.text())
 

@@ -157,9 +157,9 @@ def watch(app: QApplication, window: Window, seconds: float) -> None:
     stages: list[dict[str, float]] = []
     people: list[int] = []
 
-    def painted(result: Any, age: float) -> None:
-        stages.append(dict(result.times))
-        people.append(len(result.poses))
+    def painted(shown: Any, age: float) -> None:
+        stages.append(dict(shown.result.times))
+        people.append(len(shown.poses))
 
     def mark() -> None:
         marks.append((spent(), time.perf_counter(), len(stages)))
