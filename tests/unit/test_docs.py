@@ -15,17 +15,7 @@ LINK = re.compile(r"\]\((?!https?://|#)([^)#]+)(?:#[^)]*)?\)")
 ALL = [(page.relative_to(ROOT).as_posix(), line) for page in PAGES for line in commands(page)]
 
 
-# Options that a page promises and that are still to come.
-TO_COME = ("bench --profiles", "live --headless --sources")
-CASES = [
-    pytest.param(
-        page,
-        line,
-        id=f"{page}: {line}",
-        marks=[pytest.mark.xfail(strict=False)] if any(t in line for t in TO_COME) else [],
-    )
-    for page, line in ALL
-]
+CASES = [pytest.param(page, line, id=f"{page}: {line}") for page, line in ALL]
 
 
 def test_there_are_commands_to_check():
