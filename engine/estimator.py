@@ -125,7 +125,7 @@ class PoseEstimator:
                 ) from error
             half = len(rows) // 2
             self.batch = min(self.batch, half)
-            log.warning("out of memory with %d frames; going on with %d", len(rows), half)
+            log.warning("out of memory with %d frames; continuing with %d", len(rows), half)
             self._start(ticket, rows[:half])
             self._start(ticket, rows[half:])
 

@@ -117,7 +117,7 @@ def read_state(path: Path, version: int) -> Any:
     if found != version:
         raise DataError(
             f"{path} was written by another version of posestream (its format is {found!r}, this "
-            f"program's {version}): add --force to begin anew"
+            f"program's {version}): add --force to start over"
         )
     if hashlib.sha256(body.removesuffix(b"\n")).hexdigest() != digest:
         raise _damaged(path)
@@ -125,7 +125,7 @@ def read_state(path: Path, version: int) -> Any:
 
 
 def _damaged(path: Path) -> DataError:
-    return DataError(f"{path} is damaged: add --force to begin anew")
+    return DataError(f"{path} is damaged: add --force to start over")
 
 
 def sync_file(path: Path) -> None:

@@ -69,7 +69,7 @@ class Part:
 
 
 def gather(found: Iterable[tuple[Frame, Poses]], keypoints: int) -> Part:
-    """Put frames and their people into arrays; the pictures are let go."""
+    """Put frames and their people into arrays; the pictures are released."""
     frames: list[tuple[int, float, tuple[int, int], int]] = []
     people: list[Poses] = []
     for frame, poses in found:

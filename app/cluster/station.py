@@ -98,7 +98,7 @@ class Station:
         return self._capacity or 0.0
 
     def watch(self, feeds: Sequence[Feed]) -> None:
-        """Watch these streams from now on; those that are watched already begin anew."""
+        """Watch these streams from now on; those that are watched already start over."""
         self._need_engine()
         with self._changed:
             self._feeds, self._new = tuple(feeds), True

@@ -90,7 +90,7 @@ def measure(
         category: id of the keypoint category, for the results.
         estimator: opened by this thread.
         journal: receives each image as it is done.
-        skip_unreadable: go on after an image that cannot be read.
+        skip_unreadable: continue after an image that cannot be read.
         progress: called with the number of images finished.
 
     Raises:

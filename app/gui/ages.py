@@ -76,7 +76,7 @@ class Ages:
             self._times[stage] = old + 0.1 * (seconds - old)
 
     def clear(self) -> None:
-        """Begin anew."""
+        """Start over."""
         self._sources.clear()
         self._times.clear()
 

@@ -100,7 +100,7 @@ class Canvas(QWidget):
         self.update()
 
     def clear(self) -> None:
-        """Begin anew: nothing of the pictures is kept."""
+        """Start over: nothing of the pictures is kept."""
         self._tiles = {s: Tile(s, tile.title) for s, tile in self._tiles.items()}
         self.update()
 

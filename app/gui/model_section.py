@@ -37,7 +37,7 @@ class _CancelledError(Exception):
 class ModelSection(Section):
     """`chosen` sends new engine settings when a person picks something else that is here.
 
-    A model that must be fetched first is offered for download; the one that runs goes on meanwhile.
+    A model that must be fetched first is offered for download; the current one keeps running.
     """
 
     chosen = pyqtSignal(object)  # EngineSettings

@@ -183,7 +183,7 @@ class Reactions(QObject):
                     self._show_ready(event)
                 case EngineFailed():
                     self._window.runner.fall_back(event.settings)
-                    self._window.say(Told(f"{event.text}. The model before goes on.", "error"))
+                    self._window.say(Told(f"{event.text}. The previous model continues.", "error"))
                 case SourceState():
                     self._show_source(event)
                 case Told():

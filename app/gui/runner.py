@@ -95,7 +95,7 @@ class Runner(QObject):
             self.choose(source)
 
     def remove(self, name: str) -> None:
-        """Do not watch this source any more; the others go on."""
+        """Do not watch this source any more; the others continue."""
         kept = tuple(s for s, n in self._named() if n != name and s != name)
         self._set_sources(kept)
         if self.plan.sources and self.state != "idle":

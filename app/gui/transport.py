@@ -80,7 +80,7 @@ class Transport(QWidget):
             self.paused.emit(paused)
 
     def set_ended(self, ended: bool) -> None:
-        """Show that nothing more comes, or that it goes on."""
+        """Show that nothing more comes, or that it continues."""
         if ended != self._ended:
             self._ended = ended
             self._show_state()

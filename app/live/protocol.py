@@ -122,7 +122,7 @@ class Recorded:
 
 @dataclass(frozen=True, slots=True)
 class EngineFailed:
-    """Another model or device could not be used; the one before goes on."""
+    """Another model or device could not be used; the previous one continues."""
 
     text: str
     settings: Settings  # with the engine that runs
@@ -183,7 +183,7 @@ class Player(Protocol):
         ...
 
     def pause(self, paused: bool) -> None:
-        """Stop the clock or let it go on."""
+        """Stop the clock or let it continue."""
         ...
 
     def step(self, frames: int) -> None:
@@ -240,11 +240,11 @@ class Session(Protocol):
         ...
 
     def add(self, source: str) -> None:
-        """Watch one more source, or one that failed again; the others go on."""
+        """Watch one more source, or one that failed again; the others continue."""
         ...
 
     def remove(self, name: str) -> None:
-        """Do not watch this source any more; the others go on."""
+        """Do not watch this source any more; the others continue."""
         ...
 
     def change(self, settings: Settings) -> None:

@@ -13,7 +13,7 @@ _USUAL_STEP = 1 / 25  # s between frames until it was seen
 class RecordClock:
     """Of one source. Capture and engine thread ask it about the same frames.
 
-    Within a segment of the source its own times go on. Where a file was looped or moved the next
+    Within a segment of the source its own times continue. Where a file was looped or moved the next
     frame follows one usual step later; a camera that was lost keeps its gap: its time went on.
     """
 

@@ -74,7 +74,7 @@ class Recorder:
                 self._sources[source] = self._open(source, seeks, rate)
 
     def end(self, source: str) -> None:
-        """Complete the files of a source; the others go on."""
+        """Complete the files of a source; the others continue."""
         with self._lock:
             ended = self._sources.pop(source, None)
             if ended:

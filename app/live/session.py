@@ -156,13 +156,13 @@ class LiveSession:
         self._newest.close()
 
     def add(self, source: str) -> None:
-        """Watch one more source, or again one that failed; the others go on."""
+        """Watch one more source, or again one that failed; the others continue."""
         if self._recorder:  # one that is opened again has another clock: its files are new
             self._recorder.end(shown(source))
         self._set.add(source, self._joined)
 
     def remove(self, name: str) -> None:
-        """Do not watch this source any more; the others go on."""
+        """Do not watch this source any more; the others continue."""
         self._set.remove(name)
         if self._recorder:
             self._recorder.end(name)
@@ -212,7 +212,7 @@ class LiveSession:
         self._sending.use(targets)
 
     def header(self, result: Result) -> dict[str, Any]:
-        """What a file or a listener is told of the source of a result, and how it is made."""
+        """The header for a file or a receiver: the source of a result, and how it is made."""
         from app.process.sinks import header
 
         source = self._set.ever(result.frame.source)

@@ -1,4 +1,4 @@
-"""The sources of a live run: opened together, joined and left one by one while it goes on."""
+"""The sources of a live run: opened together, joined and left one by one while it runs."""
 
 from __future__ import annotations
 

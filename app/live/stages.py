@@ -18,7 +18,7 @@ class Revisited:
     """Stage: as `Stages`, but a frame that was seen before keeps the people it had.
 
     Looping, stepping back and seeking in a file deliver the same frames again. Their tracks are
-    known, so every id is kept; where new frames follow on known ones, tracking goes on.
+    known, so every id is kept; where new frames follow on known ones, tracking continues.
     """
 
     def __init__(self, settings: Settings, skeleton: Skeleton, *, seeks: bool) -> None:

@@ -49,7 +49,7 @@ class Swap:
             open_estimator: loads one.
             settings: of the first one.
             ready: called with every estimator that is about to be used.
-            failed: called with a sentence and the engine that goes on.
+            failed: called with a sentence and the engine that continues.
 
         Raises:
             PoseError: the first one cannot be used.

@@ -124,7 +124,7 @@ class WebSocketServer:
         for client, waiting in list(self._clients.items()):
             if waiting.full():
                 del self._clients[client]
-                log.info("a WebSocket client was too slow and was let go")
+                log.info("a WebSocket client was too slow and was disconnected")
                 client.transport.abort()
             else:
                 waiting.put_nowait(line)

@@ -56,7 +56,7 @@ def process_files(
         inputs: files, folders, patterns, URLs, or "-" for standard input.
         out: folder for the results, made if it does not exist, or the address of a stored one.
         part: which frames of each input.
-        force: do again what is finished, begin anew what was stopped, and replace files that are
+        force: redo what is finished, restart what was stopped, and replace files that are
             in the way, from whatever program.
         workers: inputs at once, each in a process with an engine of its own; only on the CPU.
         console: where progress and results are shown; None: nowhere.

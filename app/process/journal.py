@@ -66,7 +66,7 @@ class Journal:
             raw: see `NdjsonWriter`.
             batch: frames per network call; the journal is saved between two of them, so that
                 batches are composed as they would have been.
-            force: begin anew whatever is there.
+            force: start over whatever is there.
 
         Raises:
             DataError: the journal is damaged.

@@ -74,7 +74,7 @@ def process_one(
             work = _OneInput(job, source, settings, estimator, records, report, bars, stop, supply)
             work.run()
             report.notes += notes_of(source)
-    except Exception as error:  # noqa: BLE001 - the boundary: the other inputs go on
+    except Exception as error:  # noqa: BLE001 - the boundary: the other inputs continue
         report.error = explained(error, files.folder, report.source)
     report.seconds = time.perf_counter() - began
     return report
@@ -170,7 +170,7 @@ class _OneInput:
                 return
             if frame is None or frame.index != result.frame.index:
                 raise SourceError(
-                    f"{self.source.name} has no frame {result.frame.index} any more; begin anew "
+                    f"{self.source.name} has no frame {result.frame.index} any more; start over "
                     "with --force"
                 )
             yield replace(result, frame=frame)

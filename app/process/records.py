@@ -83,7 +83,7 @@ class Records:
         return [o for o in self._files.all() if o != self.tracks and not self._is_ready(o)]
 
     def _tracks_are_there(self) -> bool:
-        """Whether they are finished and whole; if not, the journal begins anew or resumes."""
+        """Whether they are finished and whole; if not, the journal starts over or resumes."""
         journal, note = self.journal, self._report.notes.append
         condition = self.ledger.condition(self.tracks)
         if journal.finished and condition == "begun" and journal.intact():

@@ -103,7 +103,7 @@ def _process(
                         break
     except OutputError:
         raise  # of all inputs
-    except Exception as error:  # noqa: BLE001 - the boundary: the other inputs go on
+    except Exception as error:  # noqa: BLE001 - the boundary: the other inputs continue
         report.error = str(error) or type(error).__name__
     return report
 

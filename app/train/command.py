@@ -51,7 +51,7 @@ def command(
     dev_images: Annotated[Path | None, typer.Option(help="The folder of its images.")] = None,
     resume: Annotated[bool, typer.Option("--resume", help="Continue the run in --out.")] = False,
     force: Annotated[
-        bool, typer.Option("--force", help="Begin anew, whatever is in --out.")
+        bool, typer.Option("--force", help="Start over, whatever is in --out.")
     ] = False,
     device: Annotated[str, typer.Option(help="auto, cpu, cuda or cuda:1.")] = "auto",
     thaw: Annotated[
@@ -96,7 +96,7 @@ def command(
     try:
         file = run(job)
     except KeyboardInterrupt:
-        typer.echo("stopped; what is finished is kept: the same with --resume goes on", err=True)
+        typer.echo("stopped; what is finished is kept: the same with --resume continues", err=True)
         raise typer.Exit(INTERRUPTED) from None
     if file is not None:
         print(f"the weights are in {file}; use them with --weights {file}")

@@ -60,7 +60,7 @@ class TrainingJob:
     validation_annotations: Path | None = None  # images kept out of training, to measure AP on
     validation_images: Path | None = None
     resume: bool = False  # continue the run in `out`
-    force: bool = False  # begin anew, whatever is in `out`
+    force: bool = False  # start over, whatever is in `out`
     device: str = "auto"
     thaw: int | None = None  # the first block of a pretrained extractor that learns; None: none
     workers: int = 0  # processes that prepare batches
@@ -185,7 +185,7 @@ def _check(job: TrainingJob) -> None:
             raise SettingsError(f"{name} is {value}, must be at least 1")
     if (job.out / STATE).exists() and not (job.resume or job.force):
         raise OutputError(
-            f"{job.out} holds a run already: add --resume, or begin anew with --force"
+            f"{job.out} holds a run already: add --resume, or start over with --force"
         )
 
 

@@ -80,7 +80,7 @@ def collect(
     skeleton: Skeleton = COCO,
     header: Mapping[str, Any] | None = None,
 ) -> Recording:
-    """Gather results frame by frame into arrays; the pictures are let go."""
+    """Gather results frame by frame into arrays; the pictures are released."""
     frames: list[tuple[int, float, int, int]] = []
     people: list[Poses] = []
     size = (0, 0)

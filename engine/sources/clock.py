@@ -22,7 +22,7 @@ class FileClock:
     A frame whose stamp does not advance comes between its neighbours: half of what is left of one
     frame duration after the last good stamp, so that the next good stamp still lies ahead and is
     used as it is. A stamp that goes back, or ahead by more than a container can hold, is a clock
-    that was set: times go on from there, and return to the old clock if the stamps do.
+    that was set: times continue from there, and return to the old clock if the stamps do.
     """
 
     def __init__(
@@ -106,7 +106,7 @@ class FileClock:
         if abs(stamp - self.stamp) * self._tick >= _WORTH_NOTING:
             before, now, on = (float(t * self._tick) for t in (self.stamp, stamp, time))
             self._notes.append(
-                f"its clock jumps from {before:.3f} s to {now:.3f} s; times go on from {on:.3f} s"
+                f"its clock jumps from {before:.3f} to {now:.3f} s; times continue from {on:.3f} s"
             )
             self._noted = True
 

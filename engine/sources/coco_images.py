@@ -124,10 +124,10 @@ class CocoImages:
             image = self.images[position]
             try:
                 pixels = read_annotated(image)
-            except Exception as error:  # noqa: BLE001 - of this picture; the others go on
+            except Exception as error:  # noqa: BLE001 - of this picture; the others continue
                 text = self._explain(error, str(image.path))
                 if self._skip and isinstance(error, SourceError):
-                    log.warning("%s; going on without it", text)
+                    log.warning("%s; continuing without it", text)
                     self.skipped.append(image.entry.file)
                 else:
                     failures.append(text)

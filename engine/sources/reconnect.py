@@ -3,8 +3,8 @@
     opening ──▶ live ──▶ reconnecting ──▶ live …
        └──────────────── failed: what was never there is an error, not a loss
 
-Time goes on while the source is away, `index` does not restart, and every return begins a new
-`segment`, so that no track goes on across the gap.
+Time continues while the source is away, `index` does not restart, and every return begins a new
+`segment`, so that no track continues across the gap.
 """
 
 from __future__ import annotations
@@ -106,7 +106,7 @@ class Reconnecting:
             source.close()
 
     def _continue(self, frame: Frame) -> tuple[int, float]:
-        """What to add to indices and times, so that they go on after the gap as long as it was."""
+        """What to add to indices and times, so that they continue after the gap."""
         if self._last is None:
             return -frame.index, -frame.time
         away = frame.arrived - self._last.arrived

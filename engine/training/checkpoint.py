@@ -49,14 +49,14 @@ def load_state(file: Path) -> dict[str, Any]:
     if not isinstance(state, dict) or state.get("version", _VERSION) != _VERSION:
         raise WeightsError(
             f"{file}: this training state is of another version of posestream; "
-            "begin anew in another folder, or with --force"
+            "start over in another folder, or with --force"
         )
     return state
 
 
 def _damaged(file: Path) -> WeightsError:
     return WeightsError(
-        f"{file}: the training state is damaged; begin anew in another folder, or with --force"
+        f"{file}: the training state is damaged; start over in another folder, or with --force"
     )
 
 

@@ -85,7 +85,7 @@ class Batches(Dataset[Batch]):
 
         Args:
             sources: the data sets.
-            phases: what to show, one after the other; the last goes on for ever.
+            phases: what to show, one after the other; the last is repeated without end.
             shares: how often each source is drawn; in proportion to its people if not given.
             seed: another seed gives other batches.
             rank: which of several processes this is; each prepares its own part of every batch.

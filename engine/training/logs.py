@@ -1,6 +1,6 @@
 """What a training run leaves to look at: lines of NDJSON, and curves for TensorBoard on request.
 
-A run that was killed goes on from its last saved step, so what was noted of later steps is taken
+A run that was killed continues from its last saved step, so what was noted of later steps is taken
 back first: every step is there once.
 """
 
@@ -21,7 +21,7 @@ class RunLog:
     """The notes of one run, by the one process that writes files."""
 
     def __init__(self, folder: Path, *, step: int = 0, curves: Path | None = None) -> None:
-        """Begin, or go on after a step.
+        """Begin, or continue after a step.
 
         Args:
             folder: of the run; its `progress.ndjson` is written.

@@ -67,7 +67,7 @@ def test_two_processes_train_one_network_stop_together_and_go_on(tmp_path):
     assert same(*stopped)
     assert not same(stopped[0], straight[0])
     assert load_state(tmp_path / "stopped/state.pt")["step"] == 10
-    assert "the same with --resume goes on" in outcome.stderr
+    assert "the same with --resume continues" in outcome.stderr
     assert "train_run.py" not in outcome.stderr  # torchrun complains of exit codes, we do not
 
     resumed, outcome = ranks_train(tmp_path, tmp_path / "stopped", "--resume")

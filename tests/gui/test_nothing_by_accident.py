@@ -74,7 +74,7 @@ def test_a_model_that_is_not_here_is_offered_for_download_while_the_other_runs(q
     assert "not on this machine" in model._missing.text()
     qtbot.mouseClick(model.download, Qt.MouseButton.LeftButton)
     qtbot.waitUntil(lambda: model._progress.value() == 1024 and model._progress.maximum() == 4096)
-    assert session.settings.engine.weights == "auto", "the other goes on meanwhile"
+    assert session.settings.engine.weights == "auto", "the other continues meanwhile"
     go.set()
     qtbot.waitUntil(lambda: session.settings.engine.weights == "w32-512")
     assert asked == ["w32-512"]
