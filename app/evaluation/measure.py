@@ -97,7 +97,13 @@ def measure(
         PoseError: an image cannot be used; everything before it is in the journal.
     """
     positions = unfinished(images, journal, estimator.batch)
-    source = CocoImages(images, positions, skip_unreadable=skip_unreadable, explain=journal.explain)
+    source = CocoImages(
+        images,
+        positions,
+        skip_unreadable=skip_unreadable,
+        batch=estimator.batch,
+        explain=journal.explain,
+    )
     timed = _Timed(estimator)
     inbox = Inbox([source.name], "all", max(INBOX_CAPACITY, estimator.batch))
     began = time.perf_counter()

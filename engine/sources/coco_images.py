@@ -96,6 +96,7 @@ class CocoImages:
         positions: Sequence[int],
         *,
         skip_unreadable: bool,
+        batch: int = 1,
         explain: Callable[[Exception, str], str] = lambda error, file: str(error),
     ) -> None:
         """Prepare to read.
@@ -104,23 +105,37 @@ class CocoImages:
             images: all images, in order.
             positions: those to be read.
             skip_unreadable: do without a picture that cannot be read, and list it in `skipped`.
+            batch: pictures per network call.
             explain: makes one line of an error and the file it is about.
         """
         self.name = "COCO images"
         self.images = images
         self.positions = positions
         self.skipped: list[str] = []  # file names
-        self._skip, self._explain = skip_unreadable, explain
+        self._skip, self._batch, self._explain = skip_unreadable, batch, explain
         self.info = SourceInfo(kind="images", size=images[0].size, rate=1.0, frames=len(positions))
 
     def frames(self) -> Iterator[Frame]:
         """Yield every picture that can be read.
 
+        The batch of one that cannot be read is left out whole, so that the others are composed as
+        they would have been.
+
         Raises:
             DataError: after the last one, when some cannot be read or are not those annotated.
         """
         failures: list[str] = []
-        for position in self.positions:
+        for start in range(0, len(self.positions), self._batch):
+            before = len(failures)
+            frames = list(self._read(self.positions[start : start + self._batch], failures))
+            if len(failures) == before:
+                yield from frames
+        if failures:
+            more = f" (and {len(failures) - 1} more)" if len(failures) > 1 else ""
+            raise DataError(f"{failures[0]}{more}; the other images are done")
+
+    def _read(self, positions: Sequence[int], failures: list[str]) -> Iterator[Frame]:
+        for position in positions:
             image = self.images[position]
             try:
                 pixels = read_annotated(image)
@@ -133,9 +148,6 @@ class CocoImages:
                     failures.append(text)
                 continue
             yield Frame(pixels, position, float(position), time.perf_counter(), self.name)
-        if failures:
-            more = f" (and {len(failures) - 1} more)" if len(failures) > 1 else ""
-            raise DataError(f"{failures[0]}{more}; the other images are done")
 
     def close(self) -> None:
         """Nothing to release: no file stays open between two pictures."""
