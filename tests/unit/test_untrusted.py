@@ -151,3 +151,10 @@ def test_the_whole_hash_is_pinned_after_the_first_download(tmp_path):
     (tmp_path / "pinned.json").write_bytes(b"\xff{")
     with pytest.raises(WeightsError, match="remove it"):
         pinned(tmp_path, "w32-512")
+
+
+def test_the_rate_of_a_trc_file_is_that_of_its_times(tmp_path):
+    tracks(tmp_path, "trc", rate=1000)
+    file = next(tmp_path.glob("*.trc"))
+    keys, values = (line.split("\t") for line in file.read_text().splitlines()[1:3])
+    assert float(dict(zip(keys, values, strict=True))["DataRate"]) == pytest.approx(25)
