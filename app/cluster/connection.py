@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import os
+import socket
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -15,6 +16,7 @@ from engine.errors import SettingsError
 from engine.settings import ClusterSettings
 
 LOCAL = "local"
+_PATIENCE = 5.0  # s for the head to answer
 _STORE = 256 << 20  # bytes of a local run's object store: answers are small
 
 
@@ -43,6 +45,7 @@ def connected(address: str) -> Iterator[Resources]:
     except ImportError as error:
         raise SettingsError("--cluster needs Ray: pip install 'posestream[cluster]'") from error
     os.environ.setdefault("RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO", "0")
+    _need_answer(address)
     started = not ray.is_initialized()
     if started:
         _join(ray, address)
@@ -52,6 +55,20 @@ def connected(address: str) -> Iterator[Resources]:
     finally:
         if started:
             ray.shutdown()
+
+
+def _need_answer(address: str) -> None:
+    """Ray tries for minutes where nothing answers."""
+    host, colon, port = address.rpartition(":")
+    if not colon or not port.isdecimal() or "://" in address:
+        return
+    try:
+        socket.create_connection((host.strip("[]"), int(port)), timeout=_PATIENCE).close()
+    except (OSError, OverflowError) as error:
+        raise SettingsError(
+            f"nothing answers at {address} ({getattr(error, 'strerror', None) or error}): check "
+            "the address of the cluster's head, or use --cluster local"
+        ) from error
 
 
 def _join(ray: Any, address: str) -> None:

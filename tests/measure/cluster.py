@@ -118,7 +118,9 @@ def nodes(folder: Path, times: int = 3) -> None:
     args = {"num_cpus": 1, "object_store_memory": STORE, "node_ip_address": "127.0.0.1"}
     cluster = Cluster(initialize_head=True, head_node_args={**args, "include_dashboard": False})
     more = [cluster.add_node(**args) for _ in range(2)]
-    ray.init(address=cluster.address, log_to_driver=False, _node_ip_address="127.0.0.1")
+    # Ray takes the loopback address for the machine's other one, where nothing listens.
+    with mock.patch("ray._private.services.resolve_ip_for_localhost", lambda text: text):
+        ray.init(address=cluster.address, log_to_driver=False, _node_ip_address="127.0.0.1")
     try:
         for n in range(times):
             wait = chance.uniform(1, 5)

@@ -2,10 +2,12 @@
 
 import pytest
 
+from app.cluster.connection import connected
 from app.cluster.scheduler import Scheduler
 from app.cluster.work import Batch, Call, Failure, Work
 from app.process.outcome import Outcome
 from app.signals import Stop
+from engine.errors import SettingsError
 
 pytest.importorskip("fsspec", reason="needs the extra `cluster`")
 
@@ -92,3 +94,12 @@ def test_the_parts_of_an_input_have_addresses_that_sort():
     fields = dict.fromkeys(("job", "files", "settings", "facts", "open_estimator"))
     work = Work(store="s3://b/o/.posestream/x.parts", shared="", **fields)
     assert work.part("detections", 12) == "s3://b/o/.posestream/x.parts/detections-000012"
+
+
+def test_an_address_where_nothing_answers_is_one_line():
+    pytest.importorskip("ray", reason="needs the extra `cluster`")
+    with (
+        pytest.raises(SettingsError, match=r"nothing answers at 127\.0\.0\.1:1 "),
+        connected("127.0.0.1:1"),
+    ):
+        pass
