@@ -101,12 +101,13 @@ class FileClock:
         return between
 
     def _start_anew(self, stamp: int, time: int) -> None:
-        """Go on from `time` with a clock that shows `stamp` now."""
+        """Continue from `time` with a clock that shows `stamp` now."""
         self._offset, self._agreeing = time - stamp, 0
         if abs(stamp - self.stamp) * self._tick >= _WORTH_NOTING:
             before, now, on = (float(t * self._tick) for t in (self.stamp, stamp, time))
             self._notes.append(
-                f"its clock jumps from {before:.3f} to {now:.3f} s; times continue from {on:.3f} s"
+                f"its clock jumps from {before:.3f} s to {now:.3f} s; "
+                f"times continue from {on:.3f} s"
             )
             self._noted = True
 
