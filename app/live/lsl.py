@@ -47,7 +47,7 @@ class LslOutput:
 
     @property
     def listeners(self) -> int | None:
-        """Only whether anybody listens is known."""
+        """How many outlets have a listener; their number is not known."""
         return sum(bool(outlet.have_consumers()) for outlet in self._outlets.values())
 
     def write(self, result: Result, look: Look, traces: Traces) -> None:

@@ -136,7 +136,7 @@ class LiveSession:
             finally:
                 self.stop()
                 self.record(None)
-                if self._finishing:  # its files are whole before anybody may end the program
+                if self._finishing:  # its files are complete before the program may end
                     self._finishing.wait(_LONGEST_FINISH)
 
     def picture(self, frame: Frame, size: tuple[int, int]) -> Picture:

@@ -22,7 +22,7 @@ class Revisited:
     """
 
     def __init__(self, settings: Settings, skeleton: Skeleton, *, seeks: bool) -> None:
-        """Begin without anybody; `seeks`: the source is a file that may be moved."""
+        """Begin without tracks; `seeks`: the source is a file that may be moved."""
         self.skeleton = skeleton
         self._settings, self._seeks = settings, seeks
         self._stages = Stages(settings, skeleton)

@@ -28,7 +28,7 @@ from engine.types import Frame, Poses
 
 Pixels = NDArray[np.uint8]
 _BITS = 4  # positions are drawn to 1/16 pixel
-_TILES = 5  # squares across a blurred head: too few to know anybody by
+_TILES = 5  # squares across a blurred head: too few to recognise a face
 _DESIGN = 720  # rows of a picture whose lines are as thick as on the screen
 
 
