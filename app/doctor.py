@@ -36,6 +36,8 @@ PACKAGES: Final = {  # distribution -> the module it brings
 EXTRAS: Final = {  # extra -> what it is for, and its modules
     "gui": ("the window of `live`", ("PyQt6",)),
     "cuda": ("NVIDIA GPUs", ("cupy",)),
+    "openvino": ("a faster network on the CPU, and int8", ("openvino", "onnx", "nncf")),
+    "onnx": ("`export --to onnx` and ONNX Runtime", ("onnxruntime", "onnx")),
     "parquet": ("Parquet files", ("pyarrow",)),
     "formats": ("C3D, DeepLabCut, SLEAP and NWB", ("ezc3d", "h5py", "ndx_pose", "tables")),
     "live": ("`live --out ws://…`", ("websockets",)),
@@ -200,8 +202,11 @@ def screen() -> Iterator[Check]:
 def weights() -> Iterator[Check]:
     """Which checkpoints are on this machine."""
     from engine.errors import WeightsError
+    from engine.network.choice import better_weights
     from engine.network.registry import find, registry, standard_folders
 
+    if advice := better_weights():
+        yield Check("weights", "advice", "missing", str(advice), advice.command)
     for name, entry in registry().items():
         try:
             path = find(name, standard_folders())
