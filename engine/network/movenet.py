@@ -32,9 +32,12 @@ CHANNELS = (24 + 2 * HIDDEN + 40, 24 + 48, 32 + 144, 64 + 480)
 _SCALE = (58.395 / 127.5, 57.12 / 127.5, 57.375 / 127.5)
 _OFFSET = (123.675 / 127.5 - 1, 116.28 / 127.5 - 1, 103.53 / 127.5 - 1)
 
-# Layers that int8 leaves in float32, by their names in an exported graph: between the pyramid's
-# depthwise and pointwise convolutions, channels differ in size by a factor of 50.
-IN_FLOAT = (r"^/extractor/(pyramid|laterals|top|last|heatmap|regression).*", r"^/necks.*")
+# Layers that int8 leaves in float32, by their names in an exported graph: those whose channels
+# differ most in size, by a factor of 50 within the pyramid's separable convolutions.
+IN_FLOAT = (
+    r"^/extractor/(stem|blocks\.[0-3]/|pyramid|laterals|top|last|heatmap|regression).*",
+    r"^/necks.*",
+)
 
 
 class Features(NamedTuple):
