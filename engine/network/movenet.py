@@ -35,7 +35,7 @@ _OFFSET = (123.675 / 127.5 - 1, 116.28 / 127.5 - 1, 103.53 / 127.5 - 1)
 # Layers that int8 leaves in float32, by their names in an exported graph: those whose channels
 # differ most in size, by a factor of 50 within the pyramid's separable convolutions.
 IN_FLOAT = (
-    r"^/extractor/(stem|blocks\.[0-3]/|pyramid|laterals|top|last|heatmap|regression).*",
+    r"^/extractor/(stem|blocks\.0/|pyramid|laterals|top|last|heatmap|regression).*",
     r"^/necks.*",
 )
 
