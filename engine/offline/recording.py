@@ -52,7 +52,7 @@ class Recording:
         """The rows of every id, in order of time; ids rising, UNTRACKED left out."""
         order = np.argsort(self.people.ids, kind="stable")
         ids, first = np.unique(self.people.ids[order], return_index=True)
-        rows = np.split(order, first[1:])
+        rows = np.split(order, first[1:]) if len(ids) else []
         return {i: r for i, r in zip(ids.tolist(), rows, strict=True) if i != UNTRACKED}
 
     def results(self) -> Iterator[Result]:

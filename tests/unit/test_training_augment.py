@@ -121,7 +121,7 @@ def test_data_sets_of_different_keypoints_do_not_mix(data, tmp_path):
 def test_an_image_that_cannot_be_decoded_is_named(data):
     data.pictures[0].path.write_bytes(b"not an image")
     data.pictures[1].path.write_bytes(b"not an image")
-    with pytest.raises(DataError, match=r"\.png: not a readable image"):
+    with pytest.raises(DataError, match=r"\.png is not an image, or a damaged one"):
         Batches([data], [Phase(1, 1, ((64, 64),))])[0]
 
 
