@@ -104,6 +104,24 @@ def test_a_file_of_ours_tells_everything_about_itself(tmp_path):
     )  # raised to single precision
 
 
+def test_a_file_of_the_former_compact_loads(state, tmp_path):
+    """Its header names other sizes than the table has now, and none that came later."""
+    values = asdict(SIZES["shallow"])
+    text = {
+        "format": storage.FORMAT,
+        "network": "compact",
+        "sizes": json.dumps(
+            {k: values[k] for k in values.keys() - {"backbone", "coarser", "head"}}
+        ),
+        "keypoints": json.dumps(COCO.names),
+    }
+    save_file(dict(state), tmp_path / "old.safetensors", text)
+    loaded = load_checkpoint(tmp_path / "old.safetensors")
+    assert loaded.sizes == SIZES["shallow"]
+    assert loaded.input_size == 256
+    assert same(loaded.network, state)
+
+
 def test_what_is_written_is_read_back(state, tmp_path):
     file = tmp_path / "new" / "mine.safetensors"
     storage.write(file, state, network="shallow", sizes=SIZES["shallow"], input_size=320)
