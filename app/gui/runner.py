@@ -38,7 +38,7 @@ class Runner(QObject):
         self.state: State = "idle"
         self.works: EngineSettings | None = None  # the last engine that was loaded
         self._ready = False  # whether this session's engine was
-        self._again = False
+        self._again = self._over = False
         self.bridge.ended.connect(self._ended)
 
     @property
@@ -57,7 +57,7 @@ class Runner(QObject):
 
     def start(self) -> None:
         """Run the chosen sources, if nothing runs."""
-        if self.state == "idle" and self.plan.sources:
+        if self.state == "idle" and self.plan.sources and not self._over:
             self._ready = False
             self.started.emit()  # first: the canvas says how large a picture may be
             self.bridge.start(self.plan)
@@ -67,6 +67,11 @@ class Runner(QObject):
         """End the session; nothing follows."""
         self._again = False
         self._stop()
+
+    def end(self) -> None:
+        """End the session for good: the window is closed."""
+        self._over = True
+        self.stop()
 
     def toggle(self) -> None:
         """Start when idle, stop when running."""

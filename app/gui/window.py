@@ -129,7 +129,7 @@ class Window(QMainWindow):
     def closeEvent(self, event: QCloseEvent | None) -> None:  # noqa: N802  Qt's name
         """Let go of the engine and remember everything."""
         self.remembering.keep()
-        self.runner.stop()
+        self.runner.end()
         super().closeEvent(event)
 
     def dragEnterEvent(self, event: QDragEnterEvent | None) -> None:  # noqa: N802
