@@ -157,13 +157,13 @@ def test_a_picture_wider_than_the_encoder_can_hold_is_scaled_with_a_note(tmp_pat
     from app.overlay.video import OverlayVideo
     from app.tracks.writer import Ending
     from engine.sources.source import SourceInfo
-    from engine.types import Result, nobody
+    from engine.types import Result, no_people
 
     video = OverlayVideo(
         tmp_path / "wide.mp4", SourceInfo("video", (17000, 40), rate=25), lambda f, p: f.pixels
     )
     for index in range(3):
-        video.write(Result(Frame(picture, index, index / 25, 0.0, "wide"), nobody(17)))
+        video.write(Result(Frame(picture, index, index / 25, 0.0, "wide"), no_people(17)))
     video.close(Ending(3))
     assert "scaled to 16384x" in video.note
     with av.open(str(tmp_path / "wide.mp4")) as file:
