@@ -4,16 +4,16 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Mapping
-from types import TracebackType
-from typing import Any, Self
+from typing import Any
 
 from app.tracks.lines import LineSink, SharedLines
 from app.tracks.ndjson_writer import NdjsonWriter
 from app.tracks.sink import Sink
+from app.tracks.writer import ClosedWithItsBlock
 from engine.types import Result
 
 
-class Publisher:
+class Publisher(ClosedWithItsBlock):
     """Begins each source with a header at its first frame; ends each when closed.
 
     A frame carries its age in seconds when it was written: with a live picture that is part of the
@@ -51,23 +51,6 @@ class Publisher:
                 sink.close(error)
         finally:
             self._lines.close()
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        if error is None:
-            self.close()
-            return
-        try:
-            self.close(str(error) or type(error).__name__)
-        except Exception as failure:  # noqa: BLE001 - the block's own error comes first
-            error.add_note(f"and closing failed: {failure}")
 
     def _begin(self, result: Result) -> NdjsonWriter:
         source = result.frame.source

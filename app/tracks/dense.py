@@ -90,13 +90,11 @@ def results_of(found: Dense, size: tuple[int, int], source: str = "") -> Iterato
         yield Result(unseen_frame(size, t, time, source=source), poses)
 
 
-class WholeWriter:
+class RecordingWriter:
     """Keeps the people of all frames, without pictures, and saves them when it is closed."""
 
-    def __init__(
-        self, path: Path, header: Mapping[str, Any], save: Callable[[Path, Recording], None]
-    ) -> None:
-        self._path, self._header, self._save = path, header, save
+    def __init__(self, header: Mapping[str, Any], save: Callable[[Recording], None]) -> None:
+        self._header, self._save = header, save
         self._results: list[Result] = []
         self._closed = False
 
@@ -107,22 +105,33 @@ class WholeWriter:
         self._results.append(Result(bare, result.poses))
 
     def close(self, ending: Ending) -> None:
-        """Save the file, in one step.
+        """Save what was kept.
 
         Raises:
             OutputError: it cannot be written.
         """
-        if self._closed:
-            return
-        self._closed = True
-        recording = collect(self._results, skeleton_of(self._header), self._header)
-        named = self._path.with_name(f".{self._path.name}")  # libraries look at the ending
-        with whole(self._path) as part:
-            try:
-                self._save(named, recording)
-                named.replace(part)
-            finally:
-                named.unlink(missing_ok=True)
+        if not self._closed:
+            self._closed = True
+            self._save(collect(self._results, skeleton_of(self._header), self._header))
+
+
+class WholeWriter(RecordingWriter):
+    """Saves all frames as one file of a library, in one step."""
+
+    def __init__(
+        self, path: Path, header: Mapping[str, Any], save: Callable[[Path, Recording], None]
+    ) -> None:
+        super().__init__(header, lambda recording: _save_whole(path, recording, save))
+
+
+def _save_whole(path: Path, recording: Recording, save: Callable[[Path, Recording], None]) -> None:
+    named = path.with_name(f".{path.name}")  # libraries look at the ending
+    with whole(path) as part:
+        try:
+            save(named, recording)
+            named.replace(part)
+        finally:
+            named.unlink(missing_ok=True)
 
 
 def _times(recording: Recording, frames: int) -> NDArray[np.float64]:

@@ -14,48 +14,25 @@ import numpy as np
 from numpy.typing import NDArray
 
 from app.tracks.angles import read as _refuse
+from app.tracks.dense import RecordingWriter
 from app.tracks.joint_angles import Angle, angles_for
 from app.tracks.person_names import person_name
-from app.tracks.writer import Ending, Writer
+from app.tracks.writer import Writer
 from engine.errors import OutputError
 from engine.files import make_folder, write_whole
-from engine.offline.recording import Recording, collect, skeleton_of, unseen_frame
+from engine.offline.recording import Recording
 from engine.types import Result
 
 
 def open_writer(path: Path, header: Mapping[str, Any]) -> Writer:
     """A writer into this folder."""
-    return MotionWriter(path, header)
+    return RecordingWriter(header, lambda recording: _save(path, recording))
 
 
-class MotionWriter:
-    """Keeps the people of all frames and writes a file for each when it is closed."""
-
-    def __init__(self, path: Path, header: Mapping[str, Any]) -> None:
-        self._folder, self._header = path, header
-        self._results: list[Result] = []
-        self._closed = False
-
-    def write(self, result: Result) -> None:
-        """Take the people of one frame."""
-        frame = result.frame
-        bare = unseen_frame(frame.size, frame.index, frame.time, segment=frame.segment)
-        self._results.append(Result(bare, result.poses))
-
-    def close(self, ending: Ending) -> None:
-        """Write the files.
-
-        Raises:
-            OutputError: they cannot be written.
-        """
-        if self._closed:
-            return
-        self._closed = True
-        recording = collect(self._results, skeleton_of(self._header), self._header)
-        make_folder(self._folder)
-        for number in recording.ids:
-            text = _motion(recording, number)
-            write_whole(self._folder / f"{person_name(number)}.mot", text.encode())
+def _save(folder: Path, recording: Recording) -> None:
+    make_folder(folder)
+    for number in recording.ids:
+        write_whole(folder / f"{person_name(number)}.mot", _motion(recording, number).encode())
 
 
 def read(path: Path) -> tuple[dict[str, Any], Iterator[Result]]:

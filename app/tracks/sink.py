@@ -9,10 +9,8 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from types import TracebackType
-from typing import Self
 
-from app.tracks.writer import Ending, Writer
+from app.tracks.writer import ClosedWithItsBlock, Ending, Writer
 from engine.types import Result
 
 
@@ -44,7 +42,7 @@ class _Entry:
     optional: bool
 
 
-class Sink:
+class Sink(ClosedWithItsBlock):
     """Writers of one source's results. A context manager: the block's error is the ending's."""
 
     def __init__(self, *writers: Writer) -> None:
@@ -106,23 +104,6 @@ class Sink:
             self._take_note(entry.writer)
         if failed is not None:
             raise failed
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        if error is None:
-            self.close()
-            return
-        try:
-            self.close(str(error) or type(error).__name__)
-        except Exception as failure:  # noqa: BLE001 - the block's own error comes first
-            error.add_note(f"and closing failed: {failure}")
 
     def _drop(self, entry: _Entry, error: Exception) -> None:
         """Close an optional writer that failed, and continue without it."""

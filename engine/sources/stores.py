@@ -162,15 +162,7 @@ def write_stored(address: str, data: bytes) -> None:
     Raises:
         OutputError: it cannot be written.
     """
-    system, path = open_store(address)
-    local = _renames(system)
-    with writing(address):
-        if local:
-            system.makedirs(path.rpartition("/")[0], exist_ok=True)
-        to = path + ".part" if local else path  # an object appears when it is complete
-        retried(lambda: system.pipe_file(to, data))
-        if local:
-            system.mv(to, path)
+    _place(address, lambda system, path: system.pipe_file(path, data))
 
 
 def send(local: str, address: str) -> None:
@@ -179,14 +171,18 @@ def send(local: str, address: str) -> None:
     Raises:
         OutputError: it cannot be written.
     """
+    _place(address, lambda system, path: system.put_file(local, path))
+
+
+def _place(address: str, put: Callable[[Any, str], object]) -> None:
     system, path = open_store(address)
-    rename = _renames(system)
+    renames = _renames(system)
     with writing(address):
-        if rename:
+        if renames:
             system.makedirs(path.rpartition("/")[0], exist_ok=True)
-        to = path + ".part" if rename else path
-        retried(lambda: system.put_file(local, to))
-        if rename:
+        to = path + ".part" if renames else path  # an object appears when it is complete
+        retried(lambda: put(system, to))
+        if renames:
             system.mv(to, path)
 
 
