@@ -1,4 +1,4 @@
-"""A user's own settings: a file in the system's folder for settings, and environment variables.
+"""Settings of a command: its options, --set, environment variables and the user's own file.
 
 From the weakest to the strongest: defaults, the user's file (or the one of --settings, which takes
 its place), POSESTREAM_ variables, options and --set. `eval`, `train` and `bench` measure, so they
@@ -7,8 +7,9 @@ do not read the user's file or variables.
 
 from __future__ import annotations
 
+import json
 import os
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 from engine.errors import SettingsError
@@ -57,3 +58,18 @@ def from_environment(variables: Mapping[str, str]) -> tuple[str, ...]:
                 )
             found.append(f"{section}.{key}={value}")
     return tuple(found)
+
+
+def changes(set_: Iterable[str] | None, options: Mapping[str, object]) -> tuple[str, ...]:
+    """What `load_settings` takes: the values of --set first, then the options that were given.
+
+    Args:
+        set_: as typed, section.key=value.
+        options: section.key -> value; None: not given.
+    """
+    given = (
+        f"{key}={json.dumps(value, ensure_ascii=False)}"
+        for key, value in options.items()
+        if value is not None
+    )
+    return (*(set_ or ()), *given)

@@ -22,7 +22,7 @@ from rich.table import Table
 
 import assets
 from app.bench.scenes import maps_of_people
-from app.options import changes
+from app.user_settings import changes
 from engine.settings import Settings, load_settings
 from engine.types import Frame
 

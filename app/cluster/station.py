@@ -26,10 +26,10 @@ from engine.sources.source import Source
 from engine.tracking.stages import Stages, smoothed
 from engine.types import Frame, Result
 
-_MEASURED = 1.0  # s of frames from which the capacity is told
+_MEASURED = 1.0  # seconds of frames that the capacity is measured over
 _SIZE = (480, 640, 3)  # of those frames
 _SHARE = 0.8  # of the measured speed that is given away: people cost more than empty frames
-_AGES = 300  # frames from which the 95th percentile is told
+_AGES = 300  # frames that the 95th percentile is taken over
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,8 +15,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from app.options import changes
 from app.signals import INTERRUPTED
+from app.user_settings import changes
 from engine.errors import SettingsError
 from engine.settings import PAPER_GROUPING, GroupingSettings, Settings, load_settings
 

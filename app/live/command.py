@@ -14,9 +14,8 @@ from typing import TYPE_CHECKING, Annotated, NoReturn
 
 import typer
 
-from app.options import changes
 from app.overlay.look import Look
-from app.user_settings import load_user_settings
+from app.user_settings import changes, load_user_settings
 from engine.cores import draw_on_one_core
 from engine.errors import SettingsError
 from engine.settings import Settings

@@ -16,7 +16,7 @@ from app.overlay.traces import Traces
 from engine.errors import OutputError
 from engine.types import Result
 
-_RATE = 30.0  # frames per second that other programs are told
+_RATE = 30.0  # frames per second announced to other programs
 
 
 def open_output(target: str, context: Context) -> CameraOutput:

@@ -8,8 +8,7 @@ from typing import Annotated
 
 import typer
 
-from app.options import changes
-from app.user_settings import load_user_settings
+from app.user_settings import changes, load_user_settings
 from engine.errors import SettingsError
 from engine.settings import OutputSettings
 from engine.sources.excerpt import Part

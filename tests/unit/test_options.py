@@ -2,7 +2,7 @@
 
 import pytest
 
-from app.options import changes
+from app.user_settings import changes
 from engine.settings import load_settings
 
 
