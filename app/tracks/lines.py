@@ -1,4 +1,4 @@
-"""A text file that holds whole lines only, whatever happens while it is written."""
+"""A text file that holds whole lines only, also after an error while it is written."""
 
 from __future__ import annotations
 

@@ -1,6 +1,6 @@
 """The end of the road: one source's results are counted and handed to every writer.
 
-All modes use it. Whatever happens, every writer is closed with the same ending. A required writer
+Every writer is closed with the same ending, also after an error. A required writer
 that fails ends the source; an optional one (overlay, extra formats) is closed and left out, its
 failure is kept, and the others continue.
 """

@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import importlib
 import re
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from app.tracks.ledger import Output
-from app.tracks.sink import Sink
 from app.tracks.writer import Writer
 from engine.errors import DataError, SettingsError
 from engine.offline.recording import Recording, collect, skeleton_of
@@ -176,10 +175,3 @@ def read_recording(path: Path, kind: Format | None = None) -> Recording:
     """All of a file of tracks as arrays."""
     header, results = read(path, kind)
     return collect(results, skeleton_of(header), header)
-
-
-def write_all(writers: Sequence[Writer], results: Iterable[Result]) -> None:
-    """Write all results to all writers and close them, with what was counted on the way."""
-    with Sink(*writers) as sink:
-        for result in results:
-            sink.write(result)

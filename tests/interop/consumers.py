@@ -7,8 +7,9 @@ from types import ModuleType
 
 import pytest
 
-from app.tracks.table import FORMATS, open_writer, write_all
+from app.tracks.table import FORMATS, open_writer
 from engine.types import Result
+from tests.support.tracks import write_all
 from tests.support.walking import HEADER
 
 MUST = os.environ.get("FAIL_WITHOUT_CONSUMERS") == "1"  # CI's job that installs all of them

@@ -1,7 +1,11 @@
 """Small recordings to write, read and look at."""
 
+from collections.abc import Iterable, Sequence
+
 import numpy as np
 
+from app.tracks.sink import Sink
+from app.tracks.writer import Writer
 from engine.offline.recording import Recording, collect, unseen_frame
 from engine.skeleton import COCO
 from engine.types import JointState, Poses, Result
@@ -73,3 +77,10 @@ def recorded(bodies: np.ndarray, times: np.ndarray, ids: int | np.ndarray = 0) -
 def walk(seconds: float = 6.0, rate: float = RATE) -> tuple[np.ndarray, np.ndarray]:
     times = np.arange(int(seconds * rate)) / rate
     return times, path(walking(3), times)
+
+
+def write_all(writers: Sequence[Writer], results: Iterable[Result]) -> None:
+    """Write all results to all writers and close them, with what was counted on the way."""
+    with Sink(*writers) as sink:
+        for result in results:
+            sink.write(result)

@@ -7,9 +7,9 @@ import pytest
 from app.cli import main
 from app.tracks.convert import convert
 from app.tracks.edits import Edit, EditedTracks, replay
-from app.tracks.table import FORMATS, open_writer, read_recording, write_all
+from app.tracks.table import FORMATS, open_writer, read_recording
 from engine.errors import DataError
-from tests.support.tracks import HEADER, some_results
+from tests.support.tracks import HEADER, some_results, write_all
 
 
 @pytest.fixture

@@ -9,11 +9,11 @@ import pytest
 
 from app.tracks.convert import convert
 from app.tracks.rounding import rounded
-from app.tracks.table import FORMATS, format_of, formats_named, open_writer, read, write_all
+from app.tracks.table import FORMATS, format_of, formats_named, open_writer, read
 from engine.errors import DataError, OutputError, SettingsError
 from engine.skeleton import COCO
 from engine.types import JointState, Result
-from tests.support.tracks import HEADER, equal, some_results
+from tests.support.tracks import HEADER, equal, some_results, write_all
 
 
 def written(tmp_path: Path, name: str, results: list[Result]) -> Path:

@@ -5,7 +5,8 @@ import sys
 from pathlib import Path
 
 import posestream
-from app.tracks.table import FORMATS, open_writer, write_all
+from app.tracks.table import FORMATS, open_writer
+from tests.support.tracks import write_all
 from tests.support.walking import HEADER, walking
 
 ROOT = Path(__file__).parents[2]

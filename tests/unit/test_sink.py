@@ -4,9 +4,8 @@ import pytest
 
 from app.tracks.names import distinct, file_name
 from app.tracks.sink import Sink
-from app.tracks.table import write_all
 from engine.errors import OutputError
-from tests.support.tracks import some_results
+from tests.support.tracks import some_results, write_all
 
 
 class Kept:

@@ -7,11 +7,11 @@ import numpy as np
 import pytest
 
 from app.track_report.page import document, write_report
-from app.tracks.table import FORMATS, open_writer, write_all
+from app.tracks.table import FORMATS, open_writer
 from engine.offline.recording import Recording
 from engine.types import Frame
 from tests.measure.smoothing import noisy
-from tests.support.tracks import HEADER, recorded, walk
+from tests.support.tracks import HEADER, recorded, walk, write_all
 
 
 class Balanced(HTMLParser):
