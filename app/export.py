@@ -13,6 +13,7 @@ import typer
 from numpy.typing import NDArray
 
 import assets
+from app.user_settings import NameOrFile
 from engine.errors import DeviceError, OutputError, SettingsError, WeightsError
 from engine.files import make_folder
 
@@ -30,7 +31,7 @@ Kind = Literal["onnx", "openvino"]
 
 
 def command(
-    weights: Annotated[str, typer.Argument(help="A name from `weights list`, or a file.")],
+    weights: NameOrFile,
     to: Annotated[Kind, typer.Option(help="The kind of file.")],
     int8: Annotated[bool, typer.Option("--int8", help="Quantize: faster, less exact.")] = False,
     calibrate: Annotated[

@@ -3,6 +3,8 @@
 From the weakest to the strongest: defaults, the user's file (or the one of --settings, which takes
 its place), POSESTREAM_ variables, options and --set. `eval`, `train` and `bench` measure, so they
 do not read the user's file or variables.
+
+An option that several commands take is an alias here: one name, one text, one meaning.
 """
 
 from __future__ import annotations
@@ -11,11 +13,39 @@ import json
 import os
 from collections.abc import Iterable, Mapping
 from pathlib import Path
+from typing import Annotated
+
+import typer
 
 from engine.errors import SettingsError
 from engine.settings import Settings, load_settings
 
 PREFIX = "POSESTREAM_"
+
+_WEIGHTS = "A name from `weights list`, or a file"
+
+Weights = Annotated[str | None, typer.Option(help=f"{_WEIGHTS}; default: auto.")]
+NameOrFile = Annotated[str, typer.Argument(help=f"{_WEIGHTS}.")]
+Network = Annotated[
+    str | None, typer.Option(help="w32, w48, compact or shallow; default: the checkpoint's own.")
+]
+InputSize = Annotated[
+    int | None, typer.Option(help="Short side in pixels; default: the checkpoint's own.")
+]
+Device = Annotated[
+    str | None, typer.Option(help="auto, cpu, cuda, cuda:1, mps or xpu; default: auto.")
+]
+Precision = Annotated[
+    str | None, typer.Option(help="auto, fp32, fp16, bf16 or int8; default: auto.")
+]
+Profile = Annotated[str | None, typer.Option(help="fast, balanced or accurate; default: balanced.")]
+SettingsFile = Annotated[
+    Path | None, typer.Option("--settings", help="A TOML file; see assets/settings.toml.")
+]
+Set = Annotated[
+    list[str] | None,
+    typer.Option("--set", metavar="SECTION.KEY=VALUE", help="Change any other setting."),
+]
 
 
 def user_file() -> Path:

@@ -20,6 +20,7 @@ from rich.progress import (
 from rich.table import Table
 
 import assets
+from app.user_settings import InputSize, NameOrFile
 from engine.errors import WeightsError
 from engine.fetching.download import Progress as DownloadProgress
 from engine.network.registry import Accuracy, cache_folder, find, names, registry, standard_folders
@@ -163,7 +164,7 @@ def import_command(
 
 @app.command("verify")
 def verify_command(
-    name: Annotated[str, typer.Argument(help="A name from `weights list`, or a file.")],
+    name: NameOrFile,
     folders: Folders = "",
 ) -> None:
     """Load a checkpoint and compare its hash with the published or stored one."""
@@ -180,12 +181,10 @@ def verify_command(
 
 @app.command("calibrate")
 def calibrate_command(
-    weights: Annotated[str, typer.Argument(help="A name from `weights list`, or a file.")],
+    weights: NameOrFile,
     annotations: Annotated[Path, typer.Option(help="A COCO keypoint file, not trained on.")],
     images: Annotated[Path, typer.Option(help="The folder of its images.")],
-    input_size: Annotated[
-        int | None, typer.Option(help="Short side in pixels; default: the checkpoint's own.")
-    ] = None,
+    input_size: InputSize = None,
 ) -> None:
     """Choose the thresholds that suit a checkpoint, and keep them in its file."""
     from engine.network.storage import add_notes

@@ -22,7 +22,7 @@ from rich.table import Table
 
 import assets
 from app.bench.scenes import maps_of_people
-from app.user_settings import changes
+from app.user_settings import Device, Set, Weights, changes
 from engine.settings import Settings, load_settings
 from engine.types import Frame
 
@@ -44,10 +44,8 @@ class Row:
 def command(
     source: Annotated[str | None, typer.Argument(help="A video; default: the demo clip.")] = None,
     frames: Annotated[int, typer.Option(min=2, help="Frames to measure.")] = 30,
-    weights: Annotated[
-        str | None, typer.Option(help="A name from `weights list`, or a file.")
-    ] = None,
-    device: Annotated[str | None, typer.Option(help="auto, cpu, cuda, cuda:1.")] = None,
+    weights: Weights = None,
+    device: Device = None,
     threads: Annotated[int | None, typer.Option(min=1, help="CPU threads of the network.")] = None,
     runtimes: Annotated[
         bool, typer.Option("--runtimes", help="Measure the network by every runtime here.")
@@ -59,9 +57,7 @@ def command(
     seconds: Annotated[float, typer.Option(min=1, help="How long --live runs.")] = 20,
     slow: Annotated[float, typer.Option(min=1, help="--live: slow the engine down.")] = 1,
     out: Annotated[Path | None, typer.Option(help="Save the figures as JSON.")] = None,
-    set_: Annotated[
-        list[str] | None, typer.Option("--set", metavar="SECTION.KEY=VALUE", help="Any setting.")
-    ] = None,
+    set_: Set = None,
 ) -> None:
     """Measure what each step costs on this machine."""
     settings = load_settings(

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from app.signals import INTERRUPTED
-from app.user_settings import changes
+from app.user_settings import Device, InputSize, Network, Precision, Set, Weights, changes
 from engine.errors import SettingsError
 from engine.settings import PAPER_GROUPING, GroupingSettings, Settings, load_settings
 
@@ -36,20 +36,16 @@ def command(
     data: Annotated[
         Path | None, typer.Option(help="COCO's own layout: annotations/ and val2017/ in it.")
     ] = None,
-    weights: Annotated[
-        str | None, typer.Option(help="A name from `weights list`, or a file; default: auto.")
-    ] = None,
-    network: Annotated[str | None, typer.Option(help="w32, w48, compact or shallow.")] = None,
-    input_size: Annotated[
-        int | None, typer.Option(help="Short side in pixels; default: the checkpoint's own.")
-    ] = None,
+    weights: Weights = None,
+    network: Network = None,
+    input_size: InputSize = None,
     flip: Annotated[
         bool | None,
         typer.Option("--flip/--no-flip", help="Average a second pass, mirrored; default: yes."),
     ] = None,
     scales: Annotated[str | None, typer.Option(help="Passes to average, such as 2,1,0.5.")] = None,
-    device: Annotated[str | None, typer.Option(help="auto, cpu, cuda, cuda:1.")] = None,
-    precision: Annotated[str | None, typer.Option(help="auto, fp32, fp16, bf16.")] = None,
+    device: Device = None,
+    precision: Precision = None,
     batch: Annotated[int | None, typer.Option(help="Images per network call.")] = None,
     limit: Annotated[int | None, typer.Option(min=1, help="Only the first images.")] = None,
     out: Annotated[
@@ -62,10 +58,7 @@ def command(
     skip_missing: Annotated[
         bool, typer.Option("--skip-missing", help="Leave out missing or damaged images.")
     ] = False,
-    set_: Annotated[
-        list[str] | None,
-        typer.Option("--set", metavar="SECTION.KEY=VALUE", help="Change any other setting."),
-    ] = None,
+    set_: Set = None,
     compare: Annotated[
         tuple[Path, Path] | None,
         typer.Option(metavar="A.json B.json", help="Two results.json: is B better than A?"),

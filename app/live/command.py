@@ -15,7 +15,16 @@ from typing import TYPE_CHECKING, Annotated, NoReturn
 import typer
 
 from app.overlay.look import Look
-from app.user_settings import changes, load_user_settings
+from app.user_settings import (
+    Device,
+    Precision,
+    Profile,
+    Set,
+    SettingsFile,
+    Weights,
+    changes,
+    load_user_settings,
+)
 from engine.cores import draw_on_one_core
 from engine.errors import SettingsError
 from engine.settings import Settings
@@ -64,18 +73,12 @@ def command(
     as_json: Annotated[
         bool, typer.Option("--json", help="With --cluster: the status as JSON lines.")
     ] = False,
-    weights: Annotated[
-        str | None, typer.Option(help="A name from `weights list`, or a file.")
-    ] = None,
-    device: Annotated[str | None, typer.Option(help="auto, cpu, cuda, cuda:1.")] = None,
-    precision: Annotated[str | None, typer.Option(help="auto, fp32, fp16, bf16, int8.")] = None,
-    profile: Annotated[str | None, typer.Option(help="fast, balanced, accurate.")] = None,
-    settings_file: Annotated[
-        Path | None, typer.Option("--settings", help="A settings file.")
-    ] = None,
-    set_: Annotated[
-        list[str] | None, typer.Option("--set", metavar="SECTION.KEY=VALUE", help="Any setting.")
-    ] = None,
+    weights: Weights = None,
+    device: Device = None,
+    precision: Precision = None,
+    profile: Profile = None,
+    settings_file: SettingsFile = None,
+    set_: Set = None,
 ) -> None:
     """Watch cameras, streams and videos with skeletons."""
     draw_on_one_core()

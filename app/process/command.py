@@ -3,12 +3,22 @@
 from __future__ import annotations
 
 import json
-from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from app.user_settings import changes, load_user_settings
+from app.user_settings import (
+    Device,
+    InputSize,
+    Network,
+    Precision,
+    Profile,
+    Set,
+    SettingsFile,
+    Weights,
+    changes,
+    load_user_settings,
+)
 from engine.errors import SettingsError
 from engine.settings import OutputSettings
 from engine.sources.excerpt import Part
@@ -32,16 +42,12 @@ def command(
     start: Annotated[float | None, typer.Option(help="Leave out what is before, seconds.")] = None,
     end: Annotated[float | None, typer.Option(help="Leave out what is after, seconds.")] = None,
     frames: Annotated[int | None, typer.Option(min=1, help="Stop after so many frames.")] = None,
-    weights: Annotated[
-        str | None, typer.Option(help="A name from `weights list`, or a file.")
-    ] = None,
-    network: Annotated[str | None, typer.Option(help="w32, w48, compact or shallow.")] = None,
-    input_size: Annotated[
-        int | None, typer.Option(help="Short side in pixels; default: the checkpoint's own.")
-    ] = None,
-    device: Annotated[str | None, typer.Option(help="auto, cpu, cuda, cuda:1, mps, xpu.")] = None,
-    precision: Annotated[str | None, typer.Option(help="auto, fp32, fp16, bf16, int8.")] = None,
-    profile: Annotated[str | None, typer.Option(help="fast, balanced, accurate.")] = None,
+    weights: Weights = None,
+    network: Network = None,
+    input_size: InputSize = None,
+    device: Device = None,
+    precision: Precision = None,
+    profile: Profile = None,
     overlay: Annotated[
         bool | None,
         typer.Option(
@@ -90,13 +96,8 @@ def command(
     dry_run: Annotated[
         bool, typer.Option("--dry-run", help="Print how --cluster would divide the inputs.")
     ] = False,
-    settings_file: Annotated[
-        Path | None, typer.Option("--settings", help="A TOML file; see assets/settings.toml.")
-    ] = None,
-    set_: Annotated[
-        list[str] | None,
-        typer.Option("--set", metavar="SECTION.KEY=VALUE", help="Change any other setting."),
-    ] = None,
+    settings_file: SettingsFile = None,
+    set_: Set = None,
     as_json: Annotated[
         bool, typer.Option("--json", help="Print a summary as JSON to standard output.")
     ] = False,

@@ -1,9 +1,26 @@
-"""Options are quoted, and win over --set."""
+"""Options are quoted, win over --set, and read the same in every command."""
+
+import re
 
 import pytest
+from typer.main import get_command
 
+from app import cli
 from app.user_settings import changes
-from engine.settings import load_settings
+from engine.errors import PoseError
+from engine.settings import EngineSettings, load_settings
+
+MODES = ("process", "live", "eval", "bench")
+SHARED = (
+    "weights",
+    "network",
+    "input_size",
+    "device",
+    "precision",
+    "profile",
+    "settings_file",
+    "set_",
+)
 
 
 def settings(set_, **options):
@@ -24,3 +41,30 @@ def test_lists_and_switches_keep_their_type():
     found = settings(["engine.flip=true"], flip=False, scales=[2.0, 1.0])
     assert found.engine.flip is False
     assert found.engine.scales == (2.0, 1.0)
+
+
+def helps(name):
+    """The text of an option in every mode that has it."""
+    commands = [get_command(cli._app).get_command(None, mode) for mode in MODES]
+    return [option.help for each in commands for option in each.params if option.name == name]
+
+
+@pytest.mark.parametrize("name", SHARED)
+def test_an_option_of_several_modes_has_one_text(name):
+    texts = helps(name)
+    assert len(texts) > 1
+    assert len(set(texts)) == 1
+
+
+@pytest.mark.parametrize("name", ["weights", "device", "precision", "profile"])
+def test_the_default_that_the_help_tells_is_the_settings_own(name):
+    told = re.search(r"default: (\w+)", helps(name)[0])[1]
+    assert told == getattr(EngineSettings(), name)
+
+
+@pytest.mark.parametrize("name", ["precision", "profile"])
+def test_the_help_tells_every_value_and_no_other(name):
+    told = set(re.findall(r"\w+", helps(name)[0].partition(";")[0])) - {"or"}
+    with pytest.raises(PoseError) as error:
+        settings(None, **{name: "wrong"})
+    assert set(re.findall(r"'(\w+)'", str(error.value))) - {"wrong"} == told
