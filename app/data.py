@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -21,11 +22,12 @@ from rich.progress import (
     TransferSpeedColumn,
 )
 
-from engine.errors import DataError
+from engine.errors import DataError, OutputError
 from engine.fetching.archive import Progress as Files
 from engine.fetching.archive import extract
 from engine.fetching.download import Progress as Bytes
 from engine.fetching.download import download
+from engine.files import whole
 
 app = typer.Typer(help="Fetch and pack data sets.", no_args_is_help=True)
 
@@ -181,6 +183,36 @@ def pack_command(
     typer.echo(
         f"{whole.people} people in {len(whole.pictures)} images: {len(shards)} shards, "
         f"{size:.1f} MB, in {out}. Next: train --data {out}"
+    )
+
+
+@app.command("unlabelled")
+def unlabelled_command(
+    annotations: Annotated[Path, typer.Option(help="A COCO keypoint file.")],
+    images: Annotated[Path, typer.Option(help="The folder of its images.")],
+    out: Annotated[Path, typer.Option("--out", "-o", help="The new annotation file.")],
+    weights: Annotated[str, typer.Option(help="What finds people: a name or a file.")] = "compact",
+    min_score: Annotated[
+        float, typer.Option(min=0, max=1, help="Least score of a person found, 0..1.")
+    ] = 0.25,
+) -> None:
+    """Mark people without a label as unknown: training no longer takes them for background."""
+    from engine.network.weights import load_checkpoint
+    from engine.training.measure import open_validation_set
+    from engine.training.unlabelled import find_unlabelled, marked
+
+    if out.exists():
+        raise OutputError(f"{out} is there already: remove it, or give another --out")
+    checkpoint = load_checkpoint(weights)
+    opened = open_validation_set(annotations, images, checkpoint.input_size)
+    with _file_bar("looking for people") as done:
+        found = find_unlabelled(opened, checkpoint, min_score=min_score, progress=done)
+    people = sum(len(boxes) for boxes in found.values())
+    with whole(out) as part:
+        part.write_text(json.dumps(marked(json.loads(annotations.read_bytes()), found)))
+    typer.echo(
+        f"{people} people without a label in {len(found)} of {len(opened.images)} images; "
+        f"next: train --annotations {out} --images {images}"
     )
 
 

@@ -44,10 +44,11 @@ class Recipe:
     tags: float = 0.2  # weight of the push of tags beside a heatmap loss
     clip: float = 5.0  # largest gradient norm
     # A pretrained backbone: the first of its blocks that learns (None: it stays as it is), the step
-    # from which its rate rises over ten times `warm_up`, and that rate beside the others'.
+    # from which its rate rises over ten times `warm_up`, and that rate beside the others': relative
+    # to the size of every filter, see `relative_adam.py`.
     thawed: int | None = None
     thaw_at: int = 0
-    backbone: float = 0.0015
+    backbone: float = 0.05
     save_every: int = 1000  # steps
     report_every: int = 100  # steps
 

@@ -1,4 +1,4 @@
-"""How weights follow from gradients: Muon for the convolutions, AdamW for everything else.
+"""How weights follow from gradients: Muon for new convolutions, Adam for everything else.
 
 Muon (Jordan et al. 2024, "Muon: an optimizer for hidden layers in neural networks") replaces the
 averaged gradient of a weight matrix by the nearest matrix whose singular values are all about one,
@@ -16,6 +16,7 @@ from torch import Tensor, distributed, nn
 from torch.optim import AdamW, Optimizer
 
 from engine.training.ranks import rank
+from engine.training.relative_adam import RelativeAdam
 
 MOMENTUM = 0.95
 # Liu et al. 2025, "Muon is scalable for LLM training": with this factor a step is as long as
@@ -75,9 +76,9 @@ def optimisers(network: nn.Module, *, lr: float, weight_decay: float) -> tuple[O
     """Choose for every weight: Muon for hidden convolutions, AdamW for first, last, norms, biases.
 
     The first layer sees colours and the last ones answer keypoint by keypoint: their rows mean
-    something by themselves and should not be mixed. A pretrained backbone belongs to AdamW as a
-    whole: Muon's steps are as long for a matrix that is right already. Every group is marked with
-    whether it is the backbone's, which moves at a rate of its own.
+    something by themselves and should not be mixed. A pretrained backbone belongs to RelativeAdam
+    as a whole: Muon's steps are as long for a matrix that is right already. Its group is marked
+    "backbone", since it moves at a rate of its own.
     """
     named = dict(network.named_parameters())
     known = [p for name, p in named.items() if name.startswith("extractor.")]
@@ -87,12 +88,14 @@ def optimisers(network: nn.Module, *, lr: float, weight_decay: float) -> tuple[O
     # Norms and biases are not decayed: pulling them to zero only fights the batch norm.
     others = [p for p in new.values() if p.ndim != 4]
     groups: list[dict[str, Any]] = [
-        {"params": ends, "weight_decay": weight_decay, "backbone": False},
-        {"params": others, "weight_decay": 0.0, "backbone": False},
+        {"params": ends, "weight_decay": weight_decay},
+        {"params": others, "weight_decay": 0.0},
     ]
-    if known:
-        groups.append({"params": known, "weight_decay": 0.0, "backbone": True})
-    return (Muon(hidden, lr=lr, weight_decay=weight_decay), AdamW(groups, lr=lr, fused=True))
+    new_layers = (
+        Muon(hidden, lr=lr, weight_decay=weight_decay),
+        AdamW(groups, lr=lr, fused=True),
+    )
+    return (*new_layers, RelativeAdam(known, lr=lr, backbone=True)) if known else new_layers
 
 
 def _at_an_end(name: str) -> bool:
