@@ -21,7 +21,7 @@ from rich.console import Console
 from rich.table import Table
 
 from app.gui.ages import Spread, spread
-from app.live.protocol import Plan
+from app.live.plan import Plan
 from app.live.session import LiveSession
 from app.live.torch_loading import load_engine
 from engine.settings import Settings

@@ -26,7 +26,6 @@ from app.gui.people import qt_plate
 from app.gui.shortcuts import ACTIONS, ShortcutSheet
 from app.gui.sources import SourceDialog
 from app.live.protocol import RecordPlan, Told
-from engine.sources.addresses import shown
 
 if TYPE_CHECKING:
     from app.gui.window import Window
@@ -117,9 +116,9 @@ class Actions(QObject):
 
     def remove_source(self) -> None:
         """Do not watch the source that was added last any more."""
-        sources = self._window.runner.plan.sources
-        if sources:
-            self._window.runner.remove(shown(sources[-1]))
+        names = self._window.runner.plan.names
+        if names:
+            self._window.runner.remove(names[-1])
 
     def record(self) -> None:
         """Start a recording, or finish it."""

@@ -22,17 +22,8 @@ from functools import partial
 
 from PyQt6.QtCore import QObject, pyqtSignal
 
-from app.live.protocol import (
-    CameraMode,
-    Event,
-    Picture,
-    Plan,
-    Recorded,
-    RecordPlan,
-    Session,
-    Start,
-    Told,
-)
+from app.live.plan import CameraMode, Plan
+from app.live.protocol import Event, Picture, Recorded, RecordPlan, Session, Start, Told
 from app.overlay.look import Look
 from app.overlay.traces import NO_TRACES, Traces
 from engine.errors import PoseError
@@ -143,10 +134,10 @@ class Bridge(QObject):
         )
         self._preview_thread.start()
 
-    def add(self, source: str) -> None:
-        """Let a source join the running session."""
+    def add(self, source: str, name: str) -> None:
+        """Let a source join the running session under this name."""
         if self.session:
-            self.session.add(source)
+            self.session.add(source, name)
 
     def remove(self, name: str) -> None:
         """Let a source leave the running session."""

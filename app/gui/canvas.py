@@ -110,6 +110,12 @@ class Canvas(QWidget):
             self._tiles[state.source].state = state
             self.update()
 
+    def has_failed(self, source: str) -> bool:
+        """Whether nothing comes from this source at present."""
+        tile = self._tiles.get(source)
+        state = tile.state if tile else None
+        return state is not None and state.status in ("failed", "ended", "reconnecting")
+
     def rest(self) -> None:
         """Nothing runs any more: the last pictures stay, and nothing promises new ones."""
         for tile in self._tiles.values():

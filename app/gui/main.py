@@ -16,7 +16,8 @@ from app.gui.display import check_display
 from app.gui.preferences import Preferences
 from app.gui.window import Window
 from app.live.offered import Offer
-from app.live.protocol import Plan, Start
+from app.live.plan import Plan
+from app.live.protocol import Start
 
 _TURN = 0.001  # s a thread of Python may work before another has its turn; usually 0.005
 _LAST_WAIT = 30.0  # s for the engine's thread to finish a recording when the window is gone

@@ -10,7 +10,7 @@ from PyQt6.QtCore import QPoint
 from PyQt6.QtWidgets import QInputDialog, QLineEdit, QMenu
 
 from app.gui.chips import title
-from app.live.protocol import CameraMode, SourceState
+from app.live.plan import CameraMode
 from app.overlay.look import Who, ZoneKind
 
 if TYPE_CHECKING:
@@ -74,7 +74,7 @@ def edit_source(window: Window, name: str) -> None:
             window,
             "Address, file or camera:",
             source,
-            lambda text: window.runner.exchange(source, text.strip()),
+            lambda text: window.runner.exchange(name, text.strip()),
         )
 
 
@@ -90,8 +90,7 @@ def _person_entries(menu: QMenu, window: Window, who: Who) -> None:
 
 
 def _source_entries(menu: QMenu, window: Window, name: str) -> None:
-    state = next((t.state for t in window.canvas.tiles if t.source == name), None)
-    if _failed(state):
+    if window.canvas.has_failed(name):
         _add(menu, "Try again", lambda: window.runner.retry(name))
     _add(menu, "Rename source…", lambda: rename_source(window, name))
     _add(menu, "Edit source…", lambda: edit_source(window, name))
@@ -131,10 +130,6 @@ def _mode_entries(menu: QMenu, window: Window, name: str) -> None:
     for rate in _RATES:
         chosen = replace(mode, rate=rate)
         _add(rates, f"{rate:g} fps", lambda c=chosen: use(c), mode.rate == rate)
-
-
-def _failed(state: SourceState | None) -> bool:
-    return state is not None and state.status in ("failed", "ended", "reconnecting")
 
 
 def _submenu(menu: QMenu, text: str) -> QMenu:

@@ -8,7 +8,7 @@ from typing import Any
 
 from PyQt6.QtCore import QSettings, QStandardPaths
 
-from app.live.protocol import CameraMode
+from app.live.plan import CameraMode
 from engine.errors import SettingsError
 from engine.settings import Settings
 

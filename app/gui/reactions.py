@@ -14,6 +14,7 @@ from app.live.protocol import (
     Flow,
     Ready,
     Recorded,
+    SamePerson,
     Sent,
     SourceState,
     Told,
@@ -190,6 +191,8 @@ class Reactions(QObject):
                     self._window.say(event)
                 case Recorded():
                     self._show_recorded(event)
+                case SamePerson():
+                    self._window.roster.join(event.source, event.before, event.now)
                 case Sent():
                     self._window.controls.sending.show_sent(event)
 

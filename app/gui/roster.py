@@ -69,6 +69,22 @@ class Roster(QObject):
                 seen.score = float(result.poses.score[row])
         self._forget(frame.source, frame.time)
 
+    def join(self, source: str, before: int, now: int) -> None:
+        """Two numbers are one person: what was decided about the first holds for the second."""
+        old, new = (source, before), (source, now)
+        seen = self.people.pop(old, None)
+        if seen:
+            self.people.setdefault(new, Seen()).seconds += seen.seconds
+        if name := self.names.pop(old, ""):
+            self.names.setdefault(new, name)
+        if notes := self.notes.pop(old, []):
+            self.notes[new] = [*notes, *self.notes.get(new, [])]
+        if old in self.hidden:
+            self.hidden = self.hidden - {old} | {new}
+        if self.followed == old:
+            self.followed = new
+        self.changed.emit()
+
     def forget(self, sources: Mapping[str, object]) -> None:
         """Keep only the people of these sources."""
         for known in (self.people, self.names, self.notes):

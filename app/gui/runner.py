@@ -8,16 +8,16 @@ nothing else is interrupted by either.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import replace
 from typing import Literal
 
 from PyQt6.QtCore import QObject, pyqtSignal
 
 from app.gui.bridge import Bridge
-from app.live.protocol import CameraMode, Plan, Player, Ready, Start
+from app.live.plan import CameraMode, Plan
+from app.live.protocol import Player, Ready, Start
 from engine.settings import EngineSettings, Settings
-from engine.sources.addresses import shown
 
 State = Literal["idle", "running"]
 
@@ -49,11 +49,7 @@ class Runner(QObject):
 
     def source_of(self, name: str) -> str | None:
         """What opens the source that frames and events call `name`."""
-        return next((s for s, n in self._named() if n == name), None)
-
-    def _named(self) -> Iterator[tuple[str, str]]:
-        """The sources of the plan with what frames and events call them."""
-        return zip(self.plan.sources, self.plan.names, strict=True)
+        return dict(zip(self.plan.names, self.plan.sources, strict=True)).get(name)
 
     def start(self) -> None:
         """Run the chosen sources, if nothing runs."""
@@ -83,17 +79,17 @@ class Runner(QObject):
     def choose(self, source: str) -> None:
         """Watch this source; while others run, beside them."""
         if self.state == "idle":
-            self._set_sources((source,))
+            self._follow(self.plan.watching(source))
             self.start()
         elif source not in self.plan.sources:
-            self._set_sources((*self.plan.sources, source))
-            self.bridge.add(source)
+            self._follow(self.plan.with_source(source))
+            self.bridge.add(source, self.plan.names[-1])
 
     def choose_all(self, sources: list[str]) -> None:
         """Watch all of these, beside those that run."""
         new = [source for source in dict.fromkeys(sources) if source]
         if self.state == "idle" and new:
-            self._set_sources(tuple(new))
+            self._follow(self.plan.watching(*new))
             self.start()
             return
         for source in new:
@@ -101,10 +97,9 @@ class Runner(QObject):
 
     def remove(self, name: str) -> None:
         """Do not watch this source any more; the others continue."""
-        kept = tuple(s for s, n in self._named() if n != name and s != name)
-        self._set_sources(kept)
+        self._follow(self.plan.without(name))
         if self.plan.sources and self.state != "idle":
-            self.bridge.remove(shown(name))
+            self.bridge.remove(name)
         else:
             self.stop()
 
@@ -112,20 +107,21 @@ class Runner(QObject):
         """Open a source again."""
         source = self.source_of(name)
         if source and self.state == "running":
-            self.bridge.add(source)
+            self.bridge.add(source, name)
         elif source:
             self.start()
 
-    def exchange(self, source: str, other: str) -> None:
-        """Watch another source in the place of this one."""
-        if not other or other == source or other in self.plan.sources:
+    def exchange(self, name: str, other: str) -> None:
+        """Watch another source in the place of the one of this name."""
+        if not other or other in self.plan.sources or name not in self.plan.names:
             return
+        place = self.plan.names.index(name)
         running = self.state == "running"
         if running:
-            self.bridge.remove(shown(source))
-        self._set_sources(tuple(other if s == source else s for s in self.plan.sources))
+            self.bridge.remove(name)
+        self._follow(self.plan.with_other(name, other))
         if running:
-            self.bridge.add(other)
+            self.bridge.add(other, self.plan.names[place])
         else:
             self.start()
 
@@ -152,8 +148,8 @@ class Runner(QObject):
         )
         self.engine_changed.emit(engine)
 
-    def _set_sources(self, sources: tuple[str, ...]) -> None:
-        self.plan = replace(self.plan, sources=sources)
+    def _follow(self, plan: Plan) -> None:
+        self.plan = plan
         self.sources_changed.emit()
 
     def _stop(self) -> None:

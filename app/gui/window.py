@@ -32,7 +32,8 @@ from app.gui.sources import SourcePage
 from app.gui.topbar import TopBar
 from app.gui.transport import Transport
 from app.live.offered import Offer
-from app.live.protocol import Plan, Player, Start, Told
+from app.live.plan import Plan
+from app.live.protocol import Player, Start, Told
 from app.overlay.look import Zone
 
 _SIZE = (1360, 820)  # logical pixels, where the screen is large enough
@@ -90,8 +91,15 @@ class Window(QMainWindow):
         self.reactions.show_sources()
 
     def choose(self, sources: str | list[str]) -> None:
-        """Watch one source or several, beside those that run."""
-        self.runner.choose_all([sources] if isinstance(sources, str) else sources)
+        """Watch one source or several, beside those that run; again those that failed."""
+        chosen = [sources] if isinstance(sources, str) else sources
+        for source, name in zip(self.runner.plan.sources, self.runner.plan.names, strict=True):
+            if source in chosen and self.runner.state == "running":
+                if self.canvas.has_failed(name):
+                    self.runner.retry(name)
+                else:
+                    self.say(Told(f"{self.title_of(name)} is shown already."))
+        self.runner.choose_all(chosen)
 
     def send_look(self) -> None:
         """Use what was chosen for pictures: on the screen and in all that is saved or sent."""

@@ -30,7 +30,8 @@ from engine.errors import SettingsError
 from engine.settings import Settings
 
 if TYPE_CHECKING:
-    from app.live.protocol import Event, Plan
+    from app.live.plan import Plan
+    from app.live.protocol import Event
     from engine.sources.camera import CameraRequest
 
 
@@ -102,7 +103,7 @@ def command(
         _open_window(tuple(sources or ()), settings, wanted, fast, loop, explicit)
     if not sources:
         raise SettingsError("--headless needs a source: a camera's number, a file or an address")
-    from app.live.protocol import Plan
+    from app.live.plan import Plan
 
     run_headless(
         Plan(tuple(sources), settings, fast=fast, loop=loop),
@@ -226,7 +227,8 @@ def _open_window(
 ) -> NoReturn:
     from app.gui.main import show
     from app.live.offer import offer
-    from app.live.protocol import Plan, Session, Tell
+    from app.live.plan import Plan
+    from app.live.protocol import Session, Tell
     from app.live.session import LiveSession  # torch is not loaded before a session runs
 
     def start(plan: Plan, tell: Tell) -> Session:

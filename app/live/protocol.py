@@ -14,41 +14,15 @@ from typing import Literal, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
+from app.live.plan import CameraMode, Plan
 from app.overlay.look import Look
 from app.overlay.marks import MakePlate
 from app.overlay.traces import Traces
 from engine.settings import EngineSettings, Settings
 from engine.skeleton import Skeleton
-from engine.sources.addresses import distinct, shown
 from engine.types import Frame, Result
 
 Picture = NDArray[np.uint8]  # (h, w, 4) BGRX, C-contiguous: what QImage.Format_RGB32 reads
-
-
-@dataclass(frozen=True, slots=True)
-class CameraMode:
-    """How one source is opened and shown."""
-
-    size: tuple[int, int] | None = None  # asked of a camera; None: as the command line says
-    rate: float | None = None  # frames per second asked of a camera
-    turned: Literal[0, 90, 180, 270] = 0  # degrees clockwise
-
-
-@dataclass(frozen=True, slots=True)
-class Plan:
-    """What to run: the sources, and every setting at the start."""
-
-    sources: tuple[str, ...]
-    settings: Settings
-    fast: bool = False  # play files as fast as the engine can instead of by their clock
-    loop: bool = False  # begin files again at their end
-    hold: bool = False  # wait at the end of files, to be played again
-    cameras: Mapping[str, CameraMode] = field(default_factory=dict)  # source -> how to open it
-
-    @property
-    def names(self) -> tuple[str, ...]:
-        """What frames and events call the sources: without passwords, no two alike."""
-        return tuple(distinct([shown(source) for source in self.sources]))
 
 
 @dataclass(frozen=True, slots=True)
@@ -140,6 +114,15 @@ class Sent:
 
 
 @dataclass(frozen=True, slots=True)
+class SamePerson:
+    """Two numbers of a source turned out to be one person; a file was played out of order."""
+
+    source: str
+    before: int  # is not used any more
+    now: int
+
+
+@dataclass(frozen=True, slots=True)
 class Flow:
     """What has become of the frames of one source."""
 
@@ -148,7 +131,7 @@ class Flow:
     dropped: int = 0  # by the inbox, for newer ones
 
 
-Event = Ready | SourceState | Told | Recorded | EngineFailed | Sent
+Event = Ready | SourceState | Told | Recorded | EngineFailed | Sent | SamePerson
 Tell = Callable[[Event], None]
 
 
@@ -239,8 +222,8 @@ class Session(Protocol):
         """End `results` soon."""
         ...
 
-    def add(self, source: str) -> None:
-        """Watch one more source, or one that failed again; the others continue."""
+    def add(self, source: str, name: str) -> None:
+        """Watch one more source, or the one of this name again; the others continue."""
         ...
 
     def remove(self, name: str) -> None:

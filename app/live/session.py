@@ -9,17 +9,18 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable, Generator, Mapping, Sequence
 from contextlib import AbstractContextManager, closing
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
+from app.live.plan import CameraMode, Plan
 from app.live.protocol import (
-    CameraMode,
     EngineFailed,
     Flow,
     Picture,
-    Plan,
     Player,
     Ready,
     RecordPlan,
+    SamePerson,
     Tell,
 )
 from app.live.sending import Sending
@@ -35,7 +36,6 @@ from engine.network.thresholds import Thresholds, thresholds_of, with_thresholds
 from engine.pipeline import run
 from engine.settings import EngineSettings, Settings
 from engine.skeleton import Skeleton
-from engine.sources.addresses import shown
 from engine.sources.camera import CameraRequest
 from engine.sources.live import open_live
 from engine.sources.source import Source
@@ -155,11 +155,11 @@ class LiveSession:
         self._set.close()
         self._newest.close()
 
-    def add(self, source: str) -> None:
-        """Watch one more source, or again one that failed; the others continue."""
+    def add(self, source: str, name: str) -> None:
+        """Watch one more source, or the one of this name again; the others continue."""
         if self._recorder:  # one that is opened again has another clock: its files are new
-            self._recorder.end(shown(source))
-        self._set.add(source, self._joined)
+            self._recorder.end(name)
+        self._set.add(source, name, self._joined)
 
     def remove(self, name: str) -> None:
         """Do not watch this source any more; the others continue."""
@@ -264,8 +264,11 @@ class LiveSession:
         return (self._stages[source],)
 
     def _new_stages(self, name: str, skeleton: Skeleton) -> Revisited:
-        source = self._set.source(name)
-        return Revisited(self._settings, skeleton, seeks=paced_in(source) is not None)
+        seeks = paced_in(self._set.source(name)) is not None
+        return Revisited(self._settings, skeleton, seeks=seeks, joined=partial(self._is_same, name))
+
+    def _is_same(self, source: str, before: int, now: int) -> None:
+        self._tell(SamePerson(source, before, now))
 
     def _apply(self, swap: Swap) -> None:
         settings, estimator = self._settings, swap.estimator
@@ -291,6 +294,8 @@ class LiveSession:
         self._newest.put(frame)
 
     def _joined(self, source: Tapped) -> None:
+        if source.name in self._stages:
+            self._stages[source.name].begin_anew()
         if self._recorder:
             _begin(self._recorder, source)
 

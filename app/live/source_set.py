@@ -6,12 +6,12 @@ import threading
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 
-from app.live.protocol import CameraMode, Flow, Plan, Player, SourceState, Tell, Told
+from app.live.plan import CameraMode, Plan
+from app.live.protocol import Flow, Player, SourceState, Tell, Told
 from app.live.taps import Tapped
 from engine.capture import Captures
 from engine.errors import PoseError
 from engine.inbox import Inbox
-from engine.sources.addresses import shown
 from engine.sources.camera import CameraRequest
 from engine.sources.paced import Paced
 from engine.sources.play_clock import PlayClock
@@ -96,9 +96,9 @@ class SourceSet:
                 inbox.close()
         return inbox, self._captures
 
-    def add(self, text: str, started: Callable[[Tapped], None]) -> None:
-        """Read one more source, or again one that failed; opened on a thread of its own."""
-        threading.Thread(target=self._add, args=(text, started), daemon=True).start()
+    def add(self, text: str, name: str, started: Callable[[Tapped], None]) -> None:
+        """Read one more source, or the one of this name again; opened on a thread of its own."""
+        threading.Thread(target=self._add, args=(text, name, started), daemon=True).start()
 
     def remove(self, name: str) -> None:
         """Read a source no more."""
@@ -126,12 +126,12 @@ class SourceSet:
         for source in self.sources:
             self._tell(SourceState(source.name, "opening", text))
 
-    def _add(self, text: str, started: Callable[[Tapped], None]) -> None:
-        self.remove(shown(text))
+    def _add(self, text: str, name: str, started: Callable[[Tapped], None]) -> None:
+        self.remove(name)
         try:
-            source = self._opened(text, shown(text))
+            source = self._opened(text, name)
         except PoseError as error:
-            self._tell(SourceState(shown(text), "failed", str(error)))
+            self._tell(SourceState(name, "failed", str(error)))
             return
         with self._lock:
             if self._closed or not self._captures:

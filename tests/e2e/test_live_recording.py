@@ -13,7 +13,8 @@ import numpy as np
 import pytest
 
 from app.bench.live import StampedCamera
-from app.live.protocol import Plan, Recorded, RecordPlan, Told
+from app.live.plan import Plan
+from app.live.protocol import Recorded, RecordPlan, Told
 from app.live.recording import Recorder, file_stem
 from app.live.session import LiveSession
 from app.overlay.drawing import draw_frame
@@ -246,7 +247,7 @@ def test_a_source_joins_and_leaves_while_another_is_recorded(tmp_path):
         session.record(RecordPlan(tmp_path))
         watching.see(5, "a")
         ids = {int(n) for r in watching.results for n in r.poses.ids if r.frame.source == "a"}
-        session.add("c")
+        session.add("c", "c")
         watching.see(8, "c")
         session.remove("b")
         watching.see(8, "a")

@@ -11,7 +11,8 @@ import numpy as np
 import pytest
 
 from app.bench.live import StampedCamera
-from app.live.protocol import Plan, Ready, Recorded, RecordPlan, SourceState
+from app.live.plan import Plan
+from app.live.protocol import Ready, Recorded, RecordPlan, SourceState
 from app.live.session import LiveSession
 from engine.errors import SourceError
 from engine.settings import Settings, SmoothingSettings, TrackingSettings

@@ -27,7 +27,7 @@ def open_window(qtbot, preferences):
     """Opens windows on synthetic sessions, and closes them in order."""
     from app.gui.window import Window
     from app.live.offered import Offer
-    from app.live.protocol import Plan
+    from app.live.plan import Plan
     from engine.settings import Settings
     from tests.support.synthetic import Figures
 

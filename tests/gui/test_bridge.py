@@ -6,7 +6,8 @@ from pathlib import Path
 import pytest
 
 from app.gui.bridge import Bridge
-from app.live.protocol import Plan, Ready, Recorded, SourceState, Told
+from app.live.plan import Plan
+from app.live.protocol import Ready, Recorded, SourceState, Told
 from engine.errors import SourceError
 from engine.settings import Settings
 from tests.support.synthetic import Figures

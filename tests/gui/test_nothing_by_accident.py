@@ -167,6 +167,34 @@ def test_a_source_joins_and_leaves_without_a_new_session(qtbot, open_window):
     assert (session.added, session.removed) == (["b"], ["a"])
 
 
+def test_a_source_added_under_a_name_that_runs_has_a_tile_of_its_own(qtbot, open_window):
+    window = open_window("rtsp://a:1@door/x")
+    painting(qtbot, window)
+    session = window.runner.bridge.session
+    window.choose("rtsp://b:2@door/x")
+    names = ["rtsp://***@door/x", "rtsp://***@door/x (2)"]
+    assert session.names == names
+    qtbot.waitUntil(lambda: len(window.canvas.results) == 2, timeout=8000)
+    assert [r.frame.source for r in window.canvas.results] == names
+    window.runner.remove(names[0])
+    window.runner.retry(names[1])
+    assert session.names == names[1:]
+    assert window.runner.source_of(names[1]) == "rtsp://b:2@door/x"
+
+
+def test_an_address_that_runs_is_not_opened_twice_and_one_that_failed_is_again(qtbot, open_window):
+    window = open_window("a")
+    painting(qtbot, window)
+    session = window.runner.bridge.session
+    window.choose("a")
+    assert window.notices.text.text() == "a is shown already."
+    assert not session.added
+    session.tell(SourceState("a", "failed", "nothing listens there"))
+    qtbot.waitUntil(lambda: window.canvas.has_failed("a"))
+    window.choose("a")
+    assert session.added == ["a"]
+
+
 def test_a_model_is_changed_during_a_recording_only_after_a_question(qtbot, open_window, tmp_path):
     window = open_window("a", offer=Offer([HERE, Model("w48", "w48", True)]))
     painting(qtbot, window)

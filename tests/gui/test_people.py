@@ -8,6 +8,7 @@ from PyQt6.QtWidgets import QInputDialog, QMenu
 
 from app.gui.menus import open_menu, rename_person
 from app.gui.people import paint_mosaics, paint_scene, qt_plate
+from app.live.protocol import SamePerson
 from app.overlay.drawing import render
 from app.overlay.look import Look, Zone
 from app.overlay.marks import Target, scene_of
@@ -47,7 +48,7 @@ def test_the_panel_lists_everybody_and_a_click_follows(qtbot, open_window):
     window = open_window("a", people=3)
     painting(qtbot, window)
     panel = window.controls.people
-    window.reactions.refresh()
+    window.controls.people.refresh()
     assert panel.list.topLevelItemCount() == 3
     assert "3 in view" in panel._head.text()
     row = panel.list.topLevelItem(2)
@@ -60,7 +61,7 @@ def test_the_panel_lists_everybody_and_a_click_follows(qtbot, open_window):
 def test_the_view_keeps_to_the_followed_person(qtbot, open_window):
     window = open_window("a")
     painting(qtbot, window)
-    window.reactions.refresh()
+    window.controls.people.refresh()
     window.controls.people.keep.click()
     window.roster.follow(("a", 0))
     tile = window.canvas.tiles[0]
@@ -230,3 +231,21 @@ def test_a_dropped_address_is_watched(qtbot, open_window):
     drop(window, mime)
     painting(qtbot, window)
     assert window.runner.plan.sources == ("rtsp://door/stream",)
+
+
+def test_what_was_decided_about_a_number_holds_for_the_one_in_its_place(qtbot, open_window):
+    window = open_window("a")
+    painting(qtbot, window)
+    roster = window.roster
+    roster.rename(("a", 7), "Zoë")
+    roster.notes[("a", 7)] = ["left early"]
+    roster.follow(("a", 7))
+    roster.hide(("a", 8))
+    session = window.runner.bridge.session
+    session.tell(SamePerson("a", 7, 1))
+    session.tell(SamePerson("a", 8, 2))
+    qtbot.waitUntil(lambda: roster.followed == ("a", 1))
+    assert roster.names == {("a", 1): "Zoë"}
+    assert roster.notes == {("a", 1): ["left early"]}
+    assert roster.hidden == {("a", 2)}
+    assert session.looks[-1].names == {("a", 1): "Zoë"}

@@ -36,7 +36,7 @@ from app.gui.main import paint_on_this_thread
 from app.gui.preferences import Preferences
 from app.gui.window import Window
 from app.live.offered import Offer
-from app.live.protocol import Plan
+from app.live.plan import Plan
 from app.live.session import LiveSession
 from app.live.torch_loading import load_engine
 from engine.settings import Settings, load_settings

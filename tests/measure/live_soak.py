@@ -30,7 +30,7 @@ from app.gui.main import paint_on_this_thread
 from app.gui.preferences import Preferences
 from app.gui.window import Window
 from app.live.offered import Offer
-from app.live.protocol import Plan
+from app.live.plan import Plan
 from app.live.session import LiveSession
 from engine.cores import draw_on_one_core, share_the_cores
 from engine.settings import load_settings

@@ -8,7 +8,7 @@ from types import SimpleNamespace
 
 import numpy as np
 
-from app.live.protocol import Plan
+from app.live.plan import Plan
 from app.live.session import LiveSession
 from engine.settings import Settings, load_settings
 from engine.skeleton import COCO

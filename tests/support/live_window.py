@@ -9,7 +9,7 @@ from PyQt6.QtCore import QSettings
 
 from app.gui.main import show
 from app.live.offered import Offer
-from app.live.protocol import Plan
+from app.live.plan import Plan
 from engine.settings import Settings
 from tests.support.live_fakes import Bench
 

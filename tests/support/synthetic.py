@@ -9,7 +9,8 @@ from pathlib import Path
 
 import numpy as np
 
-from app.live.protocol import Flow, Plan, Ready, Recorded, SourceState, Tell
+from app.live.plan import Plan
+from app.live.protocol import Flow, Ready, Recorded, SourceState, Tell
 from app.live.taps import Newest
 from engine.skeleton import COCO
 from engine.types import Frame, JointState, Poses, Result
@@ -132,10 +133,10 @@ class Figures:
         self.stopped.set()
         self._captured.close()
 
-    def add(self, source):
+    def add(self, source, name):
         self.added.append(source)
-        if source not in self.names:
-            self.names.append(source)
+        if name not in self.names:
+            self.names.append(name)
 
     def remove(self, name):
         self.removed.append(name)

@@ -12,7 +12,7 @@ from PyQt6.QtWidgets import QApplication
 from app.gui.main import show
 from app.gui.window import Window
 from app.live.offered import Offer
-from app.live.protocol import Plan
+from app.live.plan import Plan
 from engine.settings import Settings
 from tests.support.live_fakes import Bench
 

@@ -4,7 +4,7 @@ from types import SimpleNamespace
 
 import pytest
 
-from app.live.protocol import Plan
+from app.live.plan import Plan
 from app.live.source_set import SourceSet
 from engine.settings import Settings
 from engine.sources.addresses import for_ffmpeg, is_url, printable, shown, stem_of

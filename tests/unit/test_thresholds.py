@@ -10,7 +10,8 @@ import torch
 
 from app.bench.live import StampedCamera
 from app.evaluation.command import paper_settings
-from app.live.protocol import Plan, Ready
+from app.live.plan import Plan
+from app.live.protocol import Ready
 from app.live.session import LiveSession
 from app.process.batch import process_files
 from app.weights import thresholds as listed
