@@ -13,6 +13,7 @@ from typing import Protocol
 from app.live.protocol import RecordedFile
 from app.overlay.look import Look
 from app.overlay.traces import NO_TRACES, Traces
+from app.tracks.sink import Counts
 from app.tracks.writer import Ending
 from engine.types import Result
 
@@ -83,7 +84,7 @@ class Lane:
         self._path, self._open, self._failed = path, open_file, failed
         self._arrived, self._pictures = arrived, pictures
         self._waiting: queue.Queue[Item | Note | None] = queue.Queue()
-        self._frames = self._people = self._missed = 0
+        self._counts, self._missed = Counts(), 0
         self._seconds = 0.0
         self._error: str | None = None
         self._ended = self._broken = False
@@ -94,8 +95,9 @@ class Lane:
     @property
     def state(self) -> RecordedFile:
         """How far the file is."""
+        frames = self._counts.frames
         return RecordedFile(
-            self._path, self.source, self._frames, self._missed, self._seconds, self._error
+            self._path, self.source, frames, self._missed, self._seconds, self._error
         )
 
     def put(self, item: Item | Note) -> None:
@@ -140,15 +142,14 @@ class Lane:
             return file
         file = file or self._open(self._path, item)
         file.write(item)
-        self._frames += 1
-        self._people += len(item.result.poses)
+        self._counts.add(item.result)
         self._seconds = item.result.frame.time
         return file
 
     def _close(self, file: File) -> None:
-        dropped = max(self._arrived() - self._frames, self._missed)
+        self._counts.dropped = max(self._arrived() - self._counts.frames, self._missed)
         try:
-            file.close(Ending(self._frames, self._people, dropped, self._error))
+            file.close(self._counts.ending(self._error))
         except Exception as error:  # noqa: BLE001 - likewise
             self._fail(error)
 
