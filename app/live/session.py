@@ -9,7 +9,6 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable, Generator, Mapping, Sequence
 from contextlib import AbstractContextManager, closing
-from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from app.live.plan import CameraMode, Plan
@@ -35,7 +34,6 @@ from engine.network.choice import weights_for
 from engine.network.thresholds import Thresholds, thresholds_of, with_thresholds
 from engine.pipeline import run
 from engine.settings import EngineSettings, Settings
-from engine.skeleton import Skeleton
 from engine.sources.camera import CameraRequest
 from engine.sources.live import open_live
 from engine.sources.source import Source
@@ -259,16 +257,14 @@ class LiveSession:
 
     def _stages_of(self, source: str) -> Sequence[Revisited]:
         assert self._swap is not None, "frames come after the network is loaded"
-        self._stages[source] = self._new_stages(source, self._swap.estimator.skeleton)
         self._tracers[source] = Tracer()
-        return (self._stages[source],)
-
-    def _new_stages(self, name: str, skeleton: Skeleton) -> Revisited:
-        seeks = paced_in(self._set.source(name)) is not None
-        return Revisited(self._settings, skeleton, seeks=seeks, joined=partial(self._is_same, name))
-
-    def _is_same(self, source: str, before: int, now: int) -> None:
-        self._tell(SamePerson(source, before, now))
+        stage = self._stages[source] = Revisited(
+            self._settings,
+            self._swap.estimator.skeleton,
+            seeks=paced_in(self._set.source(source)) is not None,
+            joined=lambda before, now: self._tell(SamePerson(source, before, now)),
+        )
+        return (stage,)
 
     def _apply(self, swap: Swap) -> None:
         settings, estimator = self._settings, swap.estimator
