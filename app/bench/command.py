@@ -21,6 +21,7 @@ from rich.console import Console
 from rich.table import Table
 
 import assets
+from app.bench.frame import frame_rows, frame_table
 from app.bench.scenes import maps_of_people
 from app.user_settings import Device, Set, Weights, changes
 from engine.settings import Settings, load_settings
@@ -90,7 +91,7 @@ def command(
 
 
 def measure(settings: Settings, source: str, frames: int, threads: int | None) -> dict[str, Any]:
-    """Print both tables of the CPU and return them."""
+    """Print the tables of the CPU and return them."""
     import torch
 
     if threads:
@@ -101,6 +102,8 @@ def measure(settings: Settings, source: str, frames: int, threads: int | None) -
     console.print(_table(f"One frame of {source}, {clip[0].size[0]}×{clip[0].size[1]}", steps))
     scenes = list(_scene_rows())
     console.print(_table("Decoding 512×512 maps (refine on, 1 thread)", scenes))
+    whole = list(frame_rows(settings))
+    console.print(frame_table(whole))
     return {
         "machine": platform.processor() or platform.machine(),
         "threads": torch.get_num_threads(),
@@ -108,6 +111,7 @@ def measure(settings: Settings, source: str, frames: int, threads: int | None) -
         "source": source,
         "steps": [asdict(row) for row in steps],
         "decoding": [asdict(row) for row in scenes],
+        "frame": [asdict(row) for row in whole],
     }
 
 
@@ -193,8 +197,8 @@ def _scene_rows() -> Iterator[Row]:
     import cv2
     import torch
 
-    from app.bench.plain import plain_decode
-    from engine.decoding.decode import decode
+    from app.bench.plain import PlainLane
+    from engine.decoding.decode import decode, decode_with
 
     threads = torch.get_num_threads(), cv2.getNumThreads()
     torch.set_num_threads(1)
@@ -203,7 +207,7 @@ def _scene_rows() -> Iterator[Row]:
         for people in PEOPLE:
             heat, tag = maps_of_people(people)
             ours, (joints, _) = _repeat(lambda: decode(heat, tag), 5)  # noqa: B023
-            plain, (expected, _) = _repeat(lambda: plain_decode(heat, tag), 1)  # noqa: B023
+            plain, (expected, _) = _repeat(lambda: decode_with(PlainLane(), heat, tag), 1)  # noqa: B023
             note = f"{len(joints)} found, {'same' if (joints == expected).all() else 'DIFFERENT'}"
             yield Row(f"{people} people", min(ours), median(ours), min(plain), note)
     finally:

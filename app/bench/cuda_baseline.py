@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -21,15 +22,15 @@ def baselines(device: CudaDevice, plan: CudaCases) -> dict[str, dict[int, float]
     """Ms per frame of the two plain ways, by number of people."""
     import torch
 
-    from app.bench.plain import plain_decode
-    from engine.decoding.decode import decode
+    from app.bench.plain import PlainLane
+    from engine.decoding.decode import decode, decode_with
     from engine.geometry import fit
 
     frame = random_frames(1, plan.size)[0]
     placed = fit(frame.size, plan.size)
     results: dict[str, dict[int, float]] = {}
     for label, dtype, decoded in (
-        ("eager fp32 network, plain decoding", torch.float32, plain_decode),
+        ("eager fp32 network, plain decoding", torch.float32, partial(decode_with, PlainLane())),
         ("eager half network, our decoding on the CPU", torch.float16, decode),
     ):
         if dtype == torch.float16 and device.torch_device.type == "cpu":

@@ -1,9 +1,11 @@
-"""The baselines of the benchmark: each step as its definition reads, without our shortcuts.
+"""The baseline of the benchmark: each step as its definition reads, without our shortcuts.
 
-They give the same people, so the ratio beside them is the worth of the shortcuts alone.
+It gives the same people, so the ratio beside it is the worth of the shortcuts alone.
 """
 
 from __future__ import annotations
+
+from collections.abc import Sequence
 
 import cv2
 import numpy as np
@@ -12,12 +14,9 @@ import torch.nn.functional as F
 from numpy.typing import NDArray
 from torch import Tensor
 
-from engine.decoding.grouping import group, mean_tag
-from engine.settings import PAPER_GROUPING
-from engine.skeleton import COCO
-from gpu_ops.cpu import IMAGENET_DEVIATION, IMAGENET_MEAN
-
-MOST = PAPER_GROUPING.most_people
+from gpu_ops.cpu import IMAGENET_DEVIATION, IMAGENET_MEAN, CpuLane
+from gpu_ops.cpu_decode import aggregate, resize, sample
+from gpu_ops.device import Groups, Joints, Maps, Pass, Peaks
 
 
 def plain_warp(
@@ -29,41 +28,82 @@ def plain_warp(
     return torch.from_numpy(((warped - mean) / deviation).transpose(2, 0, 1)[None].copy())
 
 
-def plain_decode(
-    heat: NDArray[np.float32], tag: NDArray[np.float32]
-) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
-    """What `engine.decoding.decode.decode` returns, by max pooling, top-k and whole-map searches.
+class PlainLane(CpuLane):
+    """Heat written out, max pooling and sorting, a search of the whole map per missing joint."""
 
-    Args:
-        heat: (17, H, W); tag: (17, H, W, T).
-    """
-    w = heat.shape[2]
-    maps = torch.from_numpy(heat)
-    peak = F.max_pool2d(maps[None], 5, 1, 2)[0] == maps
-    # Stable, so that equal peaks come in raster order; every cell takes part, as in a top-k.
-    score, cell = torch.sort((maps * peak).flatten(1), dim=1, descending=True, stable=True)
-    best, at = score[:, :MOST].numpy(), cell[:, :MOST].numpy()
-    best = np.where(best.astype(np.float64) > PAPER_GROUPING.peak_threshold, best, 0)
-    tags = np.take_along_axis(tag.reshape(len(tag), -1, tag.shape[3]), at[..., None], axis=1)
-    people = group(best, tags, COCO.order, PAPER_GROUPING)
-    joints = np.zeros((*people.shape, 3), np.float32)
-    scores = np.zeros(len(people), np.float32)
-    for person, rows in enumerate(people):
-        found = np.flatnonzero(rows >= 0)
-        own = mean_tag(tags[found, rows[found]])
-        scores[person] = np.where(rows >= 0, best[np.arange(len(rows)), rows], 0).mean()
-        distance = np.sqrt(((tag - own) ** 2).sum(axis=3))
-        value = heat - np.rint(distance)
-        for joint, row in enumerate(rows):
-            where = at[joint, row] if row >= 0 else value[joint].argmax()
-            y, x = divmod(int(where), w)
-            if row >= 0 or heat[joint, y, x] > 0:
-                joints[person, joint] = (*_quarter(heat[joint], x, y), heat[joint, y, x])
-    return joints, scores
+    def warp(
+        self,
+        pixels: Sequence[NDArray[np.uint8]],
+        affines: Sequence[NDArray[np.float64]],
+        size: tuple[int, int],
+        *,
+        mirror: bool,
+    ) -> Tensor:
+        """See `device.Lane.warp`."""
+        pairs = zip(pixels, affines, strict=True)
+        x = torch.cat([plain_warp(image, affine, size) for image, affine in pairs])
+        return torch.cat((x, x.flip(3))) if mirror else x
+
+    def aggregate(
+        self,
+        passes: Sequence[Pass],
+        size: tuple[int, int],
+        mirror: Sequence[int] | None,
+        *,
+        two_step: bool,
+    ) -> Maps:
+        """See `device.Lane.aggregate`."""
+        maps = [(p.scale, p.low.numpy(), p.high.numpy()) for p in passes]
+        heat, tag = aggregate(maps, size, mirror, two_step)
+        return Maps(torch.from_numpy(heat), torch.from_numpy(tag))
+
+    def find_peaks(self, maps: Maps, *, radius: int, threshold: float, most: int) -> None:
+        """See `device.Lane.find_peaks`."""
+        heat, tag = maps.heat, maps.tag.numpy()
+        size = (heat.shape[3], heat.shape[2])
+        peak = F.max_pool2d(heat, 2 * radius + 1, 1, radius) == heat
+        # Stable, so that equal peaks come in raster order; every cell takes part, as in a top-k.
+        score, cell = torch.sort((heat * peak).flatten(2), dim=2, descending=True, stable=True)
+        best, at = score[..., :most].numpy(), cell[..., :most].numpy()
+        high = best.astype(np.float64) > threshold
+        tags = np.stack([_tags_at(maps, cells, size) for maps, cells in zip(tag, at, strict=True)])
+        self._peaks = Peaks(
+            np.where(high, at, -1).astype(np.int32),
+            np.where(high, best, np.float32(0)),
+            np.where(high[..., None], tags, np.float32(0)),
+        )
+
+    def refine(self, maps: Maps, groups: Groups, *, adjust: bool, refine: bool) -> Joints:
+        """See `device.Lane.refine`."""
+        heat = maps.heat.numpy()
+        size = (heat.shape[3], heat.shape[2])
+        tags = [resize(maps.tag[:, index].numpy(), size) for index in range(maps.tag.shape[1])]
+        shape = groups.cell.shape
+        joints = Joints(np.zeros((*shape, 2), np.float32), np.zeros(shape, np.float32))
+        for person, (image, row, own) in enumerate(
+            zip(groups.image, groups.cell, groups.tag, strict=True)
+        ):
+            squares = [(tag[image] - goal) ** 2 for tag, goal in zip(tags, own, strict=True)]
+            value = heat[image] - np.rint(np.sqrt(sum(squares)))
+            for joint, found in enumerate(row):
+                cell = int(found) if found >= 0 or not refine else int(value[joint].argmax())
+                y, x = divmod(cell, size[0])
+                if found >= 0 or (refine and heat[image, joint, y, x] > 0):
+                    shift = _quarter(heat[image, joint], x, y) if adjust else (0.0, 0.0)
+                    joints.xy[person, joint] = (x + 0.5 + shift[0], y + 0.5 + shift[1])
+                    joints.score[person, joint] = heat[image, joint, y, x]
+        return joints
+
+
+def _tags_at(
+    tag: NDArray[np.float32], cells: NDArray[np.int64], size: tuple[int, int]
+) -> NDArray[np.float32]:
+    """(K, M, T) values of (T, K, h, w) maps at (K, M) cells of a grid of (W, H)."""
+    return np.stack([sample(tag[:, k], at, size).T for k, at in enumerate(cells)])
 
 
 def _quarter(heat: NDArray[np.float32], x: int, y: int) -> tuple[float, float]:
     h, w = heat.shape
     right = heat[y, min(x + 1, w - 1)] > heat[y, max(x - 1, 0)]
     down = heat[min(y + 1, h - 1), x] > heat[max(y - 1, 0), x]
-    return x + (0.75 if right else 0.25), y + (0.75 if down else 0.25)
+    return 0.25 if right else -0.25, 0.25 if down else -0.25

@@ -39,6 +39,19 @@ def maps_of_people(
     return heat, tag
 
 
+def network_maps(
+    people: int, size: tuple[int, int], *, seed: int = 0
+) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+    """What a network would put out for an input of (W, H) = size, of the same made-up people.
+
+    Returns:
+        low (34, H/4, W/4), heat and tags, and high (17, H/2, W/2), float32.
+    """
+    heat, tag = maps_of_people(people, size, tags=1, seed=seed)
+    low = np.concatenate((heat[:, ::4, ::4], tag[:, ::4, ::4, 0]))
+    return low, np.ascontiguousarray(heat[:, ::2, ::2])
+
+
 def _add_bump(
     heat: NDArray[np.float32],
     tag: NDArray[np.float32],

@@ -54,16 +54,26 @@ def decode(
         response there, all 0 where a joint is missing; scores (P,) float32: the mean response of
         all K joints before refine. People are in the order in which grouping found them.
     """
-    settings = settings or PAPER_GROUPING
+    settings = (settings or PAPER_GROUPING).model_copy(update={"refine": refine})
     with open_device(device) as opened, opened.lane() as lane:
-        maps = Maps(
-            torch.from_numpy(heat)[None].to(opened.torch_device),
-            torch.from_numpy(tag).permute(3, 0, 1, 2)[None].to(opened.torch_device),
-        )
-        settings = settings.model_copy(update={"refine": refine})
-        order = COCO.order if len(heat) == len(COCO) else range(len(heat))
-        find_people(lane, maps, order, settings)
-        people = collect_people(lane, maps, order, settings, images=1)[0]
+        return decode_with(lane, heat, tag, settings, opened.torch_device)
+
+
+def decode_with(
+    lane: Lane,
+    heat: NDArray[np.float32],
+    tag: NDArray[np.float32],
+    settings: GroupingSettings = PAPER_GROUPING,
+    device: torch.device | None = None,
+) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+    """As `decode`, by a lane of a device, with `settings.refine`."""
+    maps = Maps(
+        torch.from_numpy(heat)[None].to(device),
+        torch.from_numpy(tag).permute(3, 0, 1, 2)[None].to(device),
+    )
+    order = COCO.order if len(heat) == len(COCO) else range(len(heat))
+    find_people(lane, maps, order, settings)
+    people = collect_people(lane, maps, order, settings, images=1)[0]
     joints = np.concatenate((people.xy, people.joint_score[..., None]), axis=2)
     return joints, people.score
 
