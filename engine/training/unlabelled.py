@@ -77,9 +77,8 @@ def _inside(joints: NDArray[np.float64], boxes: NDArray[np.float64]) -> NDArray[
     """(J,) whether each of the (J, 2) joints lies in one of the (Q, 4) boxes."""
     corner, size = boxes[:, :2], boxes[:, 2:]
     low, high = corner - _WIDER * size, corner + (1 + _WIDER) * size
-    each = (joints[:, None] >= low) & (joints[:, None] <= high)
-    inside: NDArray[np.bool_] = each.all(axis=2).any(axis=1)
-    return inside
+    each = np.logical_and(joints[:, None] >= low, joints[:, None] <= high)
+    return np.asarray(np.any(np.all(each, axis=2), axis=1), np.bool_)
 
 
 def _around(joints: NDArray[np.float64]) -> Box:
