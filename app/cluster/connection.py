@@ -16,6 +16,8 @@ from engine.errors import SettingsError
 from engine.settings import ClusterSettings
 
 LOCAL = "local"
+# Ray prints pages about a task that it runs again, on standard output, which may be JSON.
+_ENVIRONMENT = {"RAY_DEDUP_LOGS_SKIP_REGEX": "^", "RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO": "0"}
 _PATIENCE = 5.0  # s for the head to answer
 _STORE = 256 << 20  # bytes of a local run's object store: answers are small
 
@@ -40,11 +42,12 @@ def connected(address: str) -> Iterator[Resources]:
     Raises:
         SettingsError: Ray is not installed, or there is no cluster at the address.
     """
+    for name, value in _ENVIRONMENT.items():  # some are read when Ray is imported
+        os.environ.setdefault(name, value)
     try:
         import ray
     except ImportError as error:
         raise SettingsError("--cluster needs Ray: pip install 'posestream[cluster]'") from error
-    os.environ.setdefault("RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO", "0")
     _need_answer(address)
     started = not ray.is_initialized()
     if started:
@@ -84,8 +87,13 @@ def _join(ray: Any, address: str) -> None:
             )
         else:
             ray.init(address=address, **common)
-    except (ConnectionError, RuntimeError, ValueError, TimeoutError) as error:
+    except Exception as error:  # Ray has no type for what fails while it starts
         first = str(error).splitlines()[0] if str(error) else type(error).__name__
+        if address == LOCAL:
+            raise SettingsError(
+                f"cannot start Ray on this machine: {first} Run it again when the machine is less "
+                "busy, or use --workers"
+            ) from error
         raise SettingsError(
             f"cannot join the Ray cluster at {address}: {first}; check the address with "
             "`ray status`, or use --cluster local"

@@ -44,6 +44,8 @@ def read_feeds(file: Path) -> list[Feed]:
     if not feeds:
         raise SettingsError(f"{file} names no stream; see docs/cluster.md, Cameras")
     outs = [feed.out for feed in feeds]
+    if "-" in outs:
+        raise SettingsError(f"{file}: a stream on a cluster has no standard output; name a file")
     twice = next((out for out in outs if outs.count(out) > 1), None)
     if twice is not None:
         raise SettingsError(f"{file}: two streams write to {twice}; give each its own `out`")

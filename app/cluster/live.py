@@ -91,7 +91,9 @@ def watch_on_cluster(
         def start() -> RayStation:
             return RayStation(actors.remote(settings, open_estimator), ray)
 
-        need_engine(RayExecutor(settings.cluster, on_gpu=gpu), open_estimator, settings)
+        executor = RayExecutor(settings.cluster, on_gpu=gpu)
+        if need_engine(executor, open_estimator, settings, stop) is None:
+            return
         supervisor = Supervisor(feeds, start, min(slots, len(feeds)))
         end = time.monotonic() + seconds if seconds is not None else float("inf")
         shown_at = 0.0

@@ -18,7 +18,7 @@ from app.process.inputs import Job, passed_over, plan
 from app.process.outcome import Outcome, Summary
 from app.process.outputs import place
 from app.process.progress import Bars
-from app.signals import stop_on_signal
+from app.signals import Stop, stop_on_signal
 from engine.errors import DeviceError, PoseError
 from engine.files import HIDDEN, make_folder
 from engine.settings import Settings
@@ -95,8 +95,8 @@ def run(task: Task, executor: Executor, slots: int, console: Console | None = No
             bars.say(note)
         for report in summary.reports:
             bars.done(report)
-        if jobs:
-            facts = need_engine(executor, task.open_estimator, task.settings)
+        facts = need_engine(executor, task.open_estimator, task.settings, stop) if jobs else None
+        if facts is not None:
             bars.say(_about(facts, slots))
             scheduler = Scheduler(executor, _AHEAD * slots, Counter(bars, len(jobs)))
             flows: Iterator[Flow] = map(process_input, _works(jobs, task, facts))
@@ -120,8 +120,13 @@ def on_gpu(settings: Settings, resources: Resources) -> bool:
     return device != "cpu" and resources.gpus > 0
 
 
-def need_engine(executor: Executor, open_estimator: Opener, settings: Settings) -> EngineFacts:
+def need_engine(
+    executor: Executor, open_estimator: Opener, settings: Settings, stop: Stop
+) -> EngineFacts | None:
     """Open the engine on one machine, which shows whether it can be, and describe it.
+
+    Returns:
+        None where a stop was requested first: the cluster may have no free slot for hours.
 
     Raises:
         PoseError: it cannot be opened there.
@@ -130,7 +135,9 @@ def need_engine(executor: Executor, open_estimator: Opener, settings: Settings) 
     call = Call("open the engine", tasks.describe_engine, arguments, engine=True)
     handle = executor.start(call)
     while not executor.wait([handle], 1.0):
-        pass
+        if stop.asked:
+            executor.cancel([handle])
+            return None
     answer = executor.answer(handle)
     if isinstance(answer, Failure):
         raise PoseError(answer.text)

@@ -1,13 +1,18 @@
-"""One engine that watches some of the streams: what an actor of the cluster runs."""
+"""One engine that watches some of the streams: what an actor of the cluster runs.
+
+A stream that starts anew, here or elsewhere, writes a new file and leaves what it wrote before.
+"""
 
 from __future__ import annotations
 
 import threading
 import time
 from collections import deque
-from collections.abc import Callable, Mapping, Sequence
-from contextlib import closing
+from collections.abc import Callable, Sequence
+from contextlib import closing, suppress
 from dataclasses import asdict, dataclass, field
+from itertools import chain, count
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -17,6 +22,7 @@ from app.cluster.work import Opener
 from app.live.publish import Publisher
 from app.live.sinks import open_sink
 from app.process.sinks import header
+from engine.capture import Captures
 from engine.errors import OutputError
 from engine.inbox import Inbox
 from engine.pipeline import run
@@ -64,7 +70,7 @@ class _Watched:
 
 
 class Station:
-    """Watches a set of streams, which may be replaced; its thread owns the engine."""
+    """Watches a set of streams, which may grow; its thread owns the engine."""
 
     def __init__(
         self,
@@ -76,12 +82,13 @@ class Station:
         self._settings, self._open_source = settings, open_source
         self._open_estimator = open_estimator
         self._changed = threading.Condition()
-        self._feeds: Sequence[Feed] = ()
-        self._new, self._closed = False, False
+        self._closed = False
         self._capacity: float | None = None
         self._error: str = ""
-        self._watched: Mapping[str, _Watched] = {}
-        self._inbox: Inbox | None = None
+        self._watched: dict[str, _Watched] = {}
+        # One more is expected than there are streams: the run goes on until it is closed.
+        self._inbox = Inbox(["station"], "newest")
+        self._captures = Captures(self._inbox)
         self._told = time.monotonic()
         self._thread = threading.Thread(target=self._work, name="station", daemon=True)
         self._thread.start()
@@ -98,26 +105,21 @@ class Station:
         return self._capacity or 0.0
 
     def watch(self, feeds: Sequence[Feed]) -> None:
-        """Watch these streams from now on; those that are watched already start over."""
+        """Watch these streams too; those that are watched already go on undisturbed."""
         self._need_engine()
         with self._changed:
-            self._feeds, self._new = tuple(feeds), True
-            self._interrupt()
-            self._changed.notify_all()
+            for feed in feeds:
+                if feed.name not in self._watched and not self._closed:
+                    one = self._watched[feed.name] = self._begin(feed)
+                    self._captures.join(one.source)
 
     def status(self) -> list[FeedStatus]:
         """How every stream is doing."""
         self._need_engine()
         now, before = time.monotonic(), self._told
         self._told = now
-        return [_status(one, now - before) for one in self._watched.values()]
-
-    def _interrupt(self) -> None:
-        """End the run with the streams of now."""
-        for one in self._watched.values():
-            one.source.close()
-        if self._inbox is not None:
-            self._inbox.close()
+        with self._changed:
+            return [_status(one, now - before) for one in self._watched.values()]
 
     def _need_engine(self) -> None:
         if self._error:
@@ -127,8 +129,9 @@ class Station:
         """End, and close every output."""
         with self._changed:
             self._closed = True
-            self._interrupt()
-            self._changed.notify_all()
+            for one in self._watched.values():
+                one.source.close()
+            self._inbox.close()
         self._thread.join(timeout=10)
 
     def _work(self) -> None:
@@ -138,24 +141,11 @@ class Station:
                 with self._changed:
                     self._capacity = found
                     self._changed.notify_all()
-                while self._wait():
-                    self._run(estimator)
+                self._run(estimator)
         except Exception as error:  # noqa: BLE001 - raised by the next call from outside
             with self._changed:
                 self._error = str(error) or type(error).__name__
                 self._changed.notify_all()
-
-    def _wait(self) -> bool:
-        """Wait for streams; whether there will be any."""
-        with self._changed:
-            self._changed.wait_for(lambda: self._closed or self._new)
-            if self._closed:
-                return False
-            self._new = False
-            watched = {feed.name: self._begin(feed) for feed in self._feeds}
-            self._watched = watched
-            self._inbox = Inbox(list(watched), "newest")
-            return True
 
     def _begin(self, feed: Feed) -> _Watched:
         health = Health()
@@ -166,24 +156,21 @@ class Station:
         return _Watched(feed, Restarting(feed.name, opened, health))
 
     def _run(self, estimator: Any) -> None:
-        watched, inbox = self._watched, self._inbox
-        if not watched or inbox is None:
-            return
-        estimator.batch = max(1, len(watched))
-        sources = [one.source for one in watched.values()]
-
         def stages(name: str) -> tuple[Stages]:
             return (Stages(self._settings, estimator.skeleton),)
 
+        results = run([], self._inbox, estimator, stages, captures=self._captures)
         try:
-            with closing(run(sources, inbox, estimator, stages)) as results:  # type: ignore[type-var]
+            with closing(results):  # type: ignore[type-var]  # it is a generator
                 for result in results:
-                    self._publish(watched[result.frame.source], result, estimator)
+                    estimator.batch = max(1, len(self._watched))
+                    self._publish(self._watched[result.frame.source], result, estimator)
         finally:
-            for one in watched.values():
+            for one in list(self._watched.values()):
                 one.source.close()
                 if one.publisher is not None:
-                    one.publisher.close()
+                    with suppress(OutputError):  # the other outputs are closed all the same
+                        one.publisher.close()
 
     def _publish(self, one: _Watched, result: Result, estimator: Any) -> None:
         """Write a result; an output that fails is opened again with the next one."""
@@ -203,8 +190,17 @@ class Station:
             found = header(one.source, self._settings, estimator)
             return {**found, "size": list(result.frame.size), "live": True}
 
-        sink = open_sink(one.feed.out, inputs=(one.feed.source,), force=True)
+        sink = open_sink(unused(one.feed.out), inputs=(one.feed.source,))
         return Publisher(sink, facts, several=False, raw=smoothed(self._settings))
+
+
+def unused(target: str) -> str:
+    """The target; where it is a file that is there, a free name beside it: door-2.ndjson …"""
+    if "://" in target:
+        return target
+    path = Path(target)
+    numbered = (path.with_name(f"{path.stem}-{n}{path.suffix}") for n in count(2))
+    return str(next(p for p in chain([path], numbered) if not p.exists() or not p.stat().st_size))
 
 
 def _measure(estimator: Any) -> float:

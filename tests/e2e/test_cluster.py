@@ -1,5 +1,7 @@
 """`process` on a cluster gives the bytes of one machine. Without Ray: calls run in this process."""
 
+import os
+import signal
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -139,6 +141,25 @@ def test_results_go_to_a_store(tmp_path, clip):
         assert len(executor.titles) == 2  # the engine, and a look at the input
     finally:
         memory.store.clear()
+
+
+def test_ctrl_c_ends_a_run_that_waits_for_a_place(tmp_path, clip):
+    class Full(Inline):
+        """A cluster without a free slot."""
+
+        cancelled = ()
+
+        def wait(self, running, seconds):
+            os.kill(os.getpid(), signal.SIGINT)
+            return []
+
+        def cancel(self, running):
+            self.cancelled = list(running)
+
+    executor = Full()
+    summary, _ = on_cluster([clip], tmp_path / "out", executor=executor)
+    assert summary.exit_code == 130
+    assert len(executor.cancelled) == 1
 
 
 def test_a_folder_that_a_machine_cannot_see_is_one_line(tmp_path, clip, monkeypatch):

@@ -16,6 +16,7 @@ from app.cluster.station import FeedStatus, Station
 from app.cluster.supervisor import Gone, Supervisor, line_of
 from engine.errors import SettingsError, SourceError
 from engine.settings import Settings
+from engine.sources.source import SourceInfo
 from engine.sources.video import VideoSource
 from engine.types import Frame
 from tests.support.clips import write_clip
@@ -180,6 +181,75 @@ def test_a_station_writes_each_stream_to_its_own_output(tmp_path):
         assert lines[-1]["type"] == "end"
 
 
+class Endless:
+    """A camera that delivers until it is closed."""
+
+    info = SourceInfo(kind="stream", size=(4, 4), live=True)
+
+    def __init__(self, name):
+        self.name, self.closed = name, False
+
+    def frames(self):
+        number = 0
+        while not self.closed:
+            yield Frame(PIXELS, number, number / 100, time.perf_counter(), self.name)
+            number += 1
+            time.sleep(0.01)
+
+    def close(self):
+        self.closed = True
+
+
+def wait_for(right):
+    end = time.monotonic() + 20
+    while not right():
+        assert time.monotonic() < end
+        time.sleep(0.01)
+
+
+def frames_in(file):
+    lines = file.read_text().splitlines() if file.is_file() else []
+    return [json.loads(line)["index"] for line in lines if '"frame"' in line]
+
+
+def test_a_stream_that_comes_later_does_not_disturb_the_others(tmp_path):
+    opened = []
+
+    def opener(text, tell, name):
+        opened.append(name)
+        return Endless(name)
+
+    first, second = (
+        Feed(name=n, source="rtsp://host/x", out=str(tmp_path / f"{n}.ndjson")) for n in "ab"
+    )
+    station = Station(Settings(), walkers, opener)
+    try:
+        station.watch([first])
+        wait_for(lambda: len(frames_in(tmp_path / "a.ndjson")) > 3)
+        station.watch([first, second])
+        wait_for(lambda: len(frames_in(tmp_path / "b.ndjson")) > 3)
+        assert {s.name: s.state for s in station.status()} == {"a": "live", "b": "live"}
+    finally:
+        station.close()
+    assert opened == ["a", "b"]
+    found = frames_in(tmp_path / "a.ndjson")
+    assert found == sorted(set(found))  # one file, never begun again
+    assert sorted(p.name for p in tmp_path.iterdir()) == ["a.ndjson", "b.ndjson"]
+
+
+def test_a_stream_that_moves_leaves_what_it_wrote(tmp_path):
+    before = tmp_path / "door.ndjson"
+    before.write_text("of a station that is gone")
+    door = Feed(name="door", source="rtsp://host/x", out=str(before))
+    station = Station(Settings(), walkers, lambda text, tell, name: Endless(name))
+    try:
+        station.watch([door])
+        wait_for(lambda: len(frames_in(tmp_path / "door-2.ndjson")) > 3)
+    finally:
+        station.close()
+    assert before.read_text() == "of a station that is gone"
+
+
 @pytest.mark.parametrize(
     ("text", "message"),
     [
@@ -189,6 +259,7 @@ def test_a_station_writes_each_stream_to_its_own_output(tmp_path):
         ("[door]\nsource='x'\nout='y'\nrate=-1", "door.rate"),
         ("[door]\nsource='x'\nout='y'\nfps=1", "door.fps"),
         ("[a]\nsource='x'\nout='y'\n[b]\nsource='z'\nout='y'", "two streams write to y"),
+        ("[door]\nsource='x'\nout='-'", "no standard output"),
         ("[door", "not TOML"),
     ],
 )

@@ -1,0 +1,175 @@
+"""S3 on the loopback device, served by moto. From the repository's root:
+
+    PYTHONPATH=. python tests/measure/stores.py NAME [FOLDER]
+
+bytes: how much of a 200 MB video is read. faults: a server that answers 500 now and then; and what
+the command prints for wrong credentials, a missing bucket and an output that may not be written.
+"""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterable
+from pathlib import Path
+from unittest import mock
+
+import av
+import fsspec
+import numpy as np
+from moto import server as moto
+
+from tests.measure.cluster import contents
+from tests.support.clips import write_clip
+from tests.support.stream_servers import free_port
+from tests.support.walkers_estimator import process
+
+LARGE = 200_000_000  # bytes
+KEYS = {"AWS_ACCESS_KEY_ID": "lab", "AWS_SECRET_ACCESS_KEY": "secret"}
+
+
+class Faulty:
+    """moto's application; answers 500 to every `every`th request, and 403 to what it forbids."""
+
+    def __init__(self, every: int = 0) -> None:
+        self.every, self.forbid, self.key = every, "", ""
+        self.requests = self.failed = 0
+        self._app = moto.DomainDispatcherApplication(moto.create_backend_app)
+
+    def __call__(self, environ: dict, start: object) -> Iterable[bytes]:
+        self.requests += 1
+        method, path = environ["REQUEST_METHOD"], environ["PATH_INFO"]
+        if self.every and self.requests % self.every == 0:
+            self.failed += 1
+            return _refuse(start, "500 Internal Server Error", "InternalError")
+        if self.key and self.key not in environ.get("HTTP_AUTHORIZATION", ""):
+            return _refuse(start, "403 Forbidden", "InvalidAccessKeyId")
+        if self.forbid and method in ("PUT", "POST") and path.startswith(self.forbid):
+            return _refuse(start, "403 Forbidden", "AccessDenied")
+        return self._app(environ, start)
+
+
+def _refuse(start: object, status: str, code: str) -> list[bytes]:
+    text = f"<?xml version='1.0'?><Error><Code>{code}</Code><Message>{code}</Message></Error>"
+    start(status, [("Content-Type", "application/xml")])
+    return [text.encode()]
+
+
+def serve() -> Faulty:
+    """An S3 server with the bucket `lab`; the environment says where it is."""
+    from threading import Thread
+
+    from werkzeug.serving import make_server
+
+    faulty, port = Faulty(), free_port()
+    running = make_server("127.0.0.1", port, faulty, threaded=True)
+    Thread(target=running.serve_forever, daemon=True).start()
+    os.environ.update(KEYS, AWS_ENDPOINT_URL=f"http://127.0.0.1:{port}")
+    fsspec.filesystem("s3", use_listings_cache=False).mkdir("lab")
+    return faulty
+
+
+def bytes_read(folder: Path) -> None:
+    serve()
+    system = fsspec.filesystem("s3", use_listings_cache=False)
+    clip = _noise(folder / "large.mp4")
+    size = clip.stat().st_size
+    system.put_file(str(clip), "lab/large.mp4")
+    read: list[int] = []
+
+    class Counting:
+        """The store, counting the bytes that are asked for."""
+
+        def __getattr__(self, name: str) -> object:
+            return getattr(system, name)
+
+        def cat_file(self, path: str, start: int = 0, end: int = size) -> bytes:
+            read.append(end - start)
+            return system.cat_file(path, start=start, end=end)
+
+    def opened(address: str) -> tuple[object, str]:
+        return Counting(), address.partition("://")[2]
+
+    with mock.patch("engine.sources.stored.open_store", opened):
+        for overlay in ("false", "true"):
+            read.clear()
+            began = time.monotonic()
+            wanted = f"output.overlay={overlay}"
+            summary, _ = process(["s3://lab/large.mp4"], folder / overlay, wanted)
+            part = f"{size / 1e6:.0f} MB with sound, overlay {overlay}: read {sum(read) / size:.3f}"
+            spent = f"{time.monotonic() - began:.0f} s, exit {summary.exit_code}"
+            print(f"{part} of it in {len(read)} requests, {spent}", flush=True)
+
+
+def _noise(path: Path) -> Path:
+    """About 200 MB, with sound: noise hardly compresses."""
+    rng = np.random.default_rng(0)
+    noise = rng.integers(0, 256, (16, 360, 640, 3), np.uint8)
+    with av.open(path, "w") as target:
+        video = target.add_stream("mpeg4", rate=30, bit_rate=80_000_000)
+        video.width, video.height, video.pix_fmt = 640, 360, "yuv420p"
+        sound = target.add_stream("aac", rate=48000)
+        size = index = 0
+        while size < LARGE:
+            frame = av.VideoFrame.from_ndarray(noise[rng.integers(16)], format="rgb24")
+            tone = av.AudioFrame.from_ndarray(np.zeros((1, 1600), np.float32), "fltp", "mono")
+            frame.pts, tone.pts, tone.sample_rate = index, 1600 * index, 48000
+            index += 1
+            for packet in [*video.encode(frame), *sound.encode(tone)]:
+                size += packet.size
+                target.mux(packet)
+        target.mux([*video.encode(None), *sound.encode(None)])
+    return path
+
+
+def faults(folder: Path) -> None:
+    server = serve()
+    system = fsspec.filesystem("s3", use_listings_cache=False)
+    clip = write_clip(folder / "clip.mp4", 60, sound=True)
+    process([clip], folder / "one")
+    system.put_file(str(clip), "lab/in/clip.mp4")
+    system.mkdir("attic")
+    server.every = 5
+    summary, _ = process(["s3://lab/in/clip.mp4"], "s3://lab/out")
+    server.every = 0
+    names = [name for name in contents(folder / "one") if not name.endswith("ndjson")]
+    right = all(
+        system.cat_file(f"lab/out/{name}") == (folder / "one" / name).read_bytes() for name in names
+    )
+    print(
+        f"every 5th request answered 500: exit {summary.exit_code}, {server.failed} of "
+        f"{server.requests} failed, {len(names)} files {'identical' if right else 'DIFFERENT'}"
+    )
+    server.forbid = "/attic"
+    show("an output that may not be written", "s3://lab/in/clip.mp4", "s3://attic/out")
+    show("no bucket for the output", "s3://lab/in/clip.mp4", "s3://nowhere/out")
+    show("no bucket of the input", "s3://nowhere/clip.mp4", "s3://lab/o")
+    show("no such file", "s3://lab/in/no.mp4", "s3://lab/o")
+    show("an empty folder", "s3://lab/nothing/", "s3://lab/o")
+    server.key = KEYS["AWS_ACCESS_KEY_ID"]
+    show("wrong credentials", "s3://lab/in/clip.mp4", "s3://lab/o", AWS_ACCESS_KEY_ID="eve")
+    show("wrong credentials, folder", "s3://lab/in/", "s3://lab/o", AWS_ACCESS_KEY_ID="eve")
+    show("no credentials", "s3://lab/in/clip.mp4", "s3://lab/o", AWS_ACCESS_KEY_ID="")
+    show("no server", "s3://lab/in/a.mp4", "s3://lab/o", AWS_ENDPOINT_URL="http://127.0.0.1:9")
+
+
+def show(what: str, source: str, out: str, **environment: str) -> None:
+    """Run the command, with and without a cluster, and print all that it prints."""
+    for more in ([], ["--cluster", "local"]):
+        command = [sys.executable, "-m", "posestream", "process", source, "-o", out, *more]
+        env = {**os.environ, **environment}
+        for name in [name for name, value in environment.items() if not value]:
+            del env[name]
+        began = time.monotonic()
+        made = subprocess.run(command, env=env, capture_output=True, text=True, check=False)
+        head = f"{what}{' on a cluster' if more else ''} (exit {made.returncode}, "
+        print(f"{head}{time.monotonic() - began:.0f} s):\n{made.stdout}{made.stderr}", flush=True)
+
+
+if __name__ == "__main__":
+    chosen = {"bytes": bytes_read, "faults": faults}[sys.argv[1]]
+    with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as made:
+        chosen(Path(sys.argv[2]) if len(sys.argv) > 2 else Path(made))
