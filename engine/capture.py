@@ -6,7 +6,7 @@ import logging
 import threading
 import time
 from collections.abc import Sequence
-from types import TracebackType
+from typing import Self
 
 from engine.inbox import Inbox
 from engine.sources.source import Source
@@ -25,15 +25,10 @@ class Captures:
         self._inbox = inbox
         self._threads: list[threading.Thread] = []
 
-    def __enter__(self) -> Captures:
+    def __enter__(self) -> Self:
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         self._inbox.close()
         _join(self._threads)
 

@@ -10,8 +10,6 @@ import platform
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
-from types import TracebackType
-from typing import Self
 
 import cv2
 import numpy as np
@@ -26,6 +24,7 @@ from gpu_ops.device import (
     Joints,
     Maps,
     Network,
+    NothingHeld,
     Pass,
     Peaks,
 )
@@ -43,7 +42,7 @@ def normalised_bytes() -> NDArray[np.float32]:
     return np.asarray((value - mean) / deviation, np.float32)[None]
 
 
-class CpuDevice:
+class CpuDevice(NothingHeld):
     """Runs everything on the processor; maps are float32 whatever the network runs in."""
 
     name = "cpu"
@@ -60,24 +59,14 @@ class CpuDevice:
         """
         if precision not in ("auto", "fp32", "int8"):
             raise DeviceUnavailable(
-                f"the CPU runs in fp32 or int8, not {precision!r}: half precision is slower there"
+                f"the CPU runs the network in fp32 or int8, not {precision!r}: "
+                "use engine.precision auto, fp32 or int8"
             )
         self.precision = "fp32" if precision == "auto" else precision
         self.runtime = "torch"
         self.torch_device = torch.device("cpu")
         self.description = _processor_name()
         self._plan = replace(plan or RuntimePlan(), precision=self.precision)
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        pass
 
     @property
     def best_batch(self) -> int:
@@ -94,22 +83,11 @@ class CpuDevice:
         return CpuLane()
 
 
-class CpuLane:
+class CpuLane(NothingHeld):
     """One batch; on the CPU nothing is in flight, each call returns when its work is done."""
 
     def __init__(self) -> None:
         self._peaks: Peaks | None = None
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        pass
 
     def warp(
         self,

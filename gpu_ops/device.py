@@ -12,8 +12,8 @@ which are pixels of the network input at the base scale; h, w cells of the strid
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
-from types import TracebackType
 from typing import Protocol, Self
 
 import numpy as np
@@ -79,19 +79,20 @@ class Joints:
     score: NDArray[np.float32]  # (P, K) heatmap response; 0 where there is no joint
 
 
-class Lane(Protocol):
-    """Everything one batch needs from upload to download; a `with` makes it current."""
+class NothingHeld:
+    """The `with` block of a device or lane that has nothing to make current or to release."""
 
     def __enter__(self) -> Self:
-        """Make this lane's stream current."""
+        return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        """Make the previous stream current again."""
+    def __exit__(self, *_: object) -> None: ...
+
+
+class Lane(AbstractContextManager["Lane", None], Protocol):
+    """Everything one batch needs from upload to download.
+
+    In its `with` block the lane's stream is current, after it the previous one is again.
+    """
 
     def warp(
         self,
@@ -168,25 +169,17 @@ class Lane(Protocol):
         """
 
 
-class Device(Protocol):
-    """Where tensors live and operations run. Opened, used and closed by one thread."""
+class Device(AbstractContextManager["Device", None], Protocol):
+    """Where tensors live and operations run. Opened, used and closed by one thread.
+
+    At the end of its `with` block it releases what it holds.
+    """
 
     name: str  # cpu, cuda:0
     description: str  # for people: the processor or the card
     precision: str  # of the network: fp32, fp16, bf16, int8
     runtime: str  # what runs the network: torch, openvino, onnxruntime
     torch_device: torch.device
-
-    def __enter__(self) -> Self:
-        """The device, to be closed at the end of the block."""
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        """Release what the device holds."""
 
     def prepare(self, network: torch.nn.Module) -> Network:
         """The network in the form that is fastest here. The argument may be changed."""

@@ -6,20 +6,17 @@ hardware.
 
 from __future__ import annotations
 
-from types import TracebackType
-from typing import Self
-
 import torch
 from torch import Tensor
 
 from gpu_ops.cpu import CpuLane
-from gpu_ops.device import DeviceFailure, DeviceUnavailable, Network, OutOfMemory
+from gpu_ops.device import DeviceFailure, DeviceUnavailable, Network, NothingHeld, OutOfMemory
 
 KINDS = ("mps", "xpu")
 PRECISIONS = {"fp32": torch.float32, "fp16": torch.float16, "bf16": torch.bfloat16}
 
 
-class TorchDevice:
+class TorchDevice(NothingHeld):
     """See `device.Device`."""
 
     runtime = "torch"
@@ -43,17 +40,6 @@ class TorchDevice:
             ) from error
         self.name = name
         self.description = f"{name} through PyTorch"
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        pass
 
     @property
     def best_batch(self) -> int:
