@@ -88,14 +88,8 @@ def reading(address: str, name: str) -> Iterator[None]:
     Raises:
         SourceError: the file or bucket is not there, or may not be read.
     """
-    try:
+    with _as_one_line(address, f"cannot read {name}", SourceError):
         yield
-    except PoseError:
-        raise
-    except Exception as error:
-        if not _is_from_store(error):
-            raise
-        raise SourceError(f"cannot read {name}: {_reason(address, error)}") from error
 
 
 @contextmanager
@@ -105,6 +99,12 @@ def writing(address: str) -> Iterator[None]:
     Raises:
         OutputError: it cannot be written.
     """
+    with _as_one_line(address, f"cannot write {address}", OutputError):
+        yield
+
+
+@contextmanager
+def _as_one_line(address: str, what: str, kind: type[PoseError]) -> Iterator[None]:
     try:
         yield
     except PoseError:
@@ -112,7 +112,7 @@ def writing(address: str) -> Iterator[None]:
     except Exception as error:
         if not _is_from_store(error):
             raise
-        raise OutputError(f"cannot write {address}: {_reason(address, error)}") from error
+        raise kind(f"{what}: {_reason(address, error)}") from error
 
 
 def _is_from_store(error: Exception) -> bool:
