@@ -18,6 +18,7 @@ from tests.support.emulation import (
     SHUFFLED,
     Deadlock,
     EmulatedKernels,
+    compile_together,
     need_compiler,
 )
 from tests.support.golden import SCENES, golden_json, load_scene
@@ -209,9 +210,14 @@ def fault_scenes():
     return half, fine, wide, tied, edge
 
 
-@pytest.mark.parametrize("fault", FAULTS)
-def test_a_planted_fault_is_caught(fault):
+@pytest.fixture(scope="module")
+def compiled():
     need_compiler()
+    compile_together([(("group.cu", *fault),) for fault in FAULTS.values()])
+
+
+@pytest.mark.parametrize("fault", FAULTS)
+def test_a_planted_fault_is_caught(compiled, fault):
     edit = (("group.cu", *FAULTS[fault]),)
     for peaks in fault_scenes():
         order = range(peaks.score.shape[1])

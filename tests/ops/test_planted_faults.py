@@ -18,6 +18,7 @@ from tests.support.emulation import (
     SHUFFLED,
     Deadlock,
     EmulatedKernels,
+    compile_together,
     need_compiler,
 )
 from tests.support.map_scenes import dense, groups, heat_map, tag_map
@@ -163,15 +164,24 @@ def test_the_order_of_threads_does_not_matter(schedule, tags, room):
         assert np.array_equal(a, b)
 
 
-@pytest.mark.parametrize("fault", MISSING_BARRIERS)
-def test_a_removed_barrier_is_caught(fault):
+@pytest.fixture(scope="module")
+def compiled():
     need_compiler()
-    file, place = MISSING_BARRIERS[fault]
-    without = "\n".join(line for line in place.split("\n") if "__syncthreads();" not in line)
-    assert is_caught((file, place, without))
+    edits = [*map(removal, MISSING_BARRIERS.values()), *WRONG_LOGIC.values()]
+    compile_together((*SMALL_ROOM, edit) for edit in edits)
+
+
+def removal(barrier):
+    file, place = barrier
+    lines = place.split("\n")
+    return file, place, "\n".join(line for line in lines if "__syncthreads();" not in line)
+
+
+@pytest.mark.parametrize("fault", MISSING_BARRIERS)
+def test_a_removed_barrier_is_caught(compiled, fault):
+    assert is_caught(removal(MISSING_BARRIERS[fault]))
 
 
 @pytest.mark.parametrize("fault", WRONG_LOGIC)
-def test_wrong_logic_is_caught(fault):
-    need_compiler()
+def test_wrong_logic_is_caught(compiled, fault):
     assert is_caught(WRONG_LOGIC[fault])
