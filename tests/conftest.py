@@ -40,6 +40,17 @@ def device(request):
         yield opened
 
 
+@pytest.fixture
+def one_thread():
+    """For networks so small that they would spend their time waiting for a second thread."""
+    import torch
+
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(threads)
+
+
 @pytest.fixture(autouse=True)
 def _no_leaked_threads():
     # Daemon threads too: nearly every thread of the program is one, so that a driver that hangs

@@ -25,6 +25,7 @@ from engine.sources.source import SourceInfo
 from engine.types import Frame
 from tests.support.live_fakes import Bench
 from tests.support.stream_servers import MjpegServer
+from tests.support.waiting import until
 
 SMALL = (64, 48)
 
@@ -63,16 +64,10 @@ class Watching:
             for result in results:
                 self.results.append(result)
 
-    def until(self, condition, seconds=20.0):
-        end = time.monotonic() + seconds
-        while not condition():
-            assert time.monotonic() < end, "waited in vain"
-            time.sleep(0.005)
-
     def see(self, count, source=None):
         """Wait for so many more results."""
         before = self.count(source)
-        self.until(lambda: self.count(source) >= before + count)
+        until(lambda: self.count(source) >= before + count, 20)
 
     def count(self, source=None):
         return sum(source in (None, r.frame.source) for r in self.results)
@@ -384,7 +379,7 @@ def test_names_and_notes_go_into_the_tracks(tmp_path):
     bench = Bench()
     with Watching(played(bench, loop=True)) as watching:
         watching.session.look(Look(names={("clip", 0): "Anna"}))
-        watching.until(lambda: any(0 in r.poses.ids for r in watching.results))
+        until(lambda: any(0 in r.poses.ids for r in watching.results), 20)
         watching.session.record(RecordPlan(tmp_path))
         watching.see(10)
         watching.session.note("clip", 0, "a good landing")

@@ -19,6 +19,7 @@ from engine.settings import Settings, SmoothingSettings, TrackingSettings
 from engine.sources.source import SourceInfo
 from engine.types import UNTRACKED
 from tests.support.live_fakes import Bench
+from tests.support.waiting import until
 
 SMALL = (64, 48)
 HANDLES = Path("/proc/self/fd")
@@ -98,13 +99,6 @@ def test_stop_takes_half_a_second_at_most_with_a_source_that_hangs():
     hanging.released.set()
     assert not worker.is_alive()
     assert took <= 0.5
-
-
-def until(condition, seconds=10.0):
-    end = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < end, "waited in vain"
-        time.sleep(0.005)
 
 
 def test_stop_before_the_start_is_a_stop():

@@ -3,7 +3,6 @@
 import json
 import socket
 import subprocess
-import sys
 import threading
 import time
 from contextlib import closing, contextmanager
@@ -14,8 +13,10 @@ import pytest
 import engine.sources.container
 from app.live.protocol import SourceState
 from engine.errors import SourceError
+from tests.support.fresh_python import loaded_after
 from tests.support.live_fakes import Bench
 from tests.support.stream_servers import MjpegServer, SilentServer, free_port
+from tests.support.waiting import until
 
 SYSTEM_PYTHON = "/usr/bin/python3"
 RTSP_SERVER = Path(__file__).parents[1] / "support" / "rtsp_server.py"
@@ -199,7 +200,7 @@ def test_stopping_takes_half_a_second_at_most_though_the_source_hangs():
         session = Bench().session(f"rtsp://127.0.0.1:{server.port}/x")
         worker = threading.Thread(target=lambda: list(session.results()))
         worker.start()
-        _wait_until(lambda: any("capture" in t.name for t in threading.enumerate()))
+        until(lambda: any("capture" in t.name for t in threading.enumerate()))
         began = time.monotonic()
         session.stop()
         worker.join(5)
@@ -208,17 +209,6 @@ def test_stopping_takes_half_a_second_at_most_though_the_source_hangs():
     assert took <= 0.5
 
 
-def _wait_until(condition, seconds=10.0):
-    end = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < end, "waited in vain"
-        time.sleep(0.01)
-
-
 def test_headless_imports_no_qt():
-    check = (
-        "import sys, app.live.command, app.live.session, app.live.sinks, app.live.publish;"
-        "import app.live.recording;"
-        "assert not [m for m in sys.modules if m.startswith('PyQt')], 'Qt was imported'"
-    )
-    subprocess.run([sys.executable, "-c", check], check=True)
+    parts = ("command", "session", "sinks", "publish", "recording")
+    assert loaded_after(f"import {', '.join(f'app.live.{part}' for part in parts)}", "PyQt6") == []

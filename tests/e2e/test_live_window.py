@@ -13,12 +13,14 @@ import av
 import pytest
 
 from tests.support.stream_servers import MjpegServer
+from tests.support.waiting import until
 
 PROGRAM = "tests.support.live_window"
 NEEDED = ("Xvfb", "xdotool")
 pytestmark = pytest.mark.skipif(
     any(shutil.which(tool) is None for tool in NEEDED), reason="needs Xvfb and xdotool"
 )
+PATIENCE = {"seconds": 60.0, "pause": 0.05}  # a window takes long to appear where CPUs are busy
 SOURCE = "lavfi:testsrc2=size=320x240:rate=25"
 
 
@@ -69,7 +71,9 @@ class Person:
             [sys.executable, "-X", "faulthandler", "-m", PROGRAM, str(self.folder), *self.sources],
             env=self.environment,
         )
-        self.window = until(lambda: self.do("search", "--onlyvisible", "--name", "posestream$"))
+        self.window = until(
+            lambda: self.do("search", "--onlyvisible", "--name", "posestream$"), **PATIENCE
+        )
         self.focus()
 
     def do(self, *words):
@@ -95,18 +99,10 @@ class Person:
             self.press("s")
             return sorted(self.folder.rglob("screenshot*.png"))
 
-        until(screenshots)
+        until(screenshots, **PATIENCE)
 
     def press(self, *keys):
         self.do("key", "--delay", "60", *keys)
-
-
-def until(condition, seconds=60.0):
-    end = time.monotonic() + seconds
-    while not (found := condition()):
-        assert time.monotonic() < end, "waited in vain"
-        time.sleep(0.05)
-    return found
 
 
 def test_a_person_watches_takes_a_screenshot_and_quits(display, tmp_path):
@@ -129,7 +125,10 @@ def test_two_cameras_of_one_name_are_recorded_and_one_leaves_before_the_window_i
         person = Person(display, tmp_path, one.url, two.url)
         person.watch()
         person.press("r")
-        until(lambda: len([f for f in tmp_path.rglob("*overlay.mp4") if f.stat().st_size]) == 2)
+        until(
+            lambda: len([f for f in tmp_path.rglob("*overlay.mp4") if f.stat().st_size]) == 2,
+            **PATIENCE,
+        )
         person.press("m", "n", "ctrl+w")  # mirror, follow, remove the last source
         time.sleep(1)
         person.press("ctrl+q")

@@ -11,6 +11,8 @@ from types import SimpleNamespace
 import cv2
 import numpy as np
 
+from app.evaluation.command import paper_settings
+from app.evaluation.run import EvaluationJob
 from engine.coco.ground_truth import GroundTruth, load_ground_truth
 from engine.geometry import fit
 from engine.skeleton import COCO
@@ -85,6 +87,18 @@ def save(folder: Path, content: dict) -> Path:
         pixels[0, 0] = image["id"]
         cv2.imwrite(str(folder / image["file_name"]), pixels)
     return file
+
+
+def job(folder: Path, content: dict, out: str = "out", open_estimator=None) -> EvaluationJob:
+    """An evaluation by the paper's protocol; the data set is written below the folder."""
+    data = folder / "data"
+    return EvaluationJob(
+        annotations=save(data, content),
+        images=data,
+        settings=paper_settings(),
+        out=folder / out,
+        open=open_estimator or opener(Knowing(content)),
+    )
 
 
 def load(folder: Path, content: dict) -> GroundTruth:

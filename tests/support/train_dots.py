@@ -1,29 +1,20 @@
 """A tiny network, and a data set of coloured dots, for tests of training."""
 
 import json
+from dataclasses import replace
 
 import cv2
 import numpy as np
 
-from engine.network.hrnet import Sizes
 from engine.training.annotations import load_annotations
+from tests.support.tiny_checkpoint import TINY
 
 COLOURS = np.array([[255, 0, 0], [0, 255, 0], [0, 0, 255]])
 NAMES = ["left_eye", "right_eye", "tail"]
 
 
 def sizes(keypoints, tag_slope=(0.0, 0.0)):
-    return Sizes(
-        tag_slope=tag_slope,
-        width=8,
-        stem=8,
-        bottleneck=4,
-        bottlenecks=1,
-        modules=(1, 1, 1),
-        blocks=1,
-        head_blocks=1,
-        keypoints=keypoints,
-    )
+    return replace(TINY, keypoints=keypoints, tag_slope=tag_slope)
 
 
 def write_data(folder, pictures=2, size=(120, 160)):

@@ -1,11 +1,8 @@
 """The library's front door."""
 
 import os
-import subprocess
-import sys
 import threading
 from contextlib import contextmanager
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -13,9 +10,8 @@ import pytest
 from engine.api import load_settings, process, record
 from engine.errors import SourceError
 from tests.support.clips import number_of, write_clip
+from tests.support.fresh_python import loaded_after, run_code
 from tests.support.walkers_estimator import Walkers
-
-ROOT = Path(__file__).parents[2]
 
 
 @contextmanager
@@ -30,11 +26,7 @@ def clip(tmp_path_factory):
 
 def test_importing_it_loads_neither_torch_nor_qt_nor_a_decoder():
     heavy = ("torch", "PyQt6", "av", "cv2", "scipy")
-    code = f"import sys, engine.api; print([m for m in {heavy} if m in sys.modules])"
-    done = subprocess.run(
-        [sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True
-    )
-    assert done.stdout.strip() == "[]"
+    assert loaded_after("import engine.api", *heavy) == []
 
 
 def test_every_frame_comes_with_its_picture_and_its_people(clip):
@@ -75,12 +67,7 @@ def test_what_cannot_be_opened_is_an_error_on_the_first_result():
 @pytest.mark.parametrize("room", ["engine.api", "engine.network.weights", "app.cli"])
 def test_the_networks_threads_do_not_spin_wherever_torch_is_loaded(room):
     environment = {k: v for k, v in os.environ.items() if not k.startswith("OMP_WAIT")}
-    done = subprocess.run(
-        [sys.executable, "-c", f"import {room}, torch; torch.rand(9, 9) @ torch.rand(9, 9)"],
-        cwd=ROOT,
-        env={**environment, "OMP_DISPLAY_ENV": "true"},  # the runtime prints what it read
-        capture_output=True,
-        text=True,
-        check=True,
-    )
-    assert "OMP_WAIT_POLICY = 'PASSIVE'" in done.stderr
+    environment["OMP_DISPLAY_ENV"] = "true"  # the runtime prints what it read
+    code = f"import {room}, torch; torch.rand(9, 9) @ torch.rand(9, 9)"
+    _, printed = run_code(code, environment=environment)
+    assert "OMP_WAIT_POLICY = 'PASSIVE'" in printed

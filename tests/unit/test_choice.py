@@ -1,14 +1,11 @@
 """`engine.weights = auto` and the profiles: what suits the machine, and what is worth fetching."""
 
-import subprocess
-import sys
-from pathlib import Path
-
 import pytest
 
 from engine.network import choice
 from engine.network.choice import better_weights, own_input_size, resolved
 from engine.settings import EngineSettings, Settings, load_settings
+from tests.support.fresh_python import loaded_after
 from tests.support.tiny_checkpoint import tiny_checkpoint
 
 BUNDLED = next(e.name for e in choice.registry().values() if e.layout == "native")
@@ -130,11 +127,8 @@ def test_a_rate_is_measured_once(tmp_path, monkeypatch):
 
 def test_choosing_needs_no_torch_where_there_is_nothing_to_measure():
     code = (
-        "import sys; from engine.network.choice import better_weights, resolved\n"
+        "from engine.network.choice import better_weights, resolved\n"
         "from engine.settings import load_settings\n"
-        "resolved(load_settings(changes=('engine.device=cpu',))); better_weights('cpu')\n"
-        "assert 'torch' not in sys.modules"
+        "resolved(load_settings(changes=('engine.device=cpu',))); better_weights('cpu')"
     )
-    root = Path(__file__).parents[2]
-    done = subprocess.run([sys.executable, "-c", code], cwd=root, capture_output=True, text=True)
-    assert done.returncode == 0, done.stderr
+    assert loaded_after(code, "torch") == []

@@ -1,6 +1,5 @@
 """The command line: quick help, one line for a user-fixable error, a traceback for a bug."""
 
-import subprocess
 import sys
 from types import SimpleNamespace
 
@@ -8,6 +7,7 @@ import pytest
 
 from app import cli
 from engine.errors import SourceError
+from tests.support.fresh_python import loaded_after, run_code
 
 
 def run(monkeypatch, capsys, raising=None):
@@ -62,10 +62,9 @@ def test_help_imports_no_mode():
         "heavy = {'torch', 'cv2', 'av', 'PyQt6', 'pycocotools', 'scipy'} & set(sys.modules)\n"
         "sys.exit(f'imported {heavy}' if heavy else 0)"
     )
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
-    assert done.returncode == 0, done.stderr
+    printed, _ = run_code(code)
     for name in cli.COMMANDS:
-        assert name in done.stdout
+        assert name in printed
 
 
 @pytest.mark.parametrize("name", sorted(cli.COMMANDS))
@@ -79,17 +78,15 @@ def test_every_command_explains_itself(name, capsys):
 @pytest.mark.parametrize(
     ("imported", "absent"),
     [
-        ("engine.types", {"torch", "cv2", "av", "PyQt6", "scipy"}),
-        ("engine.settings", {"torch", "cv2", "av", "PyQt6", "scipy"}),
-        ("engine.decoding.decode", {"av", "PyQt6", "pycocotools"}),
-        ("engine.training.loop", {"av", "PyQt6", "pycocotools"}),
-        ("engine.estimator", {"av", "PyQt6", "pycocotools"}),
+        ("engine.types, engine.settings", ("torch", "cv2", "av", "PyQt6", "scipy")),
+        (
+            "engine.decoding.decode, engine.training.loop, engine.estimator",
+            ("av", "PyQt6", "pycocotools"),
+        ),
     ],
 )
 def test_importing_one_thing_does_not_drag_in_another(imported, absent):
-    code = f"import sys, {imported}; found = {absent!r} & set(sys.modules); assert not found, found"
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
-    assert done.returncode == 0, done.stderr
+    assert loaded_after(f"import {imported}", *absent) == []
 
 
 def test_wrong_usage_exits_with_2(monkeypatch, capsys):

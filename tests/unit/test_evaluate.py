@@ -8,7 +8,7 @@ import pytest
 
 from app.evaluation.command import paper_settings
 from app.evaluation.journal import NAME, EvaluationJournal
-from app.evaluation.run import EvaluationJob, Progress, evaluate
+from app.evaluation.run import Progress, evaluate
 from engine.coco.metrics import judge
 from engine.errors import DataError, OutputError, PoseError
 from engine.settings import PAPER_GROUPING
@@ -25,14 +25,7 @@ def content():
 
 @pytest.fixture
 def job(tmp_path, content):
-    file = scenes.save(tmp_path / "data", content)
-    return EvaluationJob(
-        annotations=file,
-        images=file.parent,
-        settings=paper_settings(),
-        out=tmp_path / "out",
-        open=scenes.opener(scenes.Knowing(content)),
-    )
+    return scenes.job(tmp_path, content)
 
 
 def changed(job, **changes):

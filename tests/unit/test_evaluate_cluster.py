@@ -10,7 +10,7 @@ pytest.importorskip("fsspec", reason="needs the extra `cluster`")
 from app.cluster import evaluation as on_cluster
 from app.cluster import tasks
 from app.evaluation.command import paper_settings
-from app.evaluation.run import EvaluationJob, evaluate
+from app.evaluation.run import evaluate
 from app.evaluation.sweep import points, table
 from engine.errors import PoseError, SettingsError
 from tests.support import eval_scenes as scenes
@@ -34,14 +34,7 @@ def no_engine_kept():
 
 @pytest.fixture
 def job(tmp_path):
-    file = scenes.save(tmp_path / "data", CONTENT)
-    return EvaluationJob(
-        annotations=file,
-        images=file.parent,
-        settings=paper_settings(),
-        out=tmp_path / "one",
-        open=knowing,
-    )
+    return scenes.job(tmp_path, CONTENT, "one", knowing)
 
 
 def test_shards_give_the_results_of_one_machine(tmp_path, job, monkeypatch):

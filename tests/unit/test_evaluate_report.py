@@ -8,7 +8,7 @@ from rich.console import Console
 from app.evaluation.command import paper_settings
 from app.evaluation.report import plots, table
 from app.evaluation.report.facts import published_for
-from app.evaluation.run import EvaluationJob, evaluate
+from app.evaluation.run import evaluate
 from engine.coco.diagnosis.calibration import Bin, Calibration
 from engine.network.registry import registry
 from engine.settings import PAPER_GROUPING
@@ -17,16 +17,7 @@ from tests.support import eval_scenes as scenes
 
 @pytest.fixture
 def report(tmp_path):
-    content = scenes.two_people_each(2)
-    file = scenes.save(tmp_path / "data", content)
-    job = EvaluationJob(
-        annotations=file,
-        images=file.parent,
-        settings=paper_settings(),
-        out=tmp_path / "out",
-        open=scenes.opener(scenes.Knowing(content)),
-    )
-    return evaluate(job).report
+    return evaluate(scenes.job(tmp_path, scenes.two_people_each(2))).report
 
 
 W32 = registry()["w32-512"]

@@ -14,7 +14,7 @@ from app.evaluation.command import paper_settings
 from app.evaluation.compare import compare_results
 from app.evaluation.configurations import configurations
 from app.evaluation.parity import check_parity
-from app.evaluation.run import EvaluationJob, evaluate
+from app.evaluation.run import evaluate
 from engine.errors import DataError, SettingsError
 from tests.support import eval_scenes as scenes
 
@@ -26,14 +26,7 @@ def content():
 
 @pytest.fixture
 def job(tmp_path, content):
-    file = scenes.save(tmp_path / "data", content)
-    return EvaluationJob(
-        annotations=file,
-        images=file.parent,
-        settings=paper_settings(),
-        out=tmp_path / "a",
-        open=scenes.opener(scenes.Knowing(content)),
-    )
+    return scenes.job(tmp_path, content, "a")
 
 
 @pytest.fixture

@@ -23,15 +23,9 @@ from engine.errors import OutputError
 from engine.skeleton import COCO
 from engine.sources.source import SourceInfo
 from engine.types import Frame, Result, no_people
+from tests.support.waiting import until
 
 HEADER = '{"type":"header","version":1}'
-
-
-def until(condition, seconds=10.0):
-    end = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < end, "waited in vain"
-        time.sleep(0.005)
 
 
 @contextmanager

@@ -1,24 +1,17 @@
 """The package `posestream`: what it offers, what it loads, and whose modules it finds."""
 
-import subprocess
-import sys
 from pathlib import Path
 
 import posestream
 from app.tracks.table import FORMATS, open_writer
+from tests.support.fresh_python import ROOT, run_code
 from tests.support.tracks import write_all
 from tests.support.walking import HEADER, walking
-
-ROOT = Path(__file__).parents[2]
 
 
 def run(code: str, folder: Path) -> str:
     path = f"import sys; sys.path.append({str(ROOT)!r}); "
-    done = subprocess.run(
-        [sys.executable, "-c", path + code], cwd=folder, capture_output=True, text=True
-    )
-    assert done.returncode == 0, done.stderr
-    return done.stdout
+    return run_code(path + code, folder)[0]
 
 
 def test_everything_promised_is_there():

@@ -2,7 +2,6 @@
 
 import json
 import logging
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -21,6 +20,7 @@ from gpu_ops.runtimes import fastest, onnx_file, openvino_network, plan, prepare
 from gpu_ops.runtimes.openvino_network import OpenVinoNetwork
 from gpu_ops.torch_device import TorchDevice
 from tests.support.clips import write_clip
+from tests.support.fresh_python import loaded_after, run_code
 from tests.support.tiny_checkpoint import tiny_checkpoint
 
 RUNTIMES = ("openvino", "onnxruntime")
@@ -326,30 +326,17 @@ def test_running_out_of_memory_is_told_apart_from_other_failures(weights, monkey
 
 
 def test_runtimes_are_imported_only_when_used():
-    import subprocess
-    import sys
-
-    code = (
-        "import sys, engine.estimator, app.export; heavy = {'openvino', 'onnx', 'onnxruntime', "
-        "'nncf'} & set(sys.modules); assert not heavy, heavy"
-    )
-    root = Path(__file__).parents[2]
-    done = subprocess.run([sys.executable, "-c", code], cwd=root, capture_output=True, text=True)
-    assert done.returncode == 0, done.stderr
+    heavy = ("openvino", "onnx", "onnxruntime", "nncf")
+    assert loaded_after("import engine.estimator, app.export", *heavy) == []
 
 
 def test_no_runtime_reports_its_use_over_the_network():
-    import subprocess
-    import sys
-
     code = (
         "import sys, threading, gpu_ops.runtimes, openvino, openvino.tools.ovc, nncf\n"
         "assert sys.modules['openvino_telemetry'] is None\n"
         "assert threading.active_count() == 1, threading.enumerate()"
     )
-    root = Path(__file__).parents[2]
-    done = subprocess.run([sys.executable, "-c", code], cwd=root, capture_output=True, text=True)
-    assert done.returncode == 0, done.stderr
+    run_code(code)
 
 
 def test_an_int8_model_is_compiled_for_each_size_and_few_are_kept(int8_maps, kept):

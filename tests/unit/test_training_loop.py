@@ -9,7 +9,6 @@ import torch
 
 from engine.errors import WeightsError
 from engine.network.higher_hrnet import HigherHRNet
-from engine.network.hrnet import Sizes
 from engine.network.weights import load_checkpoint
 from engine.skeleton import skeleton_from_names
 from engine.training.augment import Views
@@ -17,38 +16,20 @@ from engine.training.checkpoint import export, load_state, save_state
 from engine.training.dataset import Batches, Phase
 from engine.training.loop import Recipe, Trainer, prepared, resume, train
 from engine.training.start import initialise
-from tests.support.train_dots import NAMES, write_data
+from tests.support.train_dots import NAMES, sizes, write_data
 
-TINY = Sizes(
-    width=8,
-    stem=8,
-    bottleneck=4,
-    bottlenecks=1,
-    modules=(1, 1, 1),
-    blocks=1,
-    head_blocks=1,
-    keypoints=3,
-)
+pytestmark = pytest.mark.usefixtures("one_thread")
 
 
 def trainer_for(data, *, steps, batch=2, **recipe):
     phases = [Phase(steps, batch, ((64, 64),), Views(scene=0.5, rotation=10))]
-    network = initialise(HigherHRNet(TINY), seed=1)
+    network = initialise(HigherHRNet(sizes(keypoints=3)), seed=1)
     options = {"warm_up": 5, "learning_rate": 5e-3, "save_every": 4, "report_every": 2} | recipe
     return Trainer(network, Batches([data], phases), Recipe(**options), torch.device("cpu"))
 
 
 def weights_of(trainer):
     return [*trainer.network.state_dict().values(), *trainer.averaged.state_dict().values()]
-
-
-@pytest.fixture(autouse=True)
-def _one_thread():
-    """Networks this small spend their time waiting for a second thread."""
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(threads)
 
 
 @pytest.fixture
@@ -121,12 +102,12 @@ def test_the_average_follows_the_weights_norms_included(data, tmp_path):
 
 
 def test_an_exported_file_loads_with_all_it_says_and_answers_nearly_the_same(tmp_path):
-    network = initialise(HigherHRNet(TINY), seed=2)
+    network = initialise(HigherHRNet(sizes(keypoints=3)), seed=2)
     file = tmp_path / "deep" / "tiny.safetensors"
     skeleton = skeleton_from_names(NAMES, [(0, 2)])
     export(file, network, name="tiny", skeleton=skeleton, input_size=64, trained="never")
     found = load_checkpoint(file)
-    assert (found.network_name, found.sizes, found.input_size) == ("tiny", TINY, 64)
+    assert (found.network_name, found.sizes, found.input_size) == ("tiny", sizes(keypoints=3), 64)
     assert found.skeleton == skeleton
     x = torch.from_numpy(np.random.default_rng(0).normal(size=(1, 3, 64, 64)).astype(np.float32))
     with torch.no_grad():

@@ -17,13 +17,7 @@ from engine.training.pack import Packing, pack
 from tests.support.train_dots import NAMES, write_data
 from tests.support.train_photos import write_photos
 
-
-@pytest.fixture(autouse=True)
-def _one_thread():
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(threads)
+pytestmark = pytest.mark.usefixtures("one_thread")
 
 
 @pytest.fixture

@@ -1,8 +1,6 @@
 """A packed data set trains as the folder it was made of, and says when a part is missing."""
 
 import json
-import subprocess
-import sys
 import zipfile
 from pathlib import Path
 
@@ -20,6 +18,7 @@ from engine.training.dataset import Batches, Phase
 from engine.training.pack import Packing, pack
 from engine.training.pack_scale import mask_of, run_lengths, scaled
 from engine.training.pack_shards import find_shards
+from tests.support.fresh_python import run_code
 from tests.support.train_photos import write_photos
 
 ROOT = Path(__file__).parents[2]
@@ -208,7 +207,7 @@ def test_packs_are_read_without_the_libraries_a_gpu_machine_lacks():
         f"import sys; sys.modules.update(dict.fromkeys({lacking}));"
         "import app.train.command, engine.training.annotations, engine.training.pack, app.data"
     )
-    subprocess.run([sys.executable, "-c", code], check=True, cwd=ROOT)
+    run_code(code)
 
 
 @pytest.mark.parametrize(
