@@ -13,6 +13,7 @@ pytest.importorskip("ray", reason="needs the extra `cluster`")
 from app.cluster.process import process_on_cluster
 from engine.settings import load_settings
 from tests.support.clips import write_clip
+from tests.support.folders import contents
 from tests.support.ray_walkers import SECONDS, walkers
 from tests.support.walkers_estimator import process
 
@@ -36,11 +37,6 @@ def cluster():
     yield
     ray.shutdown()
     del os.environ[SECONDS]
-
-
-def contents(folder):
-    files = [p for p in Path(folder).rglob("*") if p.is_file() and ".posestream" not in p.parts]
-    return {str(p.relative_to(folder)): p.read_bytes() for p in files}
 
 
 def on_ray(inputs, out, *changes):
