@@ -1,7 +1,9 @@
 """The kernels compile for every supported architecture, without warnings and without spills."""
 
+import os
 import re
 import subprocess
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
@@ -11,12 +13,19 @@ from tests.support.emulation import EmulatedKernels, need_compiler
 BUILDS = [(file, architecture) for file in build.FILES for architecture in build.ARCHITECTURES]
 
 
-@pytest.mark.parametrize(("file", "architecture"), BUILDS)
-def test_a_kernel_file_compiles(file, architecture):
+@pytest.fixture(scope="module")
+def reports():
+    """(file, architecture) -> the compiler's report, to come; all cores compile."""
     if build.nvcc() is None:
         pytest.skip("needs nvcc, the CUDA compiler")
+    with ThreadPoolExecutor(os.cpu_count()) as compilers:
+        yield {each: compilers.submit(build.check, *each) for each in BUILDS}
+
+
+@pytest.mark.parametrize(("file", "architecture"), BUILDS)
+def test_a_kernel_file_compiles(reports, file, architecture):
     try:
-        report = build.check(file, architecture)
+        report = reports[file, architecture].result()
     except subprocess.CalledProcessError as error:
         pytest.fail(error.stderr)
     compiled = re.findall(r"Compiling entry function '(\w+)' for 'sm_(\d+)'", report)
