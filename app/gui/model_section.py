@@ -7,12 +7,12 @@ from collections.abc import Callable
 from typing import Final
 
 from PyQt6.QtCore import pyqtSignal
-from PyQt6.QtWidgets import QHBoxLayout, QProgressBar, QPushButton, QWidget
+from PyQt6.QtWidgets import QPushButton, QWidget
 
+from app.gui.download import Download
 from app.gui.quiet import QuietCombo
 from app.gui.section import Section, form, note
-from app.live.offered import Model, Offer
-from engine.errors import PoseError
+from app.live.offered import Better, Model, Offer
 from engine.settings import EngineSettings
 
 # (weights, device, precision) -> milliseconds per frame measured on this machine, if ever
@@ -30,10 +30,6 @@ PRECISIONS: Final = (
 AUTOMATIC: Final = "auto"  # as in the settings
 
 
-class _CancelledError(Exception):
-    """The person wants the download no more."""
-
-
 class ModelSection(Section):
     """`chosen` sends new engine settings when a person picks something else that is here.
 
@@ -41,8 +37,7 @@ class ModelSection(Section):
     """
 
     chosen = pyqtSignal(object)  # EngineSettings
-    _progressed = pyqtSignal(int, int)  # bytes here, bytes in all; from the downloading thread
-    _fetched = pyqtSignal(str, str)  # name, error; likewise
+    _advised = pyqtSignal(object, object)  # what was asked, Better or None; from a thread
 
     def __init__(
         self, engine: EngineSettings, offer: Offer, cost: Cost, parent: QWidget | None = None
@@ -53,15 +48,15 @@ class ModelSection(Section):
         self._here = {model.name for model in offer.models if model.present}
         self._running = ""  # what `auto` was found to mean
         self.weights, self.device, self.precision = QuietCombo(), QuietCombo(), QuietCombo()
-        self._price, self._missing = note(), note()
-        self.download, self.cancel = QPushButton("Download"), QPushButton("Cancel")
-        self._progress = QProgressBar()
-        self._wanted = ""  # the model that is offered or being fetched
-        self._cancelled = threading.Event()
+        self._price, self._advice = note(), note()
+        self.get = QPushButton("Download")  # the better model
+        self.downloading = Download(offer.fetch)
+        self._better: Better | None = None
+        self._asked: object = None  # what the advice was asked for
         self._lay_out()
         self._fill()
         self._connect()
-        self._offer_download("")
+        self._show_advice()
         self.set_engine(engine)
 
     def set_engine(self, engine: EngineSettings) -> None:
@@ -75,6 +70,7 @@ class ModelSection(Section):
             (self.precision, engine.precision),
         ):
             box.setCurrentIndex(max(box.findData(value), 0))
+        self._ask_advice()
         self.describe()
 
     def set_running(self, weights: str) -> None:
@@ -88,22 +84,27 @@ class ModelSection(Section):
         weights = self._running if automatic else chosen.weights
         if not weights:
             self._price.setText("The most accurate model on this machine that keeps up.")
-            self.set_summary("automatic")
+            self.set_summary(f"automatic{self._hint}")
             return
         model = self._models.get(weights)
         cost = self._cost(weights, chosen.device, chosen.precision)
         delivers = _accuracy(model) if model else "A file of your own: accuracy not measured."
         costs = f"{cost:.0f} ms per frame here." if cost else "Speed here: not measured yet."
         self._price.setText(f"{delivers}\n{costs}")
-        self.set_summary(f"automatic: {weights}" if automatic else weights)
+        self.set_summary(f"automatic: {weights}{self._hint}" if automatic else weights)
+
+    @property
+    def _hint(self) -> str:
+        return " – a better one exists" if self._better else ""
 
     def _choose(self) -> None:
         name = self.weights.currentData()
         if name in self._models and name not in self._here:
             self.weights.setCurrentIndex(self.weights.findData(self._engine.weights))
-            self._offer_download(name)
+            self.downloading.offer(name)
+            self._show_advice()
             return
-        self._offer_download("")
+        self.downloading.close_offer()
         engine = self._engine.model_copy(
             update={
                 "weights": name,
@@ -115,68 +116,52 @@ class ModelSection(Section):
             self.set_engine(engine)
             self.chosen.emit(engine)
 
-    def _offer_download(self, name: str) -> None:
-        self._wanted = name
-        self._missing.setText(f"{name} is not on this machine yet." if name else "")
-        self.download.setEnabled(self._offer.fetch is not None)
-        self._progress.hide()
-        for widget in (self._missing, self.download, self.cancel):
-            widget.setVisible(bool(name))
-
-    def _fetch(self) -> None:
-        name, fetch = self._wanted, self._offer.fetch
-        if fetch is None or not name:
-            return
-        self._cancelled.clear()
-        self.download.hide()
-        self._progress.setRange(0, 0)
-        self._progress.show()
-        self._missing.setText(f"Fetching {name}…")
-        threading.Thread(target=self._run_fetch, args=(name,), daemon=True).start()
-
-    def _run_fetch(self, name: str) -> None:
-        """The downloading thread."""
-        error = ""
-        try:
-            assert self._offer.fetch is not None, "it was asked for"
-            self._offer.fetch(name, self._progress_of)
-        except _CancelledError:
-            error = "cancelled"
-        except (PoseError, OSError) as failure:
-            error = str(failure)
-        try:
-            self._fetched.emit(name, error)
-        except RuntimeError:
-            return  # the window was closed in the meantime
-
-    def _progress_of(self, here: int, whole: int) -> None:
-        if self._cancelled.is_set():
-            raise _CancelledError
-        self._progressed.emit(here >> 10, whole >> 10)
-
-    def _show_progress(self, here: int, whole: int) -> None:
-        self._progress.setRange(0, whole)
-        self._progress.setValue(here)
-        done = whole and here >= whole
-        text = f"Checking {self._wanted}…" if done else f"Fetching {self._wanted}…"
-        self._missing.setText(text)
-
-    def _end_fetch(self, name: str, error: str) -> None:
-        if error:
-            self._offer_download(name if error != "cancelled" else "")
-            if error != "cancelled":
-                self._missing.setText(error)
-            return
+    def _take_fetched(self, name: str) -> None:
+        """A model has come: use it."""
         self._here.add(name)
         self.weights.setItemText(self.weights.findData(name), self._models[name].title)
-        self._offer_download("")
         self.weights.setCurrentIndex(self.weights.findData(name))
         self._choose()
 
-    def _cancel(self) -> None:
-        self._cancelled.set()
-        if not self._progress.isVisible():
-            self._offer_download("")
+    def _ask_advice(self) -> None:
+        """Look for a better model where none was chosen; on a thread: it may load libraries."""
+        engine = self._engine
+        asked = (engine.device, engine.weights, *sorted(self._here))
+        if asked == self._asked or self._offer.fetch is None:
+            return
+        self._asked = asked
+
+        def ask() -> None:
+            better = self._offer.better(engine.device, engine.weights)
+            try:
+                self._advised.emit(asked, better)
+            except RuntimeError:
+                return  # the window was closed in the meantime
+
+        threading.Thread(target=ask, name="advice", daemon=True).start()
+
+    def _take_advice(self, asked: object, better: Better | None) -> None:
+        if asked == self._asked:
+            self._better = better if better and better.name not in self._here else None
+            self._show_advice()
+            self.describe()
+
+    def _show_advice(self) -> None:
+        better = self._better
+        shown = better is not None and self.downloading.isHidden()
+        self._advice.setVisible(shown)
+        self.get.setVisible(shown)
+        if better:
+            slower = "" if better.on_gpu else ", but slower on a CPU"
+            ap = f"{100 * better.ap:.1f} AP on COCO val2017, published"
+            self._advice.setText(f"{better.name} is more accurate{slower}: {ap}.")
+            self.get.setText(f"Download {better.name} ({better.megabytes} MB)")
+
+    def _get(self) -> None:
+        if self._better:
+            self.downloading.offer(self._better.name)
+            self.downloading.begin()
+            self._show_advice()
 
     def _fill(self) -> None:
         models = [(AUTOMATIC, "Automatic")]
@@ -192,21 +177,16 @@ class ModelSection(Section):
     def _connect(self) -> None:
         for box in (self.weights, self.device, self.precision):
             box.activated.connect(self._choose)
-        self.download.clicked.connect(self._fetch)
-        self.cancel.clicked.connect(self._cancel)
-        self._progressed.connect(self._show_progress)
-        self._fetched.connect(self._end_fetch)
+        self.get.clicked.connect(self._get)
+        self.downloading.fetched.connect(self._take_fetched)
+        self.downloading.closed.connect(self._show_advice)
+        self._advised.connect(self._take_advice)
 
     def _lay_out(self) -> None:
         labels = ("Weights", "Device", "Precision")
         boxes = (self.weights, self.device, self.precision)
         self.rows.addLayout(form(list(zip(labels, boxes, strict=True))))
-        self.add(self._price, self._missing, self._progress)
-        self._progress.setAccessibleName("Download")
-        buttons = QHBoxLayout()
-        buttons.addWidget(self.download)
-        buttons.addWidget(self.cancel)
-        self.rows.addLayout(buttons)
+        self.add(self._price, self._advice, self.get, self.downloading)
 
 
 def _title(model: Model) -> str:

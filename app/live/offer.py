@@ -8,7 +8,7 @@ from importlib.metadata import entry_points
 from pathlib import Path
 
 import assets
-from app.live.offered import Camera, Model, Offer
+from app.live.offered import Better, Camera, Model, Offer
 from engine.errors import WeightsError
 from engine.network.registry import Entry, find, registry, standard_folders
 
@@ -25,6 +25,7 @@ def offer() -> Offer:
         demo if demo.is_file() else None,
         _cameras,
         _fetch,
+        _better,
         _free_space,
         sorted(point.name for point in entry_points(group=GROUP)),
     )
@@ -53,6 +54,13 @@ def _fetch(name: str, progress: Callable[[int, int], None]) -> None:
     from engine.network.fetch import fetch
 
     fetch(name, progress=lambda here, whole: progress(here, whole or 0))
+
+
+def _better(device: str, weights: str) -> Better | None:
+    from engine.network.choice import better_weights
+
+    advice = better_weights(device, weights)
+    return Better(advice.name, advice.ap, advice.megabytes, advice.on_gpu) if advice else None
 
 
 def _free_space(folder: Path) -> int | None:

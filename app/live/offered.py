@@ -31,6 +31,16 @@ class Model:
 
 
 @dataclass(frozen=True, slots=True)
+class Better:
+    """A checkpoint that is more accurate than what `auto` can use here, and is to be fetched."""
+
+    name: str
+    ap: float  # COCO val2017, published, 0..1
+    megabytes: int
+    on_gpu: bool  # where it would run
+
+
+@dataclass(frozen=True, slots=True)
 class Offer:
     """What the choosers of the window have to offer. Made without opening anything slow."""
 
@@ -39,5 +49,7 @@ class Offer:
     demo: Path | None = None
     cameras: Callable[[], Sequence[Camera]] = field(default=lambda: ())  # called off the GUI thread
     fetch: Fetch | None = None  # called off the GUI thread
+    # (device, weights) as in the settings; likewise: it may load libraries
+    better: Callable[[str, str], Better | None] = field(default=lambda device, weights: None)
     free_space: Callable[[Path], int | None] = field(default=lambda folder: None)  # likewise; bytes
     outputs: Sequence[str] = ()  # schemes of outputs that other packages add

@@ -8,7 +8,7 @@ from PyQt6.QtGui import QWheelEvent
 from PyQt6.QtWidgets import QApplication, QMessageBox
 
 from app.gui.chips import shares
-from app.live.offered import Model, Offer
+from app.live.offered import Better, Model, Offer
 from app.live.protocol import EngineFailed, Ready, Recorded, SourceState
 from engine.errors import WeightsError
 from engine.settings import Settings
@@ -71,9 +71,14 @@ def test_a_model_that_is_not_here_is_offered_for_download_while_the_other_runs(q
     model.set_open(True)
     choose(model, "w32-512")
     assert model.weights.currentData() == "auto"
-    assert "not on this machine" in model._missing.text()
-    qtbot.mouseClick(model.download, Qt.MouseButton.LeftButton)
-    qtbot.waitUntil(lambda: model._progress.value() == 1024 and model._progress.maximum() == 4096)
+    assert "not on this machine" in model.downloading.text.text()
+    qtbot.mouseClick(model.downloading.start, Qt.MouseButton.LeftButton)
+    qtbot.waitUntil(
+        lambda: (
+            model.downloading.progress.value() == 1024
+            and model.downloading.progress.maximum() == 4096
+        )
+    )
     assert session.settings.engine.weights == "auto", "the other continues meanwhile"
     go.set()
     qtbot.waitUntil(lambda: session.settings.engine.weights == "w32-512")
@@ -98,15 +103,68 @@ def test_a_download_that_is_cancelled_or_fails_changes_nothing(qtbot, open_windo
     model = window.controls.model
     model.set_open(True)
     choose(model, "w32-512")
-    qtbot.mouseClick(model.download, Qt.MouseButton.LeftButton)
+    qtbot.mouseClick(model.downloading.start, Qt.MouseButton.LeftButton)
     assert began.wait(5)
     if end == "cancelled":
-        qtbot.mouseClick(model.cancel, Qt.MouseButton.LeftButton)
-        qtbot.waitUntil(lambda: not model._missing.isVisible())
+        qtbot.mouseClick(model.downloading.cancel, Qt.MouseButton.LeftButton)
+        qtbot.waitUntil(lambda: not model.downloading.isVisible())
     else:
-        qtbot.waitUntil(lambda: "sha256" in model._missing.text())
+        qtbot.waitUntil(lambda: "sha256" in model.downloading.text.text())
     assert window.controls.settings.engine.weights == "auto"
     assert window.runner.bridge.session.settings.engine.weights == "auto"
+
+
+BETTER = Better("w32-512", 0.671, 110, on_gpu=False)
+
+
+def test_a_better_model_is_offered_with_its_size_and_fetched_only_when_asked(qtbot, open_window):
+    asked, fetched, go = [], [], threading.Event()
+
+    def better(device, weights):
+        asked.append((device, weights))
+        return BETTER if weights == "auto" else None
+
+    def fetch(name, progress):
+        fetched.append(name)
+        progress(1, 2)
+        go.wait(5)
+
+    window = open_window("a", offer=Offer([HERE, AWAY], fetch=fetch, better=better))
+    painting(qtbot, window)
+    model, session = window.controls.model, window.runner.bridge.session
+    model.set_open(True)
+    qtbot.waitUntil(model.get.isVisible)
+    assert model.get.text() == "Download w32-512 (110 MB)"
+    assert "67.1 AP on COCO val2017, published" in model._advice.text()
+    assert "slower on a CPU" in model._advice.text()
+    assert "a better one exists" in model._head.text()
+    assert not fetched, "nothing is downloaded unasked"
+    qtbot.mouseClick(model.get, Qt.MouseButton.LeftButton)
+    assert not model.get.isVisible()
+    assert model.downloading.cancel.isVisible()
+    go.set()
+    qtbot.waitUntil(lambda: session.settings.engine.weights == "w32-512")
+    assert fetched == ["w32-512"]
+    assert not model.get.isVisible()
+    choose(model, "auto")
+    assert not model.get.isVisible(), "it is here now"
+    assert asked[0] == ("auto", "auto")
+
+
+def test_a_better_model_is_offered_again_after_a_cancelled_download(qtbot, open_window):
+    def fetch(name, progress):
+        while True:
+            progress(1, 2)
+            threading.Event().wait(0.01)
+
+    offer = Offer([HERE, AWAY], fetch=fetch, better=lambda device, weights: BETTER)
+    model = open_window("a", offer=offer).controls.model
+    model.set_open(True)
+    qtbot.waitUntil(model.get.isVisible)
+    qtbot.mouseClick(model.get, Qt.MouseButton.LeftButton)
+    qtbot.mouseClick(model.downloading.cancel, Qt.MouseButton.LeftButton)
+    qtbot.waitUntil(model.get.isVisible)
+    assert not model.downloading.isVisible()
 
 
 def test_a_model_that_fails_falls_back_and_is_not_remembered(qtbot, open_window, preferences):

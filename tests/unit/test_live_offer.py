@@ -1,6 +1,7 @@
 """What the live window offers is what the registry and this machine hold."""
 
 from app.live.offer import offer
+from app.live.offered import Better
 from engine.network.registry import registry
 
 
@@ -21,3 +22,15 @@ def test_the_bundled_model_is_here_and_the_demo_clip_is_offered():
     found = offer()
     assert next(model for model in found.models if model.name == "compact").present
     assert found.demo is not None
+
+
+def test_the_better_model_is_that_of_the_advice(monkeypatch):
+    from engine.network import choice
+
+    asked = []
+    advice = choice.Advice("w32-512", 0.671, 110, on_gpu=True, command="posestream weights fetch")
+    monkeypatch.setattr(choice, "better_weights", lambda *given: asked.append(given) or advice)
+    assert offer().better("cuda", "auto") == Better("w32-512", 0.671, 110, on_gpu=True)
+    assert asked == [("cuda", "auto")]
+    monkeypatch.setattr(choice, "better_weights", lambda *given: None)
+    assert offer().better("cpu", "compact") is None
