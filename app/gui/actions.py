@@ -109,6 +109,7 @@ class Actions(QObject):
         dialog.page.set_recent(window.preferences.recent)
         dialog.page.chosen.connect(window.choose)
         dialog.open()
+        dialog.page.focus_first()
 
     def open_video(self) -> None:
         """Choose a file."""

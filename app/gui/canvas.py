@@ -43,7 +43,6 @@ class Canvas(QWidget):
     picked = pyqtSignal(object)  # (source, id) of a person that was clicked, or None
     asked = pyqtSignal(object, QPoint)  # (source, id) or (source, None), and where on the screen
     zone_drawn = pyqtSignal(str, object)  # source, Zone
-    double_clicked = pyqtSignal()
 
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
@@ -235,11 +234,6 @@ class Canvas(QWidget):
         self.unsetCursor()
         if (event.position() - start).manhattanLength() <= _CLICK:
             self.picked.emit(self._person_at(event.position()))
-
-    def mouseDoubleClickEvent(self, event: QMouseEvent | None) -> None:  # noqa: N802
-        """Full screen, and back."""
-        if event and event.button() == Qt.MouseButton.LeftButton:
-            self.double_clicked.emit()
 
     def contextMenuEvent(self, event: QContextMenuEvent | None) -> None:  # noqa: N802
         """Offer what can be done with the person or the source under the pointer."""

@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from PyQt6.QtCore import QPoint, QSize, Qt, pyqtSignal
-from PyQt6.QtGui import QContextMenuEvent, QResizeEvent
+from PyQt6.QtGui import QContextMenuEvent, QFontMetrics, QResizeEvent
 from PyQt6.QtWidgets import QFrame, QHBoxLayout, QLabel, QMenu, QSizePolicy, QToolButton, QWidget
 
 from app.gui import style
 from app.gui.section import name
 
-_WIDEST, _NARROWEST = 250, 92  # pixels of a chip
-_BESIDE = 46  # pixels of a chip that are not its name
+_WIDEST, _NARROWEST = 250, 100  # pixels of a chip
+_BESIDE = 42  # pixels of a chip that are not its name
+_TELLING = 3  # characters at the end of a file's name that are always shown
+_SUFFIX = re.compile(r"\.\w{2,5}$")
 _GAP, _MORE = 6, 46  # between chips; the button with the rest
 
 
@@ -44,17 +47,18 @@ class Chip(QFrame):
     @property
     def wanted(self) -> int:
         """Pixels that show the whole name, up to the widest chip."""
-        return min(self.fontMetrics().horizontalAdvance(self.text) + _BESIDE + 4, _WIDEST)
+        return min(self._metrics.horizontalAdvance(self.text) + _BESIDE + 4, _WIDEST)
+
+    @property
+    def _metrics(self) -> QFontMetrics:
+        """Of the font that the style sheet gives the name."""
+        self.label.ensurePolished()
+        return self.label.fontMetrics()
 
     def fit(self, x: int, width: int, height: int) -> None:
         """Take this place, and shorten the name to it."""
         self.setGeometry(x, (height - 28) // 2, width, 28)
-        whole = self.fontMetrics().horizontalAdvance(self.text) <= width - _BESIDE
-        text = self.text if whole else self.text.partition("://")[2] or self.text
-        # Of an address the host says most, of a file the end as well.
-        address = "://" in self.text
-        mode = Qt.TextElideMode.ElideRight if address else Qt.TextElideMode.ElideMiddle
-        self.label.setText(self.fontMetrics().elidedText(text, mode, width - _BESIDE))
+        self.label.setText(shortened(self.text, self._metrics, width - _BESIDE))
 
     def contextMenuEvent(self, event: QContextMenuEvent | None) -> None:  # noqa: N802  Qt's name
         """Offer what can be done with the source."""
@@ -96,6 +100,7 @@ class Chips(QWidget):
         for chip in self.chips:
             chip.removed.connect(self.removed)
             chip.asked.connect(self.asked)
+        self.setMaximumWidth(self.sizeHint().width())  # what comes next stands beside the last
         self.updateGeometry()
         self._fit()
 
@@ -140,6 +145,22 @@ def shares(wanted: Sequence[int], room: int) -> list[int]:
         widths[i] = min(wanted[i], left // (count - position))
         left -= widths[i]
     return widths
+
+
+def shortened(text: str, metrics: QFontMetrics, room: int) -> str:
+    """As much of a source's name as fits into `room` pixels, what says most of it first."""
+    if metrics.horizontalAdvance(text) <= room:
+        return text
+    if "://" in text:  # the host says most
+        return metrics.elidedText(text.partition("://")[2], Qt.TextElideMode.ElideRight, room)
+    stem = _SUFFIX.sub("", text)
+    if metrics.horizontalAdvance(stem) <= room:
+        return stem
+    end = stem[-_TELLING:]  # of files that are alike at the beginning it says which
+    front = metrics.elidedText(
+        stem[:-_TELLING], Qt.TextElideMode.ElideRight, room - metrics.horizontalAdvance(end)
+    )
+    return front + end if front else metrics.elidedText(stem, Qt.TextElideMode.ElideRight, room)
 
 
 def title(source: str) -> str:

@@ -47,7 +47,7 @@ class DisplaySection(Section):
         super().__init__("Display", parent=parent)
         self.heatmap = QuietCombo()
         self.trails, self.angles = Chooser("Trails"), Chooser("Angles")
-        self.zones = QPushButton("Count at a line…")
+        self.zones = QPushButton("Count at a line or in a region…")
         self.preview = tick(
             "Smooth preview",
             False,

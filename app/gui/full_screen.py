@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from PyQt6.QtCore import QEvent, QObject, Qt, QTimer
+from PyQt6.QtGui import QMouseEvent
 from PyQt6.QtWidgets import QApplication, QToolButton
 
 from app.gui import style
@@ -23,6 +24,8 @@ class FullScreen(QObject):
         super().__init__(window)
         self._window = window
         self._on = False
+        self._pressed = False  # the mouse was, in this run: a double click that chose the
+        # source ends on the picture, and does not mean it
         self.leave = QToolButton(window.canvas)
         self.leave.setProperty("kind", "over")
         self.leave.setIcon(style.icon("close", "#ffffff", 18))
@@ -34,6 +37,7 @@ class FullScreen(QObject):
         self._timer.timeout.connect(self._hide)
         window.canvas.setMouseTracking(True)
         window.canvas.installEventFilter(self)
+        window.runner.started.connect(self._forget_press)
 
     def set_on(self, on: bool) -> None:
         """Fill the screen with the picture, or show everything again."""
@@ -50,11 +54,20 @@ class FullScreen(QObject):
             self.leave.hide()
 
     def eventFilter(self, watched: QObject | None, event: QEvent | None) -> bool:  # noqa: N802  Qt's name
-        """Come back when the mouse moves."""
-        if self._on and event and event.type() == QEvent.Type.MouseMove:
+        """Come back when the mouse moves; a double click leads in and out."""
+        kind = event.type() if event else None
+        if self._on and kind == QEvent.Type.MouseMove:
             self._show()
             self._timer.start(_STAYS)
+        if isinstance(event, QMouseEvent) and event.button() == Qt.MouseButton.LeftButton:
+            if kind == QEvent.Type.MouseButtonPress:
+                self._pressed = True
+            elif kind == QEvent.Type.MouseButtonDblClick and self._pressed:
+                self.set_on(not self._on)
         return super().eventFilter(watched, event)
+
+    def _forget_press(self) -> None:
+        self._pressed = False
 
     def _show(self) -> None:
         window = self._window

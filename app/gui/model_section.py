@@ -91,11 +91,12 @@ class ModelSection(Section):
         delivers = _accuracy(model) if model else "A file of your own: accuracy not measured."
         costs = f"{cost:.0f} ms per frame here." if cost else "Speed here: not measured yet."
         self._price.setText(f"{delivers}\n{costs}")
-        self.set_summary(f"automatic: {weights}{self._hint}" if automatic else weights)
+        known = f"{weights}{self._hint}" if self._hint else f"automatic: {weights}"
+        self.set_summary(known if automatic else weights)
 
     @property
     def _hint(self) -> str:
-        return " – a better one exists" if self._better else ""
+        return " – better available" if self._better else ""
 
     def _choose(self) -> None:
         name = self.weights.currentData()
@@ -119,6 +120,8 @@ class ModelSection(Section):
     def _take_fetched(self, name: str) -> None:
         """A model has come: use it."""
         self._here.add(name)
+        self._better = None
+        self._show_advice()
         self.weights.setItemText(self.weights.findData(name), self._models[name].title)
         self.weights.setCurrentIndex(self.weights.findData(name))
         self._choose()

@@ -27,6 +27,7 @@ _STAYS = {"info": 4000, "warning": 8000, "error": 0}  # ms; 0: until it is close
 _ICONS = {"info": "info", "warning": "warning", "error": "warning"}
 _COLOURS = {"info": "accent", "warning": "warning", "error": "bad"}
 _KEPT = 500
+_WIDEST, _BESIDE = 560, 140  # pixels of the text; of all that is beside it
 
 
 class Notices(QFrame):
@@ -47,7 +48,6 @@ class Notices(QFrame):
         self._hide_later.setSingleShot(True)
         self._hide_later.timeout.connect(self.hide)
         self.text.setWordWrap(True)
-        self.text.setMaximumWidth(560)
         self.text.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)
         self.text.setAccessibleName("Message")
         self.closer.setProperty("kind", "flat")
@@ -99,13 +99,10 @@ class Notices(QFrame):
     def _place(self) -> None:
         parent = self.parentWidget()
         if parent:
-            self.text.setMinimumWidth(
-                min(
-                    560,
-                    parent.width() - 160,
-                    self.text.fontMetrics().horizontalAdvance(self.text.text()) + 8,
-                )
-            )
+            opener = self.opener.sizeHint().width() if self._folder else 0
+            room = max(min(_WIDEST, parent.width() - _BESIDE - opener), 80)
+            wanted = self.text.fontMetrics().horizontalAdvance(self.text.text()) + 8
+            self.text.setFixedWidth(min(room, wanted))
             self.adjustSize()
             x = (parent.width() - self.width()) // 2
             bar = self._bar.height() if self._bar.isVisible() else 0

@@ -16,6 +16,7 @@ from app.overlay.palette import colour_of
 
 _MOST_ROWS = 6  # shown without scrolling
 _ROW = 28  # pixels
+_AROUND = 8  # pixels of the list's frame, above and below
 _WHO = Qt.ItemDataRole.UserRole
 _RIGHT = Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter
 
@@ -30,6 +31,7 @@ class PeoplePanel(Section):
         super().__init__("People", parent=parent)
         self._roster = roster
         self._titles: dict[str, str] = {}
+        self._shown = -1  # rows
         self.list = QTreeWidget()
         self._hint = note("No people in view.", role="muted")
         self.keep = tick(
@@ -62,10 +64,20 @@ class PeoplePanel(Section):
             row = rows[who]
             if row is not None:
                 self._fill(row, who, seen)
-        self._hint.setVisible(not people)
-        self.list.setVisible(bool(people))
         self.keep.setEnabled(bool(people))
-        self.list.setFixedHeight(min(max(len(people), 1), _MOST_ROWS) * _ROW + 34)
+        self._show_rows(len(people))
+
+    def _show_rows(self, count: int) -> None:
+        shown = min(count, _MOST_ROWS)
+        if shown == self._shown:
+            return
+        self._shown = shown
+        self._hint.setVisible(not shown)
+        self.list.setVisible(bool(shown))
+        header = self.list.header()
+        above = header.sizeHint().height() if header else 0
+        self.list.setFixedHeight(shown * _ROW + above + _AROUND)
+        self.settle()
 
     def _new_row(self, who: Who) -> QTreeWidgetItem:
         row = QTreeWidgetItem(self.list)
@@ -78,8 +90,10 @@ class PeoplePanel(Section):
         roster = self._roster
         hidden, followed = who in roster.hidden, who == roster.followed
         state = " (hidden)" if hidden else " (followed)" if followed else ""
-        place = f" · {self._titles.get(who[0], who[0])}" if len(self._titles) > 1 else ""
-        called = f"{roster.title(who)}{state}{place}"
+        called = f"{roster.title(who)}{state}"
+        if len(self._titles) > 1:
+            short = roster.names.get(who) or str(who[1])
+            called = f"{short}{state} · {self._titles.get(who[0], who[0])}"
         texts = (called, f"{seen.seconds:.0f} s", f"{seen.score:.2f}")
         for column, text in enumerate(texts):
             if row.text(column) != text:
@@ -98,6 +112,7 @@ class PeoplePanel(Section):
         tree.setHeaderLabels(["Person", "Seen", "Score"])
         tree.setRootIsDecorated(False)
         tree.setUniformRowHeights(True)
+        tree.setTextElideMode(Qt.TextElideMode.ElideMiddle)
         tree.setSelectionMode(QAbstractItemView.SelectionMode.SingleSelection)
         tree.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
         tree.setAccessibleName("People in view")

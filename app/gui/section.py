@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 
 from PyQt6.QtCore import QSize, Qt
+from PyQt6.QtGui import QResizeEvent
 from PyQt6.QtWidgets import (
     QAbstractButton,
     QCheckBox,
@@ -12,10 +13,43 @@ from PyQt6.QtWidgets import (
     QFormLayout,
     QFrame,
     QLabel,
+    QScrollArea,
+    QSizePolicy,
     QToolButton,
     QVBoxLayout,
     QWidget,
 )
+
+_BESIDE_HEAD = 26  # pixels of a section's head that are not its text
+
+
+class _Head(QToolButton):
+    """A title that is shortened to its place; a long one must not widen the sidebar."""
+
+    def __init__(self, title: str) -> None:
+        super().__init__()
+        self.whole = title
+        self.setText(title)
+        self.setProperty("kind", "section")
+        self.setToolButtonStyle(Qt.ToolButtonStyle.ToolButtonTextBesideIcon)
+        self.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Fixed)
+
+    def set_whole(self, text: str) -> None:
+        """Show this, or as much of it as fits."""
+        if text != self.whole:  # a new text lays the sidebar out anew
+            self.whole = text
+            self._fit()
+
+    def resizeEvent(self, event: QResizeEvent | None) -> None:  # noqa: N802  Qt's name
+        """Shorten anew."""
+        super().resizeEvent(event)
+        self._fit()
+
+    def _fit(self) -> None:
+        room = self.width() - _BESIDE_HEAD
+        fits = self.fontMetrics().elidedText(self.whole, Qt.TextElideMode.ElideRight, room)
+        self.setText(fits)
+        self.setToolTip("" if fits == self.whole else self.whole)
 
 
 class Section(QWidget):
@@ -24,12 +58,9 @@ class Section(QWidget):
     def __init__(self, title: str, *, opened: bool = True, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self.title = title
-        self._head = QToolButton()
-        self._head.setText(title)
-        self._head.setProperty("kind", "section")
+        self._head = _Head(title)
         self._head.setCheckable(True)
         self._head.setChecked(opened)
-        self._head.setToolButtonStyle(Qt.ToolButtonStyle.ToolButtonTextBesideIcon)
         self._head.setAccessibleName(f"{title}: show or hide")
         self._body = QWidget()
         self.rows = QVBoxLayout(self._body)
@@ -46,9 +77,7 @@ class Section(QWidget):
 
     def set_summary(self, text: str) -> None:
         """Say the most important beside the title, also while folded."""
-        whole = f"{self.title}   {text}" if text else self.title
-        if whole != self._head.text():  # a new text lays the sidebar out anew
-            self._head.setText(whole)
+        self._head.set_whole(f"{self.title}   {text}" if text else self.title)
 
     @property
     def opened(self) -> bool:
@@ -61,6 +90,14 @@ class Section(QWidget):
         self._head.setArrowType(Qt.ArrowType.DownArrow if opened else Qt.ArrowType.RightArrow)
         self._head.setIconSize(QSize(8, 8))
         self._body.setVisible(opened)
+
+    def settle(self) -> None:
+        """Lay out at once after a row changed its height; by itself Qt paints once in between."""
+        widget: QWidget | None = self._body
+        while widget is not None and not isinstance(widget, QScrollArea):
+            if layout := widget.layout():
+                layout.activate()
+            widget = widget.parentWidget()
 
     def add(self, *widgets: QWidget) -> None:
         """Put rows at the end."""

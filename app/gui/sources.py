@@ -18,6 +18,7 @@ from PyQt6.QtWidgets import (
     QListWidget,
     QListWidgetItem,
     QPushButton,
+    QScrollArea,
     QVBoxLayout,
     QWidget,
 )
@@ -54,7 +55,7 @@ class SourcePage(QWidget):
             "stream": QPushButton(" Test picture"),
         }
         self.demo = QPushButton(" Play the demo clip")
-        self.again = QPushButton(" Look again")
+        self.again = QPushButton(" Search again")
         self._lay_out()
         self._connect()
         self._show([], "Looking for cameras…")
@@ -94,6 +95,8 @@ class SourcePage(QWidget):
         """Put the focus on what is most likely wanted."""
         for first in (self.recent, self.demo, self.address):
             if not first.isHidden():
+                if isinstance(first, QListWidget):
+                    first.setCurrentRow(0)
                 first.setFocus()
                 return
 
@@ -118,8 +121,8 @@ class SourcePage(QWidget):
         self._hint.setText(hint)
         self.cameras.clear()
         for camera in cameras:
-            modes = "  ·  ".join(camera.modes[:3]) or camera.source
-            item = QListWidgetItem(f"{camera.name}\n{modes}")
+            item = QListWidgetItem(f"{camera.name}\n{_modes(camera)}")
+            item.setToolTip("\n".join(camera.modes) or title(camera.source))
             item.setData(Qt.ItemDataRole.UserRole, camera.source)
             item.setIcon(style.icon("camera", self._theme["accent"], 22))
             self.cameras.addItem(item)
@@ -188,10 +191,21 @@ class SourcePage(QWidget):
         across.addStretch(1)
         across.addWidget(card, 4)
         across.addStretch(1)
-        down = QVBoxLayout(self)
+        body = QWidget()
+        body.setObjectName("pageBody")
+        down = QVBoxLayout(body)
         down.addStretch(2)
         down.addLayout(across)
         down.addStretch(3)
+        scrolled = QScrollArea()  # on a low screen
+        scrolled.setObjectName("page")
+        scrolled.setWidget(body)
+        scrolled.setWidgetResizable(True)
+        scrolled.setFrameShape(QFrame.Shape.NoFrame)
+        scrolled.setFocusPolicy(Qt.FocusPolicy.NoFocus)
+        whole = QVBoxLayout(self)
+        whole.setContentsMargins(0, 0, 0, 0)
+        whole.addWidget(scrolled)
 
     def _address_row(self) -> QHBoxLayout:
         row = QHBoxLayout()
@@ -200,6 +214,14 @@ class SourcePage(QWidget):
         row.addWidget(self.address, 1)
         row.addWidget(opened)
         return row
+
+
+def _modes(camera: Camera) -> str:
+    """The best mode, and how many more there are."""
+    if not camera.modes:
+        return title(camera.source)
+    more = f"  and {len(camera.modes) - 1} more" if len(camera.modes) > 1 else ""
+    return f"{camera.modes[0]}{more}"
 
 
 class SourceDialog(QDialog):

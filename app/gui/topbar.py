@@ -123,6 +123,9 @@ class TopBar(QFrame):
         self._brand.setObjectName("brand")
         self._age.setFont(style.digits(10))
         self._age.setProperty("role", "muted")
+        usual = self._age.fontMetrics().horizontalAdvance("999 ms old · 30 fps")
+        self._age.setMinimumWidth(usual)  # so that figures that change move nothing
+        self._age.setAlignment(Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter)
         self._age.setAccessibleName("Age of the picture and frames per second")
         self._recorded.setFont(style.digits(10))
         self._recorded.setAccessibleName("Length of the recording")

@@ -37,7 +37,8 @@ from app.live.protocol import Player, Start, Told
 from app.overlay.look import Zone
 
 _SIZE = (1360, 820)  # logical pixels, where the screen is large enough
-_SIDEBAR = 326
+_FRAME = (12, 44)  # what a window manager puts around it
+_SIDEBAR = 344
 
 
 class Window(QMainWindow):
@@ -46,7 +47,7 @@ class Window(QMainWindow):
     def __init__(self, plan: Plan, offer: Offer, start: Start, preferences: Preferences) -> None:
         super().__init__()
         self.offer, self.preferences = offer, preferences
-        self.theme = style.THEMES[preferences.theme]
+        self.theme = _dressed(preferences.theme)  # first: fonts decide how large parts are
         self.ages, self.roster = Ages(), Roster(self)
         self.runner = Runner(plan, start, self)
         self.canvas, self.transport = Canvas(), Transport()
@@ -112,9 +113,7 @@ class Window(QMainWindow):
     def set_theme(self, name: str) -> None:
         """Look `dark` or `light`, now and the next time."""
         self.preferences.theme = name
-        app = QApplication.instance()
-        if isinstance(app, QApplication):
-            self.theme = style.dress(app, name)
+        self.theme = _dressed(name)
         for part in (
             self.canvas,
             self.transport,
@@ -187,7 +186,6 @@ class Window(QMainWindow):
         self.canvas.picked.connect(self._picked)
         self.canvas.asked.connect(lambda who, at: open_menu(self, who, at))
         self.canvas.zone_drawn.connect(self._zone_drawn)
-        self.canvas.double_clicked.connect(lambda: self.set_full_screen(not self.isFullScreen()))
         self.roster.changed.connect(self._people_changed)
         controls.changed.connect(self.runner.change)
         controls.engine_changed.connect(self._engine_chosen)
@@ -231,8 +229,11 @@ class Window(QMainWindow):
         geometry, splitter = self.preferences.layout
         screen = self.screen()
         room = screen.availableGeometry() if screen else None
-        w, h = (min(_SIZE[0], room.width()), min(_SIZE[1], room.height())) if room else _SIZE
-        self.resize(w, h)
+        if room:  # its frame must fit as well
+            w, h = room.width() - _FRAME[0], room.height() - _FRAME[1]
+            self.resize(min(_SIZE[0], w), min(_SIZE[1], h))
+        else:
+            self.resize(*_SIZE)
         if isinstance(geometry, QByteArray) and isinstance(splitter, QByteArray):
             self.restoreGeometry(geometry)
             self.splitter.restoreState(splitter)
@@ -286,3 +287,8 @@ class Window(QMainWindow):
         player: Player | None = self.runner.player
         if player and callable(ask):
             ask(player)
+
+
+def _dressed(name: str) -> style.Theme:
+    app = QApplication.instance()
+    return style.dress(app, name) if isinstance(app, QApplication) else style.THEMES[name]

@@ -3,8 +3,8 @@
 import threading
 
 import pytest
-from PyQt6.QtCore import QPoint, QPointF, Qt
-from PyQt6.QtGui import QWheelEvent
+from PyQt6.QtCore import QEvent, QPoint, QPointF, Qt
+from PyQt6.QtGui import QMouseEvent, QWheelEvent
 from PyQt6.QtWidgets import QApplication, QMessageBox
 
 from app.gui.chips import shares
@@ -137,7 +137,7 @@ def test_a_better_model_is_offered_with_its_size_and_fetched_only_when_asked(qtb
     assert model.get.text() == "Download w32-512 (110 MB)"
     assert "67.1 AP on COCO val2017, published" in model._advice.text()
     assert "slower on a CPU" in model._advice.text()
-    assert "a better one exists" in model._head.text()
+    assert "better available" in model._head.text()
     assert not fetched, "nothing is downloaded unasked"
     qtbot.mouseClick(model.get, Qt.MouseButton.LeftButton)
     assert not model.get.isVisible()
@@ -251,6 +251,29 @@ def test_an_address_that_runs_is_not_opened_twice_and_one_that_failed_is_again(q
     qtbot.waitUntil(lambda: window.canvas.has_failed("a"))
     window.choose("a")
     assert session.added == ["a"]
+
+
+def test_a_double_click_that_chose_a_source_does_not_fill_the_screen(
+    qtbot, open_window, preferences
+):
+    preferences.keep_recent("a")
+    window = open_window()
+    recent = window.page.recent
+    where = recent.visualItemRect(recent.item(0)).center()
+    qtbot.mouseClick(recent.viewport(), Qt.MouseButton.LeftButton, pos=where)
+    painting(qtbot, window)
+    at = QPointF(window.canvas.rect().center())
+    left = Qt.MouseButton.LeftButton
+    second = QMouseEvent(
+        QEvent.Type.MouseButtonDblClick, at, at, left, left, Qt.KeyboardModifier.NoModifier
+    )
+    QApplication.sendEvent(window.canvas, second)
+    assert not window.isFullScreen()
+    qtbot.mouseClick(window.canvas, left, pos=at.toPoint())
+    qtbot.mouseDClick(window.canvas, left, pos=at.toPoint())
+    assert window.isFullScreen()
+    qtbot.mouseDClick(window.canvas, left, pos=at.toPoint())
+    assert not window.isFullScreen()
 
 
 def test_a_model_is_changed_during_a_recording_only_after_a_question(qtbot, open_window, tmp_path):

@@ -75,6 +75,7 @@ def test_times_are_written_with_hours_only_where_needed():
 
 def test_a_double_click_fills_the_screen_and_the_mouse_leads_out(qtbot, open_window):
     window, _ = playing(qtbot, open_window)
+    qtbot.mouseClick(window.canvas, Qt.MouseButton.LeftButton, pos=QPoint(200, 200))
     qtbot.mouseDClick(window.canvas, Qt.MouseButton.LeftButton, pos=QPoint(200, 200))
     assert window.isFullScreen()
     assert not window.top.isVisible()
