@@ -14,6 +14,7 @@ from app.cluster.progress import Counter
 from app.cluster.scheduler import Executor, Scheduler
 from app.cluster.work import Call, EngineFacts, Failure, Opener, Work, address_of
 from app.process.batch import open_default
+from app.process.delivery import marked
 from app.process.inputs import Job, passed_over, plan
 from app.process.outcome import Outcome, Summary
 from app.process.outputs import place
@@ -25,7 +26,7 @@ from engine.settings import Settings
 from engine.sources.addresses import shown
 from engine.sources.excerpt import WHOLE, Part
 from engine.sources.segments import Segment, cut, index_of
-from engine.sources.stores import is_stored, write_stored
+from engine.sources.stores import is_stored
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -90,6 +91,7 @@ def run(task: Task, executor: Executor, slots: int, console: Console | None = No
     summary = Summary([Outcome(shown(text), error=str(error)) for text, error in problems.items()])
     if not is_stored(task.out):
         make_folder(Path(task.out))
+    shared = marked(address_of(task.out)) if jobs else ""
     with Bars(console) as bars, stop_on_signal(bars.say, after="what is running") as stop:
         for note in passed_over(task.inputs):
             bars.say(note)
@@ -99,7 +101,7 @@ def run(task: Task, executor: Executor, slots: int, console: Console | None = No
         if facts is not None:
             bars.say(_about(facts, slots))
             scheduler = Scheduler(executor, _AHEAD * slots, Counter(bars, len(jobs)))
-            flows: Iterator[Flow] = map(process_input, _works(jobs, task, facts))
+            flows: Iterator[Flow] = map(process_input, _works(jobs, task, facts, shared))
             for report in scheduler.run(flows, stop):
                 summary.reports.append(report)
                 bars.done(report)
@@ -153,11 +155,9 @@ def _about(facts: EngineFacts, slots: int) -> str:
     )
 
 
-def _works(jobs: Sequence[Job], task: Task, facts: EngineFacts) -> Iterator[Work]:
+def _works(jobs: Sequence[Job], task: Task, facts: EngineFacts, shared: str) -> Iterator[Work]:
     address = address_of(task.out)
     deliver = address if is_stored(task.out) else None
-    shared = f"{address}/{HIDDEN}/cluster"
-    write_stored(shared, b"every machine of the cluster must see this file\n")
     folder = Path(task.out) if deliver is None else _NOWHERE
     for job, files in zip(
         jobs, place(jobs, folder, task.settings.output, force=task.force), strict=True

@@ -30,7 +30,13 @@ from app.cluster.work import (
 )
 from app.overlay.encoding import frames_together
 from app.process.content import Content
-from app.process.delivery import deliver, delivery_key, is_delivered, note_delivered
+from app.process.delivery import (
+    deliver,
+    delivery_key,
+    is_delivered,
+    named_as_sent,
+    note_delivered,
+)
 from app.process.one_input import process_one
 from app.process.outcome import Outcome
 from app.process.outputs import moved
@@ -186,7 +192,7 @@ def associate(work: Work, found: Survey) -> Associated:
         return drawn[-1]
 
     with _local_files(work) as local:
-        report = _process(local, found, Supply(_opener(work, found), detections_of, overlay))
+        report = _process(local, work.facts, Supply(_opener(work, found), detections_of, overlay))
     if drawn:
         report.missing = [line for line in report.missing if DrawnWriter.LATER not in line]
     return Associated(report, drawn=bool(drawn))
@@ -201,7 +207,7 @@ def join(work: Work, found: Survey) -> Outcome:
     """Join the parts of the overlay, with the sound."""
     with _local_files(work) as local:
         supply = Supply(_opener(work, found), detections_of, joined_overlay(local, found))
-        return _process(local, found, supply)
+        return _process(local, work.facts, supply)
 
 
 def _opener(work: Work, found: Survey) -> Callable[[str], Any]:
@@ -216,12 +222,15 @@ def _opener(work: Work, found: Survey) -> Callable[[str], Any]:
     return lambda text: StoredVideo(work, found, parts)
 
 
-def _process(work: Work, found: Survey, supply: Supply) -> Outcome:
-    return process_one(
-        *(work.job, work.files, work.settings, work.facts, Bars(None), Stop()),  # type: ignore[arg-type]
+def _process(work: Work, estimator: Any, supply: Supply) -> Outcome:
+    outcome = process_one(
+        *(work.job, work.files, work.settings, estimator, Bars(None), Stop()),
         force=work.force,
         supply=supply,
     )
+    if work.deliver is None:
+        return outcome
+    return named_as_sent(outcome, work.files.folder, work.deliver)
 
 
 def finish(work: Work, found: Survey) -> None:
@@ -235,11 +244,7 @@ def whole(work: Work, found: Survey) -> Outcome:
     """Do an input that cannot be cut in one piece, as one machine does."""
     estimator = engine_of(work.open_estimator, work.settings)
     with _local_files(work) as local:
-        return process_one(
-            *(work.job, local.files, work.settings, estimator, Bars(None), Stop()),
-            force=work.force,
-            supply=HERE,
-        )
+        return _process(local, estimator, HERE)
 
 
 @contextmanager

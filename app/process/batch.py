@@ -9,7 +9,7 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from app.process.delivery import process_and_deliver, staging
+from app.process.delivery import marked, process_and_deliver, staging
 from app.process.inputs import passed_over, plan
 from app.process.outcome import Outcome, Summary
 from app.process.outputs import place
@@ -77,6 +77,8 @@ def process_files(
         raise SettingsError("--workers writes to local folders: use --cluster local for addresses")
     folder = Path(out) if address is None else staging(address)
     make_folder(folder)
+    if address is not None and jobs:
+        marked(address)
     batch = _Batch(settings, open_estimator, workers, address)
     with Bars(console, quiet=quiet) as bars, stop_on_signal(bars.say) as stop:
         for note in (*passed_over(inputs), *([str(advice)] if advice else [])):

@@ -10,6 +10,7 @@ import hashlib
 import json
 from collections.abc import Callable, Iterable
 from contextlib import closing
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -31,6 +32,17 @@ def staging(address: str) -> Path:
     """The local folder in which the results for an address are made; it survives a stopped run."""
     name = hashlib.sha256(address.encode()).hexdigest()[:16]
     return user_cache_path("posestream") / "outbox" / name
+
+
+def marked(address: str) -> str:
+    """Write a small file into a folder for results, before hours of work; its address.
+
+    Raises:
+        OutputError: the folder takes no files.
+    """
+    mark = f"{address}/{HIDDEN}/mark"
+    write_stored(mark, b"posestream can write here; every machine of a cluster must see this\n")
+    return mark
 
 
 def process_and_deliver(
@@ -55,7 +67,7 @@ def process_and_deliver(
         key = delivery_key(content, settings, describe(estimator), files.name)
         if content is not None and not force and is_delivered(address, files.name, key):
             return Outcome(shown(job.source), skipped=True)
-        outcome = process()
+        outcome = named_as_sent(process(), files.folder, address)
         made = [file for output in files.all() for file in output.files() if file.is_file()]
         deliver(made, files.folder, address, files.name)
         if outcome.complete:
@@ -65,6 +77,12 @@ def process_and_deliver(
     except PoseError as error:
         return Outcome(shown(job.source), error=str(error))
     return outcome
+
+
+def named_as_sent(outcome: Outcome, folder: Path, address: str) -> Outcome:
+    """The outcome of files made in a local folder, with the addresses they are sent to."""
+    outputs = [Path(output).relative_to(folder).as_posix() for output in outcome.outputs]
+    return replace(outcome, outputs=[f"{address}/{output}" for output in outputs])
 
 
 def delivery_key(content: str | None, settings: Settings, weights: Any, name: str) -> str:

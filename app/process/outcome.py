@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from pathlib import Path
 
 from app.signals import INTERRUPTED
 from app.tracks.sink import Counts
@@ -14,7 +13,7 @@ class Outcome:
     """The outcome of one input."""
 
     source: str
-    outputs: list[Path] = field(default_factory=list)
+    outputs: list[str] = field(default_factory=list)  # files, or addresses of stored ones
     counts: Counts = field(default_factory=Counts)
     seconds: float = 0.0  # that it took
     error: str | None = None  # what cut the tracks short
@@ -38,7 +37,7 @@ class Outcome:
             "ids": sorted(self.ids),
             "dropped": self.counts.dropped,
             "seconds": round(self.seconds, 3),
-            "outputs": [str(path) for path in self.outputs],
+            "outputs": list(self.outputs),
             "notes": self.notes,
             "error": self.error,
             "missing": self.missing,

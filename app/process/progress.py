@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from pathlib import Path
 from typing import TYPE_CHECKING, Self
 
 from rich.console import Console
@@ -132,7 +133,8 @@ def _line(report: Outcome) -> str:
     people = counts.people / counts.frames
     speed = counts.frames / report.seconds
     first = report.outputs[0]
-    others = ", ".join(path.name[len(first.stem) :] for path in report.outputs[1:])
+    names = [Path(output).name for output in report.outputs]
+    others = ", ".join(name[len(Path(first).stem) :] for name in names[1:])
     ids = f" with {len(counts.ids)} ids" if counts.ids else ""
     return (
         f"{report.source}: {report.frames} frames, {people:.1f} people per frame{ids}, "

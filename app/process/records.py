@@ -130,7 +130,7 @@ class Records:
         if fresh:
             self.journal.begin_anew()
             self.journal.open()
-        self._report.outputs = [output.path for output in self._files.all()]
+        self._report.outputs = [str(output.path) for output in self._files.all()]
 
     def take(self, sink: Sink, outputs: Sequence[Output]) -> None:
         """Outcome what passed through a sink, and enter the outputs that are complete."""

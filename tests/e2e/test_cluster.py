@@ -134,6 +134,9 @@ def test_results_go_to_a_store(tmp_path, clip):
         summary, _ = on_cluster([clip], "memory://lab/out", "cluster.segment=1")
         assert [(r.error, r.missing) for r in summary.reports] == [(None, [])]
         process([clip], tmp_path / "one")
+        named = [name.rpartition("/")[2] for name in summary.reports[0].outputs]
+        assert summary.reports[0].outputs == [f"memory://lab/out/{name}" for name in named]
+        assert set(named) == set(contents(tmp_path / "one"))
         for name, data in contents(tmp_path / "one").items():
             assert memory.cat_file(f"/lab/out/{name}") == data
         summary, executor = on_cluster([clip], "memory://lab/out", "cluster.segment=1")

@@ -48,12 +48,11 @@ def shortened(clip: Path, to: Path, frames: int) -> Path:
 
 
 def same(folder: Path, demo: int = 200) -> None:
+    video = SHARED / "video"
     clips = [
-        Path("assets/demo/people.mp4"),
-        shortened(
-            SHARED / "video/intel_one-by-one-person-detection.mp4", folder / "intel.mp4", 120
-        ),
-        shortened(SHARED / "video/sports2d_demo.mp4", folder / "sports.mp4", 100),
+        shortened(Path("assets/demo/people.mp4"), folder / "people.mp4", demo),
+        shortened(video / "intel_one-by-one-person-detection.mp4", folder / "intel.mp4", 60),
+        shortened(video / "sports2d_demo.mp4", folder / "sports.mp4", 100),
     ]
     texts = [str(clip) for clip in clips]
     began = time.monotonic()
@@ -64,14 +63,18 @@ def same(folder: Path, demo: int = 200) -> None:
     for workers in (4, 1):
         with local(workers, 0.0):
             for seconds in (2, 60):
-                out = folder / f"{workers}-{seconds}"
-                began = time.monotonic()
-                settings = load_settings(changes=[*CHANGES, f"cluster.segment={seconds}"])
-                found = process_on_cluster(texts, str(out), settings, address="local")
-                notes = [note for report in found.reports for note in report.notes]
-                spent = time.monotonic() - began
-                state = f"{workers} workers, {seconds} s ({spent:.0f} s, exit {found.exit_code})"
-                compare(f"{state} {notes or ''}", folder / "one", out)
+                same_on_cluster(folder, texts, workers, seconds)
+
+
+def same_on_cluster(folder: Path, texts: list[str], workers: int, seconds: int) -> None:
+    began = time.monotonic()
+    out = folder / f"{workers}-{seconds}"
+    settings = load_settings(changes=[*CHANGES, f"cluster.segment={seconds}"])
+    found = process_on_cluster(texts, str(out), settings, address="local")
+    notes = [note for report in found.reports for note in report.notes]
+    spent = time.monotonic() - began
+    state = f"{workers} workers, {seconds} s ({spent:.0f} s, exit {found.exit_code})"
+    compare(f"{state} {notes or ''}", folder / "one", out)
 
 
 def posestream(*arguments: str) -> list[str]:

@@ -8,8 +8,8 @@ the command prints for wrong credentials, a missing bucket and an output that ma
 
 from __future__ import annotations
 
+import logging
 import os
-import subprocess
 import sys
 import tempfile
 import time
@@ -21,9 +21,16 @@ import av
 import fsspec
 import numpy as np
 from moto import server as moto
+from rich.console import Console
 
+from app.cluster.process import Task, run
+from app.process.batch import process_files
+from engine.errors import PoseError
+from engine.settings import load_settings
 from tests.measure.cluster import contents
 from tests.support.clips import write_clip
+from tests.support.inline_executor import Inline
+from tests.support.ray_walkers import walkers
 from tests.support.stream_servers import free_port
 from tests.support.walkers_estimator import process
 
@@ -64,6 +71,7 @@ def serve() -> Faulty:
 
     from werkzeug.serving import make_server
 
+    logging.getLogger("werkzeug").setLevel(logging.ERROR)
     faulty, port = Faulty(), free_port()
     running = make_server("127.0.0.1", port, faulty, threaded=True)
     Thread(target=running.serve_forever, daemon=True).start()
@@ -133,40 +141,51 @@ def faults(folder: Path) -> None:
     system.put_file(str(clip), "lab/in/clip.mp4")
     system.mkdir("attic")
     server.every = 5
-    summary, _ = process(["s3://lab/in/clip.mp4"], "s3://lab/out")
-    server.every = 0
-    names = [name for name in contents(folder / "one") if not name.endswith("ndjson")]
-    right = all(
-        system.cat_file(f"lab/out/{name}") == (folder / "one" / name).read_bytes() for name in names
-    )
-    print(
-        f"every 5th request answered 500: exit {summary.exit_code}, {server.failed} of "
-        f"{server.requests} failed, {len(names)} files {'identical' if right else 'DIFFERENT'}"
-    )
-    server.forbid = "/attic"
+    for on_cluster in (False, True):
+        out = f"lab/out{on_cluster}"
+        server.requests = server.failed = 0
+        code = processed("s3://lab/in/clip.mp4", f"s3://{out}", on_cluster=on_cluster)
+        names = [n for n in contents(folder / "one") if not n.endswith("ndjson")]
+        right = [system.cat_file(f"{out}/{n}") == (folder / "one" / n).read_bytes() for n in names]
+        print(
+            f"every 5th request answered 500: exit {code}, {server.failed} of {server.requests} "
+            f"failed, {sum(right)} of {len(right)} files identical",
+            flush=True,
+        )
+    server.every, server.forbid = 0, "/attic"
     show("an output that may not be written", "s3://lab/in/clip.mp4", "s3://attic/out")
     show("no bucket for the output", "s3://lab/in/clip.mp4", "s3://nowhere/out")
     show("no bucket of the input", "s3://nowhere/clip.mp4", "s3://lab/o")
     show("no such file", "s3://lab/in/no.mp4", "s3://lab/o")
     show("an empty folder", "s3://lab/nothing/", "s3://lab/o")
-    server.key = KEYS["AWS_ACCESS_KEY_ID"]
-    show("wrong credentials", "s3://lab/in/clip.mp4", "s3://lab/o", AWS_ACCESS_KEY_ID="eve")
-    show("wrong credentials, folder", "s3://lab/in/", "s3://lab/o", AWS_ACCESS_KEY_ID="eve")
-    show("no credentials", "s3://lab/in/clip.mp4", "s3://lab/o", AWS_ACCESS_KEY_ID="")
-    show("no server", "s3://lab/in/a.mp4", "s3://lab/o", AWS_ENDPOINT_URL="http://127.0.0.1:9")
+    server.key = "somebody else"
+    show("wrong credentials", "s3://lab/in/clip.mp4", "s3://lab/o")
+    show("wrong credentials, a folder", "s3://lab/in/", "s3://lab/o")
+    show("wrong credentials, the output", str(clip), "s3://lab/o")
 
 
-def show(what: str, source: str, out: str, **environment: str) -> None:
-    """Run the command, with and without a cluster, and print all that it prints."""
-    for more in ([], ["--cluster", "local"]):
-        command = [sys.executable, "-m", "posestream", "process", source, "-o", out, *more]
-        env = {**os.environ, **environment}
-        for name in [name for name, value in environment.items() if not value]:
-            del env[name]
+def show(what: str, source: str, out: str) -> None:
+    """Print all that is said, on one machine and on a cluster."""
+    for on_cluster in (False, True):
+        print(f"{what}{', cluster' if on_cluster else ''}:", flush=True)
         began = time.monotonic()
-        made = subprocess.run(command, env=env, capture_output=True, text=True, check=False)
-        head = f"{what}{' on a cluster' if more else ''} (exit {made.returncode}, "
-        print(f"{head}{time.monotonic() - began:.0f} s):\n{made.stdout}{made.stderr}", flush=True)
+        code = processed(source, out, on_cluster=on_cluster)
+        print(f"  exit {code}, {time.monotonic() - began:.1f} s", flush=True)
+
+
+def processed(source: str, out: str, *, on_cluster: bool) -> int:
+    """Process as the command does, with the stand-in for the network; the exit code."""
+    settings, console = load_settings(), Console(width=200)
+    try:
+        if on_cluster:
+            task = Task((source,), out, settings, open_estimator=walkers)
+            return run(task, Inline(), 2, console).exit_code
+        return process_files(
+            [source], out, settings, console=console, open_estimator=walkers
+        ).exit_code
+    except PoseError as error:
+        print(f"error: {error}")
+        return 1
 
 
 if __name__ == "__main__":

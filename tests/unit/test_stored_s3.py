@@ -12,7 +12,7 @@ from engine.errors import OutputError, SourceError
 from engine.sources import open_source, stores
 from engine.sources.stores import listing, read_stored, send, write_stored
 from tests.support.clips import number_of, write_clip
-from tests.support.walkers_estimator import process
+from tests.support.walkers_estimator import Walkers, process
 
 CREDENTIALS = ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_ENDPOINT_URL")
 
@@ -47,7 +47,8 @@ def test_a_video_is_read_and_results_are_written(bucket, tmp_path):
     send(str(clip), f"{bucket}/in/clip.mp4")
     numbers = [number_of(f.pixels) for f in open_source(f"{bucket}/in/clip.mp4").frames()]
     assert numbers == list(range(60))
-    process([f"{bucket}/in/clip.mp4"], f"{bucket}/out")
+    summary, _ = process([f"{bucket}/in/clip.mp4"], f"{bucket}/out")
+    assert f"{bucket}/out/clip.mp4" in summary.reports[0].outputs
     process([clip], tmp_path / "one")
     names = {address.rpartition("/")[2] for address in listing(f"{bucket}/out")}
     assert names == {"clip.ndjson", "clip.csv", "clip.mp4"}
@@ -55,6 +56,15 @@ def test_a_video_is_read_and_results_are_written(bucket, tmp_path):
         assert read_stored(f"{bucket}/out/{name}") == (tmp_path / "one" / name).read_bytes()
     summary, walkers = process([f"{bucket}/in/clip.mp4"], f"{bucket}/out")
     assert summary.reports[0].skipped
+    assert walkers.frames == 0
+
+
+def test_an_output_that_takes_no_files_is_known_before_the_work(bucket, tmp_path, monkeypatch):
+    monkeypatch.setattr(stores, "_FIRST_PAUSE", 0.0)
+    clip = write_clip(tmp_path / "clip.mp4", 30)
+    walkers = Walkers()
+    with pytest.raises(OutputError, match="there is no bucket nowhere"):
+        process([clip], "s3://nowhere/out", walkers=walkers)
     assert walkers.frames == 0
 
 
