@@ -12,7 +12,6 @@ import av
 import numpy as np
 import pytest
 
-from app.bench.live import StampedCamera
 from app.live.plan import Plan
 from app.live.protocol import Recorded, RecordPlan, Told
 from app.live.recording import Recorder, file_stem
@@ -23,11 +22,9 @@ from engine.settings import DisplaySettings, Settings
 from engine.sources.paced import Paced
 from engine.sources.source import SourceInfo
 from engine.types import Frame
-from tests.support.live_fakes import Bench
+from tests.support.live_fakes import SMALL, Bench
 from tests.support.stream_servers import MjpegServer
 from tests.support.waiting import until
-
-SMALL = (64, 48)
 
 
 def recorded(folder: Path, stem: str):
@@ -143,12 +140,7 @@ def test_equal_titles_make_distinct_names(tmp_path):
 
 def test_the_picture_as_it_came_holds_every_frame_though_the_engine_is_slow(tmp_path):
     bench = Bench(delay=0.1)
-    session = LiveSession(
-        Plan(("cam",), Settings()),
-        bench.events.append,
-        open_estimator=bench._open,
-        open_source=lambda text, tell, **options: StampedCamera(text, SMALL, 50),
-    )
+    session = bench.stamped(rate=50)
     with Watching(session) as watching:
         watching.see(12)  # the session is over a second old when the recording begins
         session.record(RecordPlan(tmp_path, raw=True))
@@ -271,12 +263,7 @@ def test_a_source_that_leaves_at_once_still_has_its_header(tmp_path, monkeypatch
 
     monkeypatch.setattr(recorded_files.TracksFile, "__init__", late)
     bench = Bench()
-    session = LiveSession(
-        Plan(("a", "b"), Settings()),
-        bench.events.append,
-        open_estimator=bench._open,
-        open_source=lambda text, tell, **options: StampedCamera(text, SMALL, 40),
-    )
+    session = bench.stamped("a", "b", rate=40)
     with Watching(session) as watching:
         watching.see(3, "b")
         session.record(RecordPlan(tmp_path))
@@ -296,12 +283,7 @@ def test_a_slow_encoder_misses_frames_and_counts_them(tmp_path, monkeypatch):
         recorded_files.OverlayFile, "write", lambda self, item: (time.sleep(0.05), slow(self, item))
     )
     bench = Bench()
-    session = LiveSession(
-        Plan(("cam",), Settings()),
-        bench.events.append,
-        open_estimator=bench._open,
-        open_source=lambda text, tell, **options: StampedCamera(text, SMALL, 100),
-    )
+    session = bench.stamped(rate=100)
     with Watching(session) as watching:
         watching.see(3)
         session.record(RecordPlan(tmp_path, raw=True))

@@ -10,7 +10,6 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from app.bench.live import StampedCamera
 from app.live.plan import Plan
 from app.live.protocol import Ready, Recorded, RecordPlan, SourceState
 from app.live.session import LiveSession
@@ -18,26 +17,15 @@ from engine.errors import SourceError
 from engine.settings import Settings, SmoothingSettings, TrackingSettings
 from engine.sources.source import SourceInfo
 from engine.types import UNTRACKED
-from tests.support.live_fakes import Bench
+from tests.support.live_fakes import SMALL, Bench
 from tests.support.waiting import until
 
-SMALL = (64, 48)
 HANDLES = Path("/proc/self/fd")
-
-
-def stamped_session(bench, *names, rate=100.0, settings=None):
-    plan = Plan(names or ("cam",), settings or Settings())
-    return LiveSession(
-        plan,
-        bench.events.append,
-        open_estimator=bench._open,
-        open_source=lambda text, tell, **options: StampedCamera(text, SMALL, rate),
-    )
 
 
 def test_with_a_slow_engine_the_age_stays_below_two_periods_and_does_not_grow():
     bench = Bench(delay=0.1)
-    session = stamped_session(bench)
+    session = bench.stamped()
     ages = []
     with closing(session.results()) as results:
         for result in results:
@@ -53,7 +41,7 @@ def test_with_a_slow_engine_the_age_stays_below_two_periods_and_does_not_grow():
 
 def test_two_sources_share_one_network_call():
     bench = Bench(delay=0.02)
-    session = stamped_session(bench, "a", "b")
+    session = bench.stamped("a", "b")
     seen = []
     with closing(session.results()) as results:
         for result in results:
@@ -102,7 +90,7 @@ def test_stop_takes_half_a_second_at_most_with_a_source_that_hangs():
 
 
 def test_stop_before_the_start_is_a_stop():
-    session = stamped_session(Bench())
+    session = Bench().stamped()
     session.stop()
     assert list(session.results()) == []
 
@@ -110,7 +98,7 @@ def test_stop_before_the_start_is_a_stop():
 @pytest.mark.skipif(not HANDLES.is_dir(), reason="counts handles through /proc")
 def test_starting_and_stopping_leaks_neither_threads_nor_handles():
     def once():
-        session = stamped_session(Bench())
+        session = Bench().stamped()
         with closing(session.results()) as results:
             next(results)
 
@@ -126,7 +114,7 @@ def test_starting_and_stopping_leaks_neither_threads_nor_handles():
 
 def test_thresholds_smoothing_and_tracking_change_while_it_runs():
     bench = Bench()
-    session = stamped_session(bench)
+    session = bench.stamped()
     off = Settings(
         tracking=TrackingSettings(enabled=False), smoothing=SmoothingSettings(enabled=False)
     )
@@ -176,7 +164,7 @@ def test_only_files_can_be_paused():
         next(results)
         file.player.pause(True)
         assert file.player.paused
-    camera = stamped_session(bench)
+    camera = bench.stamped()
     with closing(camera.results()) as results:
         next(results)
         assert camera.player is None
@@ -192,7 +180,7 @@ def test_a_recording_holds_pictures_and_tracks(tmp_path):
     import av
 
     bench = Bench()
-    session = stamped_session(bench, rate=30)
+    session = bench.stamped(rate=30)
     folder = tmp_path / "kept"
     count = 0
     with closing(session.results()) as results:
@@ -215,7 +203,7 @@ def test_a_recording_holds_pictures_and_tracks(tmp_path):
 
 def test_a_recording_that_cannot_be_written_is_a_sentence_and_the_picture_goes_on(tmp_path):
     bench = Bench()
-    session = stamped_session(bench)
+    session = bench.stamped()
     (tmp_path / "file").touch()
     with closing(session.results()) as results:
         next(results)
@@ -225,7 +213,7 @@ def test_a_recording_that_cannot_be_written_is_a_sentence_and_the_picture_goes_o
 
 def test_the_picture_fits_the_screen_and_keeps_its_proportions():
     bench = Bench()
-    session = stamped_session(bench)
+    session = bench.stamped()
     with closing(session.results()) as results:
         frame = next(results).frame
     picture = session.picture(frame, (300, 300))

@@ -8,12 +8,14 @@ from types import SimpleNamespace
 
 import numpy as np
 
+from app.bench.live import StampedCamera
 from app.live.plan import Plan
 from app.live.session import LiveSession
 from engine.settings import Settings, load_settings
 from engine.skeleton import COCO
 from engine.types import JointState, untracked
 
+SMALL = (64, 48)
 FIGURE = np.array(
     [
         (50, 8),
@@ -86,6 +88,15 @@ class Bench:
 
     def start(self, plan, tell) -> LiveSession:
         return LiveSession(plan, tell, open_estimator=self._open)
+
+    def stamped(self, *cameras: str, rate: float = 100.0) -> LiveSession:
+        """A session of cameras whose small pictures carry the time they were taken."""
+        return LiveSession(
+            Plan(cameras or ("cam",), Settings()),
+            self.events.append,
+            open_estimator=self._open,
+            open_source=lambda text, tell, **options: StampedCamera(text, SMALL, rate),
+        )
 
     def said(self, kind) -> list:
         return [event for event in self.events if isinstance(event, kind)]

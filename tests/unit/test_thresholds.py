@@ -6,11 +6,8 @@ from contextlib import closing, contextmanager
 import pytest
 import torch
 
-from app.bench.live import StampedCamera
 from app.evaluation.command import paper_settings
-from app.live.plan import Plan
 from app.live.protocol import Ready
-from app.live.session import LiveSession
 from app.process.batch import process_files
 from app.weights import thresholds as listed
 from engine.api import process
@@ -148,13 +145,7 @@ def test_process_and_the_library_use_them_and_say_so(compact_has, tmp_path):
 
 def test_live_uses_them_until_somebody_moves_that_threshold(compact_has):
     bench = Bench()
-    plan = Plan(("cam",), Settings())
-    session = LiveSession(
-        plan,
-        bench.events.append,
-        open_estimator=bench._open,
-        open_source=lambda text, tell, **options: StampedCamera(text, (64, 48), 100.0),
-    )
+    session = bench.stamped()
     seen = []
     changes = iter(("grouping.min_joints=2", "grouping.min_score=0.1"))
     with closing(session.results()) as results:

@@ -12,8 +12,10 @@ from app.train import run as train_run
 from app.train.command import TrainingJob, run
 from engine.errors import DataError, DeviceError, OutputError, SettingsError, WeightsError
 from engine.network import storage
+from engine.network.hrnet import SIZES
 from engine.network.weights import load_checkpoint
 from engine.training.pack import Packing, pack
+from tests.support.tiny_checkpoint import TINY
 from tests.support.train_dots import NAMES, write_data
 from tests.support.train_photos import write_photos
 
@@ -21,13 +23,15 @@ pytestmark = pytest.mark.usefixtures("one_thread")
 
 
 @pytest.fixture
-def job(tmp_path):
+def job(tmp_path, monkeypatch):
+    monkeypatch.setitem(SIZES, "tiny", TINY)
     write_data(tmp_path)
     return TrainingJob(
         annotations=(tmp_path / "dots.json",),
         images=(tmp_path,),
         out=tmp_path / "out",
         weights="random",
+        network="tiny",
         steps=2,
         batch=2,
         input_size=64,
@@ -38,7 +42,7 @@ def job(tmp_path):
 
 def test_random_weights_become_a_checkpoint_that_loads_and_a_log(job):
     lines = []
-    file = run(job, lines.append)
+    file = run(replace(job, network="shallow"), lines.append)
     found = load_checkpoint(file)
     assert found.skeleton.names == tuple(NAMES)
     assert (found.network_name, found.input_size) == ("shallow", 64)
@@ -73,7 +77,7 @@ def test_of_a_pretrained_extractor_only_thawed_blocks_learn(job, tmp_path):
 
 
 def test_thawing_a_network_without_an_extractor_is_refused(job):
-    with pytest.raises(SettingsError, match="nothing to thaw: shallow has no pretrained"):
+    with pytest.raises(SettingsError, match="nothing to thaw: tiny has no pretrained"):
         run(replace(job, thaw=3), lambda line: None)
 
 
