@@ -83,6 +83,7 @@ class FullScreen(QObject):
         if not self._on or menu or window.transport.underMouse():
             self._timer.start(_STAYS)
             return
+        self._timer.stop()
         window.canvas.setCursor(Qt.CursorShape.BlankCursor)
         window.transport.hide()
         self.leave.hide()

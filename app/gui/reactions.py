@@ -126,7 +126,7 @@ class Reactions(QObject):
             window.controls.performance.refresh()
             window.controls.people.refresh()
         player = window.runner.player
-        window.transport.setVisible(player is not None)
+        window.transport.setVisible(player is not None and not window.full_screen.hides_bar)
         if player:
             window.transport.set_duration(player.duration)
             window.transport.set_ended(player.ended)

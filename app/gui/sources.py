@@ -30,6 +30,7 @@ from app.live.offered import Camera, Offer
 
 VIDEOS = "Videos (*.mp4 *.mov *.mkv *.avi *.webm *.m4v *.mpg *.ts *.mjpeg);;All files (*)"
 _RECENT = 4
+_LINE, _TWO_LINES = 34, 54  # pixels of a row
 TEST_PICTURE = "lavfi:testsrc2=size=1280x720:rate=30"
 
 
@@ -84,12 +85,13 @@ class SourcePage(QWidget):
         self.recent.clear()
         for source in sources[:_RECENT]:
             item = QListWidgetItem(title(source))
+            item.setSizeHint(QSize(1, _LINE))  # no wider than the list: a long name is shortened
             item.setToolTip(source)
             item.setData(Qt.ItemDataRole.UserRole, source)
             self.recent.addItem(item)
         self.recent.setVisible(bool(sources))
         self._recently.setVisible(bool(sources))
-        self.recent.setFixedHeight(min(len(sources), _RECENT) * 34 + 10)
+        self.recent.setFixedHeight(min(len(sources), _RECENT) * _LINE + 10)
 
     def focus_first(self) -> None:
         """Put the focus on what is most likely wanted."""
@@ -122,12 +124,13 @@ class SourcePage(QWidget):
         self.cameras.clear()
         for camera in cameras:
             item = QListWidgetItem(f"{camera.name}\n{_modes(camera)}")
+            item.setSizeHint(QSize(1, _TWO_LINES))
             item.setToolTip("\n".join(camera.modes) or title(camera.source))
             item.setData(Qt.ItemDataRole.UserRole, camera.source)
             item.setIcon(style.icon("camera", self._theme["accent"], 22))
             self.cameras.addItem(item)
         self.cameras.setVisible(bool(cameras))
-        self.cameras.setFixedHeight(min(len(cameras), 4) * 54 + 10)
+        self.cameras.setFixedHeight(min(len(cameras), 4) * _TWO_LINES + 10)
 
     def _take_address(self) -> None:
         text = self.address.text().strip()

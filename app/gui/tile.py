@@ -192,6 +192,8 @@ def _message(painter: QPainter, area: QRectF, text: str, theme: style.Theme, *, 
         painter.drawPixmap(area.center() - QPointF(15, 44), mark)
     painter.setPen(QColor(theme["text" if lost else "muted"]))
     painter.setFont(style.font(10.5))
-    box = QRectF(area.x() + 24, area.center().y() - 4, area.width() - 48, 80)
+    top = area.center().y() - 4
+    box = QRectF(area.x() + 24, top, area.width() - 48, area.bottom() - top - 8)
     where = Qt.AlignmentFlag.AlignHCenter | Qt.AlignmentFlag.AlignTop
-    painter.drawText(box, int(where | Qt.TextFlag.TextWordWrap), text)
+    breaks = Qt.TextFlag.TextWordWrap | Qt.TextFlag.TextWrapAnywhere  # an address may be one word
+    painter.drawText(box, int(where | breaks), text)

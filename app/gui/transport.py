@@ -6,6 +6,7 @@ import re
 from typing import Final
 
 from PyQt6.QtCore import Qt, pyqtSignal
+from PyQt6.QtGui import QResizeEvent
 from PyQt6.QtWidgets import QHBoxLayout, QLabel, QLineEdit, QSlider, QToolButton, QWidget
 
 from app.gui import style
@@ -13,6 +14,7 @@ from app.gui.quiet import QuietCombo, QuietSlider
 from app.gui.section import name
 
 _STEPS = 2000
+_ROOM_FOR_FRAME, _ROOM_FOR_TOTAL = 640, 520  # pixels of the bar
 SPEEDS: Final = (0.25, 0.5, 0.75, 1.0, 1.5, 2.0)
 
 
@@ -110,6 +112,12 @@ class Transport(QWidget):
         self.set_duration(0.0)
         self.show_time(0.0)
 
+    def resizeEvent(self, event: QResizeEvent | None) -> None:  # noqa: N802  Qt's name
+        """Leave out the frame's number where the position needs the room."""
+        super().resizeEvent(event)
+        self._frame.setVisible(self.width() >= _ROOM_FOR_FRAME)
+        self._total.setVisible(self.width() >= _ROOM_FOR_TOTAL)
+
     def _show_state(self) -> None:
         drawn = "refresh" if self._ended else "play" if self._paused else "pause"
         text = "Play again" if self._ended else "Play" if self._paused else "Pause"
@@ -152,6 +160,7 @@ class Transport(QWidget):
         self.speed.setToolTip("Speed  ([ and ])")
         row.addWidget(self.speed)
         self.position.setRange(0, _STEPS)
+        self.position.setMinimumWidth(80)
         self.position.setPageStep(_STEPS // 20)
         self.position.setAccessibleName("Position")
         row.addSpacing(8)

@@ -80,6 +80,7 @@ def test_a_double_click_fills_the_screen_and_the_mouse_leads_out(qtbot, open_win
     assert window.isFullScreen()
     assert not window.top.isVisible()
     window.full_screen._hide()
+    window.reactions.refresh()
     assert not window.transport.isVisible()
     assert window.canvas.cursor().shape() == Qt.CursorShape.BlankCursor
     qtbot.mouseMove(window.canvas, QPoint(220, 220))
@@ -87,3 +88,14 @@ def test_a_double_click_fills_the_screen_and_the_mouse_leads_out(qtbot, open_win
     qtbot.mouseClick(window.full_screen.leave, Qt.MouseButton.LeftButton)
     assert not window.isFullScreen()
     assert window.top.isVisible()
+
+
+def test_in_a_narrow_window_the_position_keeps_its_room(qtbot, open_window):
+    window, _ = playing(qtbot, open_window)
+    window.resize(window.minimumSizeHint().width(), 500)
+    window.transport.set_duration(139.4)
+    window.transport.show_time(61.0, 1525)
+    qtbot.waitUntil(lambda: window.transport.position.width() >= 80)
+    assert not window.transport._frame.isVisible()
+    window.resize(1360, 500)
+    qtbot.waitUntil(window.transport._frame.isVisible)
