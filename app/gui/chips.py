@@ -33,7 +33,7 @@ class Chip(QFrame):
         self.setToolTip(text)
         self.label = QLabel()
         self.label.setMinimumWidth(20)
-        closer = QToolButton()
+        self.closer = closer = QToolButton()
         closer.setIcon(style.icon("close", theme["muted"], 14))
         closer.setFocusPolicy(Qt.FocusPolicy.TabFocus)
         name(closer, f"Remove {text}")
@@ -100,6 +100,10 @@ class Chips(QWidget):
         for chip in self.chips:
             chip.removed.connect(self.removed)
             chip.asked.connect(self.asked)
+        for before, chip in zip(
+            (self.more, *(c.closer for c in self.chips)), self.chips, strict=False
+        ):
+            self.setTabOrder(before, chip.closer)  # in their place, not behind the whole window
         self.setMaximumWidth(self.sizeHint().width())  # what comes next stands beside the last
         self.updateGeometry()
         self._fit()

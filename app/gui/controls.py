@@ -53,6 +53,7 @@ class Controls(QScrollArea):
         self._ticks: list[tuple[QCheckBox, str, str]] = []  # box, section, field
         self._parts = {f: self._tick("display", f, text, tip) for f, text, tip in TICKS}
         self._reset = QPushButton("Reset all but the model")
+        self._reset.setToolTip("Everything in this sidebar as it comes; people keep their names")
         self.people = PeoplePanel(roster)
         self.display = DisplaySection(self._parts)
         self.recording = RecordingSection()

@@ -28,6 +28,11 @@ PRECISIONS: Final = (
 
 
 AUTOMATIC: Final = "auto"  # as in the settings
+_TIPS: Final = (
+    "The network that finds people",
+    "Where it is computed",
+    "How exactly it is computed: int8, fp16 and bf16 are faster",
+)
 
 
 class ModelSection(Section):
@@ -188,6 +193,8 @@ class ModelSection(Section):
     def _lay_out(self) -> None:
         labels = ("Weights", "Device", "Precision")
         boxes = (self.weights, self.device, self.precision)
+        for box, tip in zip(boxes, _TIPS, strict=True):
+            box.setToolTip(tip)
         self.rows.addLayout(form(list(zip(labels, boxes, strict=True))))
         self.add(self._price, self._advice, self.get, self.downloading)
 

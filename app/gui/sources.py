@@ -31,6 +31,12 @@ from app.live.offered import Camera, Offer
 VIDEOS = "Videos (*.mp4 *.mov *.mkv *.avi *.webm *.m4v *.mpg *.ts *.mjpeg);;All files (*)"
 _RECENT = 4
 _LINE, _TWO_LINES = 34, 54  # pixels of a row
+_TIPS = {
+    "film": "One file or several, side by side  (Ctrl+O)",
+    "images": "Pictures of a folder, one after another",
+    "screen": "What this screen shows",
+    "stream": "Moving colours without people, to see how fast pictures arrive",
+}
 TEST_PICTURE = "lavfi:testsrc2=size=1280x720:rate=30"
 
 
@@ -57,6 +63,10 @@ class SourcePage(QWidget):
         }
         self.demo = QPushButton(" Play the demo clip")
         self.again = QPushButton(" Search again")
+        for name, tip in _TIPS.items():
+            self.buttons[name].setToolTip(tip)
+        self.demo.setToolTip("People who were rendered, with this program")
+        self.again.setToolTip("Look for cameras once more")
         self._lay_out()
         self._connect()
         self._show([], "Looking for cameras…")

@@ -285,6 +285,19 @@ def test_every_control_has_a_name_for_screen_readers(qtbot, open_window):
             assert control.accessibleName() or text, f"{control} {control.objectName()} is nameless"
 
 
+def test_sources_come_before_what_follows_them_in_the_tab_order(qtbot, open_window):
+    window = open_window("a", "b")
+    window.rename_source("a", "Hall")  # chips are made anew
+    order = []
+    widget = window.nextInFocusChain()
+    while widget is not window:
+        order.append(widget)
+        widget = widget.nextInFocusChain()
+    closers = [chip.closer for chip in window.top.chips.chips]
+    places = [order.index(part) for part in (*closers, window.top.buttons["add"])]
+    assert places == sorted(places)
+
+
 def test_the_age_is_of_capture_to_paint(qtbot, open_window):
     window = open_window("a", delay=0.05)
     painting(qtbot, window, 5)
