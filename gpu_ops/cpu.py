@@ -17,7 +17,9 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from gpu_ops import cpu_decode
+from gpu_ops import cpu_decode, cpu_sparse
+from gpu_ops.cpu_compiled import Bounds, compiled_blocks
+from gpu_ops.cpu_maps import NetworkMaps
 from gpu_ops.device import (
     DeviceUnavailable,
     Groups,
@@ -88,6 +90,8 @@ class CpuLane(NothingHeld):
 
     def __init__(self) -> None:
         self._peaks: Peaks | None = None
+        self._blocks = compiled_blocks()
+        self._bounds: Bounds | None = None  # of the batch whose heat is not written out
 
     def warp(
         self,
@@ -120,16 +124,24 @@ class CpuLane(NothingHeld):
         two_step: bool,
     ) -> Maps:
         """See `device.Lane.aggregate`."""
-        heat, tag = cpu_decode.aggregate(
-            [(p.scale, p.low.numpy(), p.high.numpy()) for p in passes], size, mirror, two_step
-        )
+        maps = [(p.scale, p.low.numpy(), p.high.numpy()) for p in passes]
+        if self._blocks and len(maps) == 1 and not mirror and not two_step:
+            _, low, high = maps[0]
+            lazy = NetworkMaps.fitting(cpu_decode.planar(low), cpu_decode.planar(high), size)
+            if lazy:
+                self._bounds = self._blocks.look_at(lazy)
+                return lazy
+        heat, tag = cpu_decode.aggregate(maps, size, mirror, two_step)
         return Maps(torch.from_numpy(heat), torch.from_numpy(tag))
 
     def find_peaks(self, maps: Maps, *, radius: int, threshold: float, most: int) -> None:
         """See `device.Lane.find_peaks`."""
-        self._peaks = cpu_decode.find_peaks(
-            maps.heat.numpy(), maps.tag.numpy(), radius, threshold, most
-        )
+        if self._bounds and self._bounds.maps is maps and self._bounds.maps.unread(radius):
+            self._peaks = cpu_sparse.find_peaks(self._bounds, radius, threshold, most)
+        else:
+            self._peaks = cpu_decode.find_peaks(
+                maps.heat.numpy(), maps.tag.numpy(), radius, threshold, most
+            )
 
     def peaks(self) -> Peaks:
         """See `device.Lane.peaks`."""
@@ -147,6 +159,8 @@ class CpuLane(NothingHeld):
 
     def refine(self, maps: Maps, groups: Groups, *, adjust: bool, refine: bool) -> Joints:
         """See `device.Lane.refine`."""
+        if self._bounds and self._bounds.maps is maps and self._bounds.maps.unread():
+            return cpu_sparse.refine(self._bounds, groups, adjust, refine)
         return cpu_decode.refine(maps.heat.numpy(), maps.tag.numpy(), groups, adjust, refine)
 
 

@@ -5,12 +5,13 @@ The definitions that the CUDA kernels are tested against. Names of dimensions as
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from gpu_ops.cpu_peaks import sample_tags
 from gpu_ops.cpu_search import best_cells
 from gpu_ops.device import Groups, Joints, Peaks
 
@@ -38,7 +39,7 @@ def aggregate(
     total: Array | None = None
     tag = np.zeros(0, np.float32)
     for scale, low, high in passes:
-        low, high = _planar(low), _planar(high)
+        low, high = planar(low), planar(high)
         joints = high.shape[1]
         images = len(low) // (2 if mirror else 1)
         tags = low[:, joints:]
@@ -87,7 +88,7 @@ def resize(maps: Array, size: tuple[int, int]) -> Array:
     return out
 
 
-def _planar(maps: Array) -> Array:
+def planar(maps: Array) -> Array:
     """(B, C, h, w) with each map in one piece; what the network gives has channels last."""
     last = maps.transpose(0, 2, 3, 1)
     if not last.flags.c_contiguous:
@@ -125,9 +126,7 @@ def find_peaks(heat: Array, tag: Array, radius: int, threshold: float, most: int
             cell, score = maxima.best(heat[image, joint], most)
             peaks.cell[image, joint, : len(cell)] = cell
             peaks.score[image, joint, : len(cell)] = score
-    image_of, joint_of, place = np.nonzero(peaks.cell >= 0)
-    cells = peaks.cell[image_of, joint_of, place]
-    peaks.tag[image_of, joint_of, place] = _sampled(tag, (image_of, joint_of), cells, (w, h)).T
+    sample_tags(peaks, tag, (w, h))
     return peaks
 
 
@@ -176,47 +175,6 @@ class _Maxima:
         return cell[best], score[best]
 
 
-def sample(maps: Array, cell: NDArray[np.integer], size: tuple[int, int]) -> Array:
-    """Values of maps at cells of a finer grid, bilinear with half-pixel centres.
-
-    Args:
-        maps: (T, h, w); cell: (N,) flat indices into a grid of (W, H) = size.
-
-    Returns:
-        (T, N); of maps that have the grid's own size, the very values.
-    """
-    return _sampled(maps[None, :, None], (0, 0), cell, size)
-
-
-def _sampled(
-    maps: Array,
-    which: tuple[Cells | int, Cells | int],
-    cell: NDArray[np.integer],
-    size: tuple[int, int],
-) -> Array:
-    """`sample` of (B, T, K, h, w) maps, each cell in the `which` image and joint, (N,) both."""
-    h, w = maps.shape[3:]
-    image, joint = which
-    maps = np.moveaxis(maps, 1, 0)
-    y, x = np.divmod(cell, size[0])
-    if (w, h) == size:
-        return np.asarray(maps[:, image, joint, y, x])
-    x0, x1, right = _between(x, w, size[0])
-    y0, y1, down = _between(y, h, size[1])
-    left, up = 1 - right, 1 - down
-    upper = left * maps[:, image, joint, y0, x0] + right * maps[:, image, joint, y0, x1]
-    lower = left * maps[:, image, joint, y1, x0] + right * maps[:, image, joint, y1, x1]
-    return np.asarray(up * upper + down * lower, np.float32)
-
-
-def _between(at: Cells, cells: int, finer: int) -> tuple[Cells, Cells, Array]:
-    """The two coarse cells around a fine one, and the weight of the second."""
-    place = (at + np.float32(0.5)) * np.float32(cells / finer) - np.float32(0.5)
-    place = np.maximum(place, 0).astype(np.float32)
-    first = place.astype(np.intp)
-    return first, np.minimum(first + 1, cells - 1), place - first.astype(np.float32)
-
-
 def refine(heat: Array, tag: Array, groups: Groups, adjust: bool, fill: bool) -> Joints:
     """Coordinates for the grouped joints, and the best cell for each joint that was not.
 
@@ -226,29 +184,47 @@ def refine(heat: Array, tag: Array, groups: Groups, adjust: bool, fill: bool) ->
         adjust: shift each joint by a quarter cell towards the higher neighbour.
         fill: look for missing joints.
     """
-    w = heat.shape[3]
     cell = groups.cell.astype(np.intp)
     if fill and len(cell):
         cell = _fill(heat, tag, groups)
+
+    def around(image: Cells, joint: Cells, y: Cells, x: Cells) -> Array:
+        h, w = heat.shape[2:]
+        rows = (y, y, y, np.minimum(y + 1, h - 1), np.maximum(y - 1, 0))
+        columns = (x, np.minimum(x + 1, w - 1), np.maximum(x - 1, 0), x, x)
+        return heat[image, joint, rows, columns]
+
+    return placed(cell, groups.image, heat.shape[3], adjust, around)
+
+
+def placed(
+    cell: Cells,
+    image: NDArray[np.int32],
+    width: int,
+    adjust: bool,
+    around: Callable[[Cells, Cells, Cells, Cells], Array],
+) -> Joints:
+    """Coordinates and scores of joints at cells.
+
+    Args:
+        cell: (P, K) flat, -1 where there is no joint; image: (P,).
+        width: W of the heat.
+        adjust: as of `refine`.
+        around: image, joint, row and column (N,) to (5, N) heat there, and to the right, to the
+            left, below and above of it; beyond an edge, there.
+    """
     person, joint = np.nonzero(cell >= 0)
-    image = groups.image[person]
-    y, x = np.divmod(cell[person, joint], w)
+    y, x = np.divmod(cell[person, joint], width)
+    here, right, left, below, above = around(image[person].astype(np.intp), joint, y, x)
     joints = Joints(np.zeros((*cell.shape, 2), np.float32), np.zeros(cell.shape, np.float32))
-    joints.score[person, joint] = heat[image, joint, y, x]
-    shift = _quarter(heat, image, joint, y, x) if adjust else np.float32(0)
-    joints.xy[person, joint] = np.stack((x, y), axis=1) + np.float32(0.5) + shift
+    joints.score[person, joint] = here
+    at = np.stack((x, y), axis=1) + np.float32(0.5)
+    if adjust:
+        # A quarter cell towards the higher neighbour; ties go to the negative side.
+        positive = np.stack((right > left, below > above), axis=1)
+        at = at + np.where(positive, np.float32(0.25), np.float32(-0.25))
+    joints.xy[person, joint] = at
     return joints
-
-
-def _quarter(heat: Array, image: NDArray[np.int32], joint: Cells, y: Cells, x: Cells) -> Array:
-    """(N, 2) a quarter cell towards the higher neighbour; ties go to the negative side."""
-    h, w = heat.shape[2:]
-    right = heat[image, joint, y, np.minimum(x + 1, w - 1)]
-    left = heat[image, joint, y, np.maximum(x - 1, 0)]
-    below = heat[image, joint, np.minimum(y + 1, h - 1), x]
-    above = heat[image, joint, np.maximum(y - 1, 0), x]
-    positive = np.stack((right > left, below > above), axis=1)
-    return np.asarray(np.where(positive, np.float32(0.25), np.float32(-0.25)))
 
 
 def _fill(heat: Array, tag: Array, groups: Groups) -> Cells:

@@ -15,7 +15,8 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from gpu_ops.cpu import IMAGENET_DEVIATION, IMAGENET_MEAN, CpuLane
-from gpu_ops.cpu_decode import aggregate, resize, sample
+from gpu_ops.cpu_decode import aggregate, resize
+from gpu_ops.cpu_peaks import sample
 from gpu_ops.device import Groups, Joints, Maps, Pass, Peaks
 
 

@@ -17,7 +17,7 @@ from engine.skeleton import COCO
 from engine.types import Frame, JointState
 from gpu_ops import open_device
 from gpu_ops.cpu import CpuDevice, CpuLane
-from gpu_ops.cpu_decode import sample
+from gpu_ops.cpu_peaks import sample
 from gpu_ops.device import OutOfMemory
 from tests.support.golden import golden_file
 from tests.support.golden_recipe import seeded_checkpoint

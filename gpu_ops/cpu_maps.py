@@ -1,0 +1,152 @@
+"""Maps of one pass whose heat is computed where it is read.
+
+Heat is 16 times larger than the coarse maps it comes from, and decoding looks at little of it:
+around peaks, and where a missing joint could be; `cpu_compiled` tells where that is. What is
+computed in parts equals what `heat` holds, bit for bit: both interpolate maps repeated beyond
+their edges, and no cell depends on others than its neighbours.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple, Self
+
+import cv2
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from gpu_ops.device import Maps
+
+Array = NDArray[np.float32]
+Cells = NDArray[np.intp]
+
+BLOCK = 4  # cells of heat on a side per cell of the low maps
+RING = 4  # cells around a patch that are computed with it
+SIDE = BLOCK + 2 * RING
+USABLE = 2  # of the ring: those farther out lack neighbours
+SLACK = 4e-6  # of the largest value: how far rounding may lead beyond the values interpolated
+
+
+class Spots(NamedTuple):
+    """N cells of the low maps: which map, row and column."""
+
+    plane: Cells  # (N,) image * K + joint
+    y: Cells
+    x: Cells
+
+    def part(self, rows: slice) -> Spots:
+        """Some of them."""
+        return Spots(self.plane[rows], self.y[rows], self.x[rows])
+
+
+class NetworkMaps(Maps):
+    """The mean of two stages of one pass; asking for `heat` writes it out, once."""
+
+    __slots__ = ("_heat", "high", "low")
+    low: Array
+    high: Array
+    _heat: Tensor | None
+
+    def __init__(self, low: Array, high: Array) -> None:
+        """Read low (B, 2K, h, w) and high (B, K, 2h, 2w), both C-contiguous."""
+        object.__setattr__(self, "low", low)
+        object.__setattr__(self, "high", high)
+        object.__setattr__(self, "_heat", None)
+
+    @classmethod
+    def fitting(cls, low: Array, high: Array, size: tuple[int, int]) -> Self | None:
+        """Maps of (W, H) = size, if the stages are a fourth and a half of it."""
+        h, w = low.shape[2:]
+        fits = size == (BLOCK * w, BLOCK * h) and high.shape[2:] == (2 * h, 2 * w)
+        return cls(np.ascontiguousarray(low), np.ascontiguousarray(high)) if fits else None
+
+    @property
+    def shape(self) -> tuple[int, int, int, int]:
+        """B, K, H, W of the heat."""
+        b, k, h, w = self.high.shape
+        return b, k, 2 * h, 2 * w
+
+    def unread(self, radius: int = 1) -> bool:
+        """Whether heat may be computed where it is read, with `radius` cells around.
+
+        Not after `heat` was asked for: it may have been changed, and is what counts.
+        """
+        return self._heat is None and 1 <= radius <= USABLE
+
+    @property
+    def heat(self) -> Tensor:
+        """(B, K, H, W) float32."""
+        if self._heat is None:
+            b, k, h, w = self.shape
+            heat = np.empty((b * k, h, w), np.float32)
+            for plane in range(b * k):
+                heat[plane] = self.heat_plane(plane)
+            object.__setattr__(self, "_heat", torch.from_numpy(heat.reshape(b, k, h, w)))
+        assert self._heat is not None
+        return self._heat
+
+    @property
+    def tag(self) -> Tensor:
+        """(B, 1, K, h, w) float32."""
+        return torch.from_numpy(self.low[:, None, self.high.shape[1] :])
+
+    def heat_plane(self, plane: int) -> Array:
+        """(H, W) heat of one image and joint."""
+        image, joint = divmod(plane, self.high.shape[1])
+        fine = _finer(_padded(self.low[image, joint], 1))
+        other = _finer(_padded(self.high[image, joint], 2), 2)
+        cv2.addWeighted(fine, 0.5, other, 0.5, 0, dst=fine)
+        return np.ascontiguousarray(fine[RING:-RING, RING:-RING])
+
+    def tag_plane(self, plane: int) -> Array:
+        """(H, W) tags of one image and joint."""
+        image, joint = divmod(plane, self.high.shape[1])
+        tags = self.low[image, self.high.shape[1] + joint]
+        return np.ascontiguousarray(_finer(_padded(tags, 1))[RING:-RING, RING:-RING])
+
+    def tag_slack(self) -> float:
+        """How far rounding may lead beyond the values that a tag is computed from."""
+        tags = self.low[:, self.high.shape[1] :]
+        return SLACK * float(cv2.norm(tags.reshape(-1, tags.shape[3]), cv2.NORM_INF))
+
+    def heat_patches(self, spots: Spots) -> Array:
+        """(SIDE, N, SIDE) heat of N blocks with a ring of RING cells around.
+
+        Cells outside the map repeat those at its edge.
+        """
+        k = self.high.shape[1]
+        image, joint = np.divmod(spots.plane, k)
+        low = _gathered(self.low, image * 2 * k + joint, spots.y - 1, spots.x - 1, 3)
+        high = _gathered(self.high, spots.plane, 2 * spots.y - 2, 2 * spots.x - 2, 6)
+        fine = _finer(low)
+        cv2.addWeighted(fine, 0.5, _finer(high, 2), 0.5, 0, dst=fine)
+        return fine.reshape(SIDE, -1, SIDE)
+
+    def tag_patches(self, spots: Spots) -> Array:
+        """Tags in place of heat."""
+        k = self.high.shape[1]
+        image, joint = np.divmod(spots.plane, k)
+        plane = image * 2 * k + k + joint
+        fine = _finer(_gathered(self.low, plane, spots.y - 1, spots.x - 1, 3))
+        return fine.reshape(SIDE, -1, SIDE)
+
+
+def _gathered(maps: Array, plane: Cells, y: Cells, x: Cells, side: int) -> Array:
+    """(side, N * side) squares side by side, so that OpenCV sees few long rows."""
+    h, w = maps.shape[2:]
+    step = np.arange(side)[:, None]
+    rows = (y + step).clip(0, h - 1) * w + plane * (h * w)
+    columns = (x + step).clip(0, w - 1).T
+    return np.asarray(maps.reshape(-1).take(rows[..., None] + columns)).reshape(side, -1)
+
+
+def _padded(plane: Array, cells: int) -> Array:
+    border = cv2.copyMakeBorder(plane, cells, cells, cells, cells, cv2.BORDER_REPLICATE)
+    return np.asarray(border, np.float32)
+
+
+def _finer(values: Array, times: int = BLOCK) -> Array:
+    h, w = values.shape
+    size = (times * w, times * h)
+    return np.asarray(cv2.resize(values, size, interpolation=cv2.INTER_LINEAR), np.float32)

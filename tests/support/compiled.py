@@ -1,0 +1,24 @@
+"""native/blocks.c compiled for a test, however the package was installed."""
+
+from __future__ import annotations
+
+import subprocess
+import sysconfig
+from pathlib import Path
+
+from gpu_ops.cpu_compiled import CompiledBlocks
+from tests.support.emulation import need_compiler
+
+SOURCE = Path(__file__).parents[2] / "gpu_ops/native/blocks.c"
+
+
+def compiled_from_source(folder: Path) -> CompiledBlocks:
+    """The loops, with warnings as errors and the optimisation of an installation."""
+    need_compiler()
+    target = folder / "blocks.so"
+    include = sysconfig.get_path("include")
+    options = ["-O3", "-Wall", "-Wextra", "-Werror", "-fPIC", "-shared"]
+    subprocess.run(
+        ["gcc", *options, f"-I{include}", str(SOURCE), "-o", str(target), "-lm"], check=True
+    )
+    return CompiledBlocks(target)
