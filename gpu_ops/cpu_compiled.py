@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 
 from gpu_ops.cpu_maps import BLOCK, SLACK, Array, Cells, NetworkMaps
 
+VERSION = 1  # of what the functions take, also in native/blocks.c
 _ADDRESS, _LONG = ctypes.c_void_p, ctypes.c_longlong
 
 
@@ -36,9 +37,11 @@ class CompiledBlocks:
         """Load it.
 
         Raises:
-            OSError: this is not a file for this machine.
+            OSError: this is not a file for this machine, or one of another version.
         """
         library = ctypes.CDLL(str(path))
+        if not hasattr(library, "posestream_version") or library.posestream_version() != VERSION:
+            raise OSError(f"{path} was compiled from another version of native/blocks.c")
         maps, number = ctypes.POINTER(_Maps), ctypes.c_float
         self._tops = library.posestream_tops
         self._maxima, self._best = library.posestream_maxima, library.posestream_best

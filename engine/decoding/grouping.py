@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from engine.decoding.assignment import assign
 from engine.settings import GroupingSettings
 
+ROOM = 16  # tags of a group, at first
 NO_GROUP = 1e10  # cost of founding a new group, far above any tag distance
 
 
@@ -24,18 +25,22 @@ class _Group:
     """One person in the making."""
 
     key: float  # the first tag of the founding joint
+    tags: NDArray[np.float32]  # (n, T), the first `count` are those of all that joined
+    count: int = 0
     joints: dict[int, int] = field(default_factory=dict)  # keypoint type -> candidate
-    tags: list[NDArray[np.float32]] = field(default_factory=list)  # (T,) of all that joined
 
     def found(self, joint: int, candidate: int, tag: NDArray[np.float32]) -> None:
         """(Re)start the group from one joint."""
-        self.joints[joint] = candidate
-        self.tags = [tag]
+        self.count = 0
+        self.join(joint, candidate, tag)
 
     def join(self, joint: int, candidate: int, tag: NDArray[np.float32]) -> None:
         """Add a joint, in place of an earlier one of its type."""
         self.joints[joint] = candidate
-        self.tags.append(tag)
+        if self.count == len(self.tags):
+            self.tags = np.concatenate((self.tags, self.tags))
+        self.tags[self.count] = tag
+        self.count += 1
 
 
 def group(
@@ -99,18 +104,18 @@ def _group_of(groups: list[_Group], tag: NDArray[np.float32]) -> _Group:
     for existing in groups:
         if existing.key == key:
             return existing
-    groups.append(_Group(key))
+    groups.append(_Group(key, np.empty((ROOM, len(tag)), np.float32)))
     return groups[-1]
 
 
 def _distances(tag: NDArray[np.float32], groups: list[_Group]) -> NDArray[np.float64]:
     """(candidates, groups) L2 distance of each tag to the mean tag of each group."""
-    means = np.array([mean_tag(members.tags) for members in groups])
+    means = np.array([mean_tag(members.tags[: members.count]) for members in groups])
     difference = tag.astype(np.float64)[:, None] - means[None]
     return np.asarray(np.sqrt(np.add.reduce(difference * difference, axis=2)))
 
 
-def mean_tag(tags: Sequence[NDArray[np.float32]]) -> NDArray[np.float32]:
-    """(T,) mean of n tags, summed in float32: a last-bit change can move a rounded distance."""
+def mean_tag(tags: NDArray[np.float32]) -> NDArray[np.float32]:
+    """(T,) mean of (n, T) tags, summed in float32: a last-bit change can move a rounded distance."""
     # The ufunc itself: np.mean spends most of its time on options we do not use.
-    return np.asarray(np.add.reduce(np.array(tags), axis=0) / np.float32(len(tags)))
+    return np.asarray(np.add.reduce(tags, axis=0) / np.float32(len(tags)))

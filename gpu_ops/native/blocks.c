@@ -282,6 +282,9 @@ EXPORTED long long posestream_best(const Maps *maps, long long plane, float want
     return kept;
 }
 
+/* Of these functions and what they take; VERSION of cpu_compiled.py. */
+EXPORTED int posestream_version(void) { return 1; }
+
 /* Python imports this file as a module to find it; the functions are called through ctypes. */
 static struct PyModuleDef module = {PyModuleDef_HEAD_INIT, "_blocks", NULL, -1, NULL,
                                     NULL, NULL, NULL, NULL};

@@ -153,3 +153,10 @@ def test_without_a_compiled_file_heat_is_written_out(monkeypatch, tmp_path):
             origin.write_text("no library")
         monkeypatch.setattr(cpu_compiled, "find_spec", lambda name, found=found: found)
         assert cpu_compiled.compiled_blocks.__wrapped__() is None
+
+
+def test_a_file_of_another_version_is_not_used(monkeypatch, tmp_path):
+    compiled_from_source(tmp_path)
+    monkeypatch.setattr(cpu_compiled, "VERSION", cpu_compiled.VERSION + 1)
+    with pytest.raises(OSError, match="another version"):
+        cpu_compiled.CompiledBlocks(tmp_path / "blocks.so")
