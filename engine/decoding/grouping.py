@@ -116,6 +116,6 @@ def _distances(tag: NDArray[np.float32], groups: list[_Group]) -> NDArray[np.flo
 
 
 def mean_tag(tags: NDArray[np.float32]) -> NDArray[np.float32]:
-    """(T,) mean of (n, T) tags, summed in float32: a last-bit change can move a rounded distance."""
+    """(T,) mean of (n, T) tags in float32: a last-bit change can move a rounded distance."""
     # The ufunc itself: np.mean spends most of its time on options we do not use.
     return np.asarray(np.add.reduce(tags, axis=0) / np.float32(len(tags)))
