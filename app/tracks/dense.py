@@ -14,20 +14,22 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from app.tracks.person_names import ids_of
 from app.tracks.writer import Ending
-from engine.errors import OutputError
+from engine.errors import DataError, OutputError
 from engine.files import whole
 from engine.offline.recording import Recording, collect, skeleton_of, unseen_frame
 from engine.types import JointState, Poses, Result
 
 _MOST = 2**31  # bytes of coordinates and scores
+_TIME, _PIXEL, _SCORE = 1e9, 1e7, 1e6  # the largest numbers that are believed
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Dense:
     """T frames counted from 0, N people, K keypoints."""
 
-    ids: tuple[int, ...]  # (N,) rising
+    ids: tuple[int, ...]  # (N,) all different; rising where we write them
     time: NDArray[np.float64]  # (T,) s in the source
     xy: NDArray[np.float32]  # (T, N, K, 2) image pixels, NaN where absent
     score: NDArray[np.float32]  # (T, N, K) of the joint, NaN where absent
@@ -53,10 +55,10 @@ def dense(recording: Recording) -> Dense:
     Raises:
         OutputError: there are too many ids and frames for such arrays.
     """
-    ids = recording.ids
+    ids = recording.ids or [0]  # a place that stays empty: these formats cannot be without one
     frames = int(recording.index[-1]) + 1 if len(recording.index) else 0
     joints = len(recording.skeleton)
-    if frames * len(ids) * joints * 12 > _MOST:
+    if not _fits(frames, len(ids), joints):
         raise OutputError(
             f"{len(ids)} ids in {frames} frames are too many for a format with a column for every "
             "id: write ndjson or parquet, or join pieces of tracks with --relink first"
@@ -72,6 +74,58 @@ def dense(recording: Recording) -> Dense:
         score[at[rows], n] = np.where(there, recording.people.joint_score[rows], np.nan)
         person[at[rows], n] = recording.people.score[rows]
     return Dense(tuple(ids), _times(recording, frames), xy, score, person)
+
+
+def empty_places(frames: int, people: int, keypoints: int) -> NDArray[np.float32]:
+    """(T, N, K, 3) of NaN, for x, y and score.
+
+    Raises:
+        ValueError: they are too many.
+    """
+    if not _fits(frames, people, keypoints):
+        raise ValueError(
+            f"{people} people in {frames} frames with {keypoints} keypoints are too many"
+        )
+    return np.full((frames, people, keypoints, 3), np.nan, np.float32)
+
+
+def _fits(frames: int, people: int, keypoints: int) -> bool:
+    return max(frames, 1) * max(people, 1) * max(keypoints, 1) * 12 <= _MOST
+
+
+def checked_dense(
+    place: str,
+    names: Sequence[str],
+    time: NDArray[np.float64],
+    xy: NDArray[Any],
+    score: NDArray[Any],
+    person: NDArray[Any],
+) -> Dense:
+    """Arrays as a file has them, NaN where absent.
+
+    Args:
+        place: the file, for messages.
+        names: of the people (N,); numbers in them become ids, if they are all different.
+        time: as all others of the shape that `Dense` says, of any float type.
+        xy: keypoints of which one coordinate is NaN are absent.
+        score: of the joints.
+        person: scores of the people.
+
+    Raises:
+        DataError: a number is infinite or out of all proportion.
+    """
+    bounds = (("time", time, _TIME), ("coordinate", xy, _PIXEL))
+    for what, values, most in (*bounds, ("score", score, _SCORE), ("score", person, _SCORE)):
+        wrong = np.abs(values) > most
+        if wrong.any():
+            at = tuple(np.argwhere(wrong)[0].tolist())
+            raise DataError(
+                f"{place}: frame {at[0]}: a {what} is {values[at]:g}, must be within ±{most:g}"
+            )
+    if np.isnan(time).any():
+        raise DataError(f"{place}: frame {int(np.isnan(time).argmax())}: its time is not a number")
+    single = (values.astype(np.float32) for values in (xy, score, person))
+    return Dense(ids_of(names), time, *single)
 
 
 def results_of(found: Dense, size: tuple[int, int], source: str = "") -> Iterator[Result]:

@@ -1,41 +1,36 @@
 """Neurodata Without Borders with the pose extension (ndx-pose): a PoseEstimation per person.
 
-Needs pynwb and ndx-pose (extra `formats`). Each keypoint is a series of pixels with the frames'
-own times and the joint scores as confidence. NWB demands the time of the recording, which a video
-seldom tells: the file's modification time is written, and 1970 for what is no file. Object ids are
-drawn by the library, so two files of equal contents differ in bytes.
+Needs h5py, and to write pynwb and ndx-pose (extra `formats`). Each keypoint is a series of pixels
+with the frames' own times and the joint scores as confidence. NWB demands the time of the
+recording, which a video seldom tells: the file's modification time is written, and 1970 for what is
+no file. Object ids are drawn by the library, so two files of equal contents differ in bytes.
 """
 
 from __future__ import annotations
 
-import logging
+import re
 from collections.abc import Iterator, Mapping
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-from ndx_pose import PoseEstimation, PoseEstimationSeries, Skeleton, Skeletons
-from pynwb import NWBHDF5IO, NWBFile
+from numpy.typing import NDArray
 
-from app.tracks.dense import Dense, WholeWriter, dense, results_of
+from app.tracks.dense import WholeWriter, checked_dense, results_of
+from app.tracks.hdf5 import Contents, opened
 from app.tracks.header import checked_header
-from app.tracks.person_names import id_of, person_name
 from app.tracks.writer import Writer
-from engine.errors import DataError
-from engine.offline.recording import Recording
 from engine.types import Result
 
-ONE = "PoseEstimation"  # the container's name where there is one person: readers look for it
-_CONFIDENCE = "response of the joint's heatmap, about 0 to 1"
-_FRAME = "(0, 0) is the picture's top left corner; x to the right, y down"
-
-logging.getLogger("hdmf").setLevel(logging.ERROR)
+DESCRIPTION = "the person with id {}"  # of a PoseEstimation
+_MODULE = "processing/behavior"
 
 
 def open_writer(path: Path, header: Mapping[str, Any]) -> Writer:
     """A writer of a new file."""
-    return WholeWriter(path, header, _save)
+    from app.tracks.nwb_file import save
+
+    return WholeWriter(path, header, save)
 
 
 def read(path: Path) -> tuple[dict[str, Any], Iterator[Result]]:
@@ -44,77 +39,70 @@ def read(path: Path) -> tuple[dict[str, Any], Iterator[Result]]:
     Raises:
         DataError: there is none, or the people's keypoints or times differ.
     """
-    try:
-        with NWBHDF5IO(str(path), "r", load_namespaces=True) as file:
-            found = file.read().processing["behavior"].data_interfaces.values()
-            people = [one for one in found if isinstance(one, PoseEstimation)]
-            names = [one.name for one in people]
-            parts = [str(node) for node in people[0].skeleton.nodes[:]]  # groups are sorted by name
-            limbs = np.asarray(people[0].skeleton.edges or []).reshape(-1, 2).tolist()
-            series = [[one.pose_estimation_series[part] for part in parts] for one in people]
-            xy = np.array([[s.data[:] for s in row] for row in series], np.float32)
-            score = np.array([[s.confidence[:] for s in row] for row in series], np.float32)
-            time = _times(series[0][0])
-    except (OSError, KeyError, ValueError, TypeError, IndexError) as error:
-        raise DataError(f"{path} has no pose estimation of NWB: {error!s:.200}") from error
-    ids = tuple(id_of(name, n) for n, name in enumerate(names))
-    xy, score = xy.transpose(2, 0, 1, 3)[..., :2], score.transpose(2, 0, 1)
+    with opened(path, "NWB with poses") as file:
+        people = _of_type(file, _MODULE, "PoseEstimation")
+        if not people:
+            raise ValueError(f"there is no PoseEstimation in {_MODULE}")
+        parts, limbs = _skeleton(file, people[0])
+        series = [[f"{person}/{part}" for part in parts] for person in people]
+        time = _times(file, series[0][0])
+        for one in (one for row in series for one in row):
+            if not np.array_equal(_times(file, one), time):
+                raise ValueError(f"{one} has other times than {series[0][0]}")
+        xy = np.array([[_places(file, one, len(time)) for one in row] for row in series])
+        score = np.array([[_scores(file, one, len(time)) for one in row] for row in series])
+        names = [_person(file, one) for one in people]
+    header: dict[str, Any] = {"source": path.stem, "size": [0, 0], "rate": None}
+    header = checked_header({**header, "keypoints": parts, "skeleton": limbs}, str(path))
+    xy, score = xy.transpose(2, 0, 1, 3), score.transpose(2, 0, 1)  # (N, K, T…) to (T, N, K…)
     there = np.isfinite(xy).all(axis=3)
-    person = (np.where(there, score, 0).sum(axis=2) / len(parts)).astype(np.float32)
-    header: dict[str, Any] = {"source": path.stem, "size": [0, 0], "rate": None, "keypoints": parts}
-    found_all = Dense(ids, time, xy, score, person)
-    header = {**header, "skeleton": limbs}
-    return checked_header(header, str(path)), results_of(found_all, (0, 0))
+    with np.errstate(invalid="ignore"):  # infinite scores are refused
+        person = np.where(there, np.nan_to_num(score), 0).sum(axis=2) / len(parts)
+    return header, results_of(checked_dense(str(path), names, time, xy, score, person), (0, 0))
 
 
-def _save(path: Path, recording: Recording) -> None:
-    found = dense(recording)
-    source = str(recording.header.get("source", ""))
-    began = _recorded(Path(source))
-    nwb = NWBFile(f"posestream: {source}", source or "posestream", began, file_create_date=began)
-    module = nwb.create_processing_module("behavior", "people's keypoints")
-    parts = list(recording.skeleton.names)
-    limbs = np.array(recording.skeleton.limbs, np.uint8).reshape(-1, 2)
-    skeleton = Skeleton(name="person", nodes=parts, edges=limbs)
-    module.add(Skeletons(skeletons=[skeleton]))
-    for n, number in enumerate(found.ids):
-        module.add(
-            PoseEstimation(
-                name=ONE if len(found.ids) == 1 else person_name(number),
-                pose_estimation_series=_series(found, n, parts),
-                description=f"the person with id {number}",
-                scorer=str(recording.header.get("weights", {}).get("name", "posestream")),
-                source_software="posestream",
-                skeleton=skeleton,
-            )
-        )
-    with NWBHDF5IO(str(path), "w") as file:
-        file.write(nwb)
+def _of_type(file: Contents, group: str, kind: str) -> list[str]:
+    """The paths of a group's members of a type of NWB."""
+    every = [f"{group}/{name}" for name in file.names(group)]
+    return [one for one in every if file.attribute(one, "neurodata_type") == kind]
 
 
-def _series(found: Dense, person: int, parts: list[str]) -> list[PoseEstimationSeries]:
-    series: list[PoseEstimationSeries] = []
-    for k, part in enumerate(parts):
-        series.append(
-            PoseEstimationSeries(
-                name=part,
-                description=f"place of {part}",
-                data=found.xy[:, person, k],
-                unit="pixels",
-                reference_frame=_FRAME,
-                timestamps=series[0] if series else found.time,
-                confidence=found.score[:, person, k],
-                confidence_definition=_CONFIDENCE,
-            )
-        )
-    return series
+def _person(file: Contents, path: str) -> str:
+    """A name with the person's number: ours is in the description where there is one person."""
+    said = file.texts(f"{path}/description") if f"{path}/description" in file else []
+    match = re.fullmatch(DESCRIPTION.format(r"(\d{1,9})"), "".join(said))
+    return match.group(1) if match else path.rpartition("/")[2]
 
 
-def _times(series: PoseEstimationSeries) -> Any:
-    if series.timestamps is not None:
-        return np.asarray(series.timestamps[:], np.float64)
-    return (series.starting_time or 0.0) + np.arange(len(series.data)) / series.rate
+def _skeleton(file: Contents, person: str) -> tuple[list[str], list[list[int]]]:
+    """Keypoints and limbs; before ndx-pose 0.2 they were in the PoseEstimation itself."""
+    holder = next(iter(_of_type(file, person, "Skeleton")), person)
+    if f"{holder}/nodes" not in file:
+        every = _of_type(file, person, "PoseEstimationSeries")
+        return [one.rpartition("/")[2] for one in every], []
+    edges = f"{holder}/edges"
+    return file.texts(f"{holder}/nodes"), (
+        file.whole(edges, None, 2).tolist() if file.size(edges) else []
+    )
 
 
-def _recorded(source: Path) -> datetime:
-    return datetime.fromtimestamp(source.stat().st_mtime if source.is_file() else 0, UTC)
+def _places(file: Contents, series: str, frames: int) -> NDArray[np.float64]:
+    """(T, 2) x and y; of poses in space the first two axes."""
+    values = file.numbers(f"{series}/data", frames, None)
+    if values.shape[1] not in (2, 3):
+        raise ValueError(f"{series}/data has {values.shape[1]} coordinates")
+    return values[:, :2]
+
+
+def _scores(file: Contents, series: str, frames: int) -> NDArray[np.float64]:
+    path = f"{series}/confidence"
+    return file.numbers(path, frames) if path in file else np.ones(frames)
+
+
+def _times(file: Contents, series: str) -> NDArray[np.float64]:
+    if f"{series}/timestamps" in file:
+        return file.numbers(f"{series}/timestamps", None)
+    start = f"{series}/starting_time"
+    rate = float(file.attribute(start, "rate"))
+    frames = len(file.numbers(f"{series}/data", None, None))
+    return float(file.numbers(start)) + np.arange(frames) / rate

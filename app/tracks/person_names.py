@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 
 def person_name(number: int) -> str:
@@ -20,3 +20,9 @@ def id_of(name: str, position: int) -> int:
     """The number in a name such as person03 or track_7; else the position among all names."""
     match = re.fullmatch(r"[A-Za-z]*[ _-]?(\d{1,9})", name.strip())
     return int(match.group(1)) if match else position
+
+
+def ids_of(names: Sequence[str]) -> tuple[int, ...]:
+    """An id for each name: the numbers in them, or their positions where two would be equal."""
+    ids = tuple(id_of(name, n) for n, name in enumerate(names))
+    return ids if len(set(ids)) == len(ids) else tuple(range(len(ids)))

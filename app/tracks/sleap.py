@@ -15,11 +15,11 @@ import h5py
 import numpy as np
 from numpy.typing import NDArray
 
-from app.tracks.dense import Dense, WholeWriter, dense, results_of
+from app.tracks.dense import WholeWriter, checked_dense, dense, results_of
+from app.tracks.hdf5 import Contents, opened
 from app.tracks.header import checked_header
-from app.tracks.person_names import id_of, person_names
+from app.tracks.person_names import person_names
 from app.tracks.writer import Writer
-from engine.errors import DataError
 from engine.offline.recording import Recording
 from engine.types import Result
 
@@ -37,25 +37,21 @@ def read(path: Path) -> tuple[dict[str, Any], Iterator[Result]]:
     Raises:
         DataError: this is not an analysis file.
     """
-    try:
-        with h5py.File(path) as file:
-            tracks = np.asarray(file["tracks"], np.float32)  # (N, 2, K, T)
-            names, parts = _texts(file["track_names"]), _texts(file["node_names"])
-            count, _, joints, frames = tracks.shape
-            score = _array(file, "point_scores", (count, joints, frames))
-            person = _array(file, "instance_scores", (count, frames))
-            time = np.asarray(file[_TIME] if _TIME in file else np.arange(frames), np.float64)
-            limbs = np.asarray(file["edge_inds"]).reshape(-1, 2).tolist()
-    except (OSError, KeyError, ValueError, TypeError) as error:
-        raise DataError(f"{path} is not a SLEAP analysis file: {error!s:.200}") from error
-    if len(parts) != joints or len(time) != frames:
-        raise DataError(f"{path} is not a SLEAP analysis file: its arrays disagree in length")
+    with opened(path, "a SLEAP analysis file") as file:
+        names = file.texts("track_names") if "track_names" in file else []
+        parts = file.texts("node_names")
+        tracks = file.numbers("tracks", None, 2, len(parts), None)  # (N, 2, K, T)
+        count, _, joints, frames = tracks.shape
+        score = _scores(file, "point_scores", (count, joints, frames))
+        person = _scores(file, "instance_scores", (count, frames))
+        time = file.numbers(_TIME, frames) if _TIME in file else np.arange(frames, dtype=np.float64)
+        limbs = file.whole("edge_inds", None, 2).tolist() if file.size("edge_inds") else []
     names = names if len(names) == count else [str(n) for n in range(count)]
-    ids = tuple(id_of(name, n) for n, name in enumerate(names))
     header: dict[str, Any] = {"source": path.stem, "size": [0, 0], "rate": None}
-    found = Dense(ids, time, tracks.transpose(3, 0, 2, 1), score.transpose(2, 0, 1), person.T)
-    header = {**header, "keypoints": parts, "skeleton": limbs}
-    return checked_header(header, str(path)), results_of(found, (0, 0))
+    header = checked_header({**header, "keypoints": parts, "skeleton": limbs}, str(path))
+    xy = tracks.transpose(3, 0, 2, 1)
+    found = checked_dense(str(path), names, time, xy, score.transpose(2, 0, 1), person.T)
+    return header, results_of(found, (0, 0))
 
 
 def _save(path: Path, recording: Recording) -> None:
@@ -83,15 +79,6 @@ def _save(path: Path, recording: Recording) -> None:
         file.create_dataset("provenance", data="{}")
 
 
-def _texts(data: h5py.Dataset) -> list[str]:
-    return [text.decode() if isinstance(text, bytes) else str(text) for text in data[()].ravel()]
-
-
-def _array(file: h5py.File, name: str, shape: tuple[int, ...]) -> NDArray[np.float32]:
+def _scores(file: Contents, name: str, shape: tuple[int, ...]) -> NDArray[np.float64]:
     """An array of scores; 1 where the file has none."""
-    if name not in file:
-        return np.ones(shape, np.float32)
-    values = np.asarray(file[name], np.float32)
-    if values.shape != shape:
-        raise ValueError(f"{name} is {values.shape}, expected {shape}")
-    return values
+    return file.numbers(name, *shape) if name in file else np.ones(shape)

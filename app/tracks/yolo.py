@@ -9,14 +9,13 @@ the frames' sizes for reading back.
 from __future__ import annotations
 
 import json
-import re
 from collections.abc import Iterator, Mapping
 from contextlib import suppress
 from pathlib import Path, PurePosixPath
-from typing import Any
+from typing import Annotated, Any
 
 import numpy as np
-from numpy.typing import NDArray
+from pydantic import AfterValidator, TypeAdapter
 
 from app.tracks.coco import picture_name
 from app.tracks.header import checked_header
@@ -24,11 +23,36 @@ from app.tracks.writer import Ending, Writer
 from engine.errors import DataError
 from engine.files import cannot_write, write_whole
 from engine.offline.recording import skeleton_of, unseen_frame
+from engine.reading.cells import Cells, text_lines
+from engine.reading.fields import Count, Keypoints, Limb, Seconds, Side
+from engine.reading.typed import Model, from_json
 from engine.types import UNTRACKED, JointState, Poses, Result
 
 _INFO = "posestream: "  # begins the line of data.yaml that is ours
 _LABELS = "train/labels"
 _VISIBLE = 2
+_FARTHEST = 10.0  # widths or heights of the picture that a keypoint may lie from its corner
+
+
+def _file_name(name: str) -> str:
+    if name in ("", ".", "..") or set(name) & set("/\\\0"):
+        raise ValueError("must be a file's name, without folders")
+    return name
+
+
+class _Ours(Model):
+    """What the line of data.yaml says that is for reading back."""
+
+    rate: float | None
+    keypoints: Keypoints
+    skeleton: tuple[Limb, ...]
+    # file of labels, frame, s in the source, width and height in pixels
+    frames: tuple[
+        tuple[Annotated[str, AfterValidator(_file_name)], Count, Seconds, Side, Side], ...
+    ]
+
+
+_OURS = TypeAdapter(_Ours)
 
 
 def open_writer(path: Path, header: Mapping[str, Any]) -> Writer:
@@ -100,25 +124,22 @@ def read(path: Path) -> tuple[dict[str, Any], Iterator[Result]]:
     Raises:
         DataError: data.yaml is missing or does not say the sizes of the pictures.
     """
-    try:
-        text = (path / "data.yaml").read_text(encoding="utf-8")
-        found = re.search(rf"^{_INFO}(.*)$", text, re.MULTILINE)
-        if found is None:
-            raise ValueError("it does not say the sizes of the pictures")
-        ours = json.loads(found.group(1))
-        keypoints = [str(name) for name in ours["keypoints"]]
-        frames = [(str(n), int(i), float(t), int(w), int(h)) for n, i, t, w, h in ours["frames"]]
-        size = list(frames[0][3:]) if frames else [0, 0]
-        header = {"source": path.name.removesuffix("_yolo"), "size": size, "rate": ours["rate"]}
-        limbs = ours["skeleton"]
-    except (OSError, ValueError, KeyError, TypeError) as error:
-        raise DataError(
-            f"{path}/data.yaml: not a data set of posestream: {error!s:.200}"
-        ) from error
-    header = {**header, "keypoints": keypoints, "skeleton": limbs}
-    return checked_header(header, str(path)), (
-        _result(path / _LABELS / f"{name}.txt", index, time, (width, height), len(keypoints))
-        for name, index, time, width, height in frames
+    place = f"{path}/data.yaml"
+    lines = (line for _, line in text_lines(path / "data.yaml"))
+    said = next((line for line in lines if line.startswith(_INFO)), None)
+    if said is None:
+        raise DataError(f"{place}: it does not say the sizes of the pictures; posestream's does")
+    ours = from_json(said.removeprefix(_INFO), _OURS, place)
+    size = list(ours.frames[0][3:]) if ours.frames else [0, 0]
+    name = path.name.removesuffix("_yolo")
+    header: dict[str, Any] = {"source": name, "size": size, "rate": ours.rate}
+    header = {**header, "keypoints": ours.keypoints, "skeleton": ours.skeleton}
+    return checked_header(header, place), (
+        Result(
+            unseen_frame((width, height), index, time),
+            _people(path / _LABELS / f"{name}.txt", (width, height), len(ours.keypoints)),
+        )
+        for name, index, time, width, height in ours.frames
     )
 
 
@@ -136,24 +157,26 @@ def _line(poses: Poses, row: int, size: tuple[int, int]) -> str:
     return " ".join(["0", *(f"{value:.6f}" for value in box), *points])
 
 
-def _result(file: Path, index: int, time: float, size: tuple[int, int], keypoints: int) -> Result:
-    try:
-        rows = [line.split() for line in file.read_text(encoding="utf-8").splitlines() if line]
-        values = np.array(rows, np.float64).reshape(len(rows), 5 + 3 * keypoints)
-    except (OSError, ValueError) as error:
-        raise DataError(f"{file}: not YOLO labels of {keypoints} keypoints: {error}") from error
-    return Result(unseen_frame(size, index, time), _people(values[:, 5:], size, keypoints))
-
-
-def _people(values: NDArray[np.float64], size: tuple[int, int], keypoints: int) -> Poses:
-    points = values.reshape(len(values), keypoints, 3)
+def _people(file: Path, size: tuple[int, int], keypoints: int) -> Poses:
+    rows = []
+    for number, line in text_lines(file):
+        cells = Cells(f"{file}, line {number}", line.split())
+        if len(cells) not in (0, 5 + 3 * keypoints):
+            raise DataError(
+                f"{cells.place}: has {len(cells)} numbers, {5 + 3 * keypoints} are a class, a box "
+                f"and {keypoints} keypoints"
+            )
+        if len(cells):
+            rows.append([cells.needed(at, "a keypoint", _FARTHEST) for at in range(5, len(cells))])
+    values = np.array(rows, np.float64)
+    points = values.reshape(len(rows), keypoints, 3)
     there = points[..., 2] > 0
     xy = np.where(there[..., None], np.round(points[..., :2] * size, 2), np.nan).astype(np.float32)
     return Poses(
         xy,
         there.astype(np.float32),
-        np.ones(len(values), np.float32),
-        np.full(len(values), UNTRACKED, np.int32),
+        np.ones(len(rows), np.float32),
+        np.full(len(rows), UNTRACKED, np.int32),
         np.where(there, JointState.DETECTED, JointState.ABSENT).astype(np.uint8),
         xy,
     )
