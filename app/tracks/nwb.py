@@ -19,10 +19,10 @@ from numpy.typing import NDArray
 from app.tracks.dense import WholeWriter, checked_dense, results_of
 from app.tracks.hdf5 import Contents, opened
 from app.tracks.header import checked_header
+from app.tracks.person_names import DESCRIPTION
 from app.tracks.writer import Writer
 from engine.types import Result
 
-DESCRIPTION = "the person with id {}"  # of a PoseEstimation
 _MODULE = "processing/behavior"
 
 

@@ -11,8 +11,7 @@ from ndx_pose import PoseEstimation, PoseEstimationSeries, Skeleton, Skeletons
 from pynwb import NWBHDF5IO, NWBFile
 
 from app.tracks.dense import Dense, dense
-from app.tracks.nwb import DESCRIPTION
-from app.tracks.person_names import person_name
+from app.tracks.person_names import DESCRIPTION, person_name
 from engine.offline.recording import Recording
 
 ONE = "PoseEstimation"  # the container's name where there is one person: readers look for it

@@ -5,6 +5,8 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Sequence
 
+DESCRIPTION = "the person with id {}"  # of a PoseEstimation of NWB, whose name may be another
+
 
 def person_name(number: int) -> str:
     """person03, as in the names of TRC files."""
