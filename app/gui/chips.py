@@ -16,6 +16,7 @@ from app.gui.section import name
 _WIDEST, _NARROWEST = 250, 100  # pixels of a chip
 _BESIDE = 42  # pixels of a chip that are not its name
 _TELLING = 3  # characters at the end of a file's name that are always shown
+_NUMERIC_HOST = re.compile(r"\d+(\.\d+){3}")
 _SUFFIX = re.compile(r"\.\w{2,5}$")
 _GAP, _MORE = 6, 46  # between chips; the button with the rest
 
@@ -155,8 +156,12 @@ def shortened(text: str, metrics: QFontMetrics, room: int) -> str:
     """As much of a source's name as fits into `room` pixels, what says most of it first."""
     if metrics.horizontalAdvance(text) <= room:
         return text
-    if "://" in text:  # the host says most
-        return metrics.elidedText(text.partition("://")[2], Qt.TextElideMode.ElideRight, room)
+    if "://" in text:  # the host says most, of a numeric one the end
+        rest = text.partition("://")[2]
+        numeric = _NUMERIC_HOST.match(rest)
+        if numeric and metrics.horizontalAdvance(f"{numeric[0]}…") > room:
+            return metrics.elidedText(numeric[0], Qt.TextElideMode.ElideLeft, room)
+        return metrics.elidedText(rest, Qt.TextElideMode.ElideRight, room)
     stem = _SUFFIX.sub("", text)
     if metrics.horizontalAdvance(stem) <= room:
         return stem

@@ -51,7 +51,10 @@ class PeoplePanel(Section):
     def refresh(self) -> None:
         """Show who is there now."""
         roster = self._roster
-        people = sorted(roster.people.items(), key=lambda item: item[0])
+        order = {source: place for place, source in enumerate(self._titles)}
+        people = sorted(
+            roster.people.items(), key=lambda item: (order.get(item[0][0], len(order)), item[0][1])
+        )
         self.set_summary(f"{roster.count} in view" if people else "")
         rows = {
             self.list.topLevelItem(i).data(0, _WHO): self.list.topLevelItem(i)  # type: ignore[union-attr]

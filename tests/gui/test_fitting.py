@@ -57,6 +57,7 @@ def test_a_name_is_shortened_to_what_says_most():
     assert shortened(name, metrics, wide("north e… 12")).endswith("… 12")
     address = shortened("rtsp://10.0.0.7:554/a/b/c", metrics, wide("10.0.0.7:5"))
     assert address.startswith("10.0.")
+    assert shortened("rtsp://192.168.1.20:554/a", metrics, wide("…8.1.20")).endswith(".20")
     assert wide(shortened(name, metrics, 20)) <= 20
 
 

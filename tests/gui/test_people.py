@@ -58,6 +58,15 @@ def test_the_panel_lists_everybody_and_a_click_follows(qtbot, open_window):
     assert window.roster.followed == ("a", 2)
 
 
+def test_with_several_sources_people_stand_in_the_order_of_the_sources(qtbot, open_window):
+    window = open_window("z", "a", people=2)
+    qtbot.waitUntil(lambda: len(window.roster.people) == 4, timeout=8000)
+    panel = window.controls.people
+    panel.refresh()
+    rows = [panel.list.topLevelItem(row).text(0) for row in range(4)]
+    assert rows == ["0 · z", "1 · z", "0 · a", "1 · a"]
+
+
 def test_the_view_keeps_to_the_followed_person(qtbot, open_window):
     window = open_window("a")
     painting(qtbot, window)
