@@ -11,6 +11,7 @@ from pathlib import Path
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from engine.errors import SettingsError
+from engine.sources.reconnect import Change
 from engine.sources.source import Source, SourceInfo
 from engine.types import Frame
 
@@ -67,9 +68,15 @@ def _feed(file: Path, name: str, table: object) -> Feed:
 class Health:
     """How a stream is doing."""
 
-    state: str = "opening"  # opening, live, failed, ended
+    state: str = "opening"  # opening, live, reconnecting, failed, ended
     text: str = ""  # why it failed
     restarts: int = 0
+
+    def take(self, change: Change) -> None:
+        """Take note of a source that is lost and comes back by itself."""
+        if change.status == "reconnecting":
+            self.restarts += self.state == "live"
+            self.state, self.text = "reconnecting", change.text
 
 
 class Restarting:
@@ -85,14 +92,13 @@ class Restarting:
 
     def frames(self) -> Iterator[Frame]:
         """Yield frames until closed, or until a file ends."""
-        pause = FIRST_PAUSE
+        pause, base, last = FIRST_PAUSE, 0, -1  # segments
         while not self._closed.is_set():
             try:
                 for frame in self._opened().frames():
                     self.health.state, self.health.text, pause = "live", "", FIRST_PAUSE
-                    yield replace(
-                        frame, source=self.name, segment=self.health.restarts + frame.segment
-                    )
+                    last = base + frame.segment
+                    yield replace(frame, source=self.name, segment=last)
             except Exception as error:  # noqa: BLE001 - one stream must not end the others
                 self.health.state, self.health.text = "failed", str(error) or type(error).__name__
             else:
@@ -100,6 +106,7 @@ class Restarting:
                 return
             self._give_back()
             self.health.restarts += 1
+            base = last + 1
             self._closed.wait(pause)
             pause = min(2 * pause, LONGEST_PAUSE)
 

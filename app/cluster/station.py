@@ -151,7 +151,7 @@ class Station:
         health = Health()
 
         def opened() -> Source:
-            return self._open_source(feed.source, lambda change: None, name=feed.name)
+            return self._open_source(feed.source, health.take, name=feed.name)
 
         return _Watched(feed, Restarting(feed.name, opened, health))
 

@@ -113,7 +113,7 @@ def cameras(folder: Path) -> None:
         try:
             until(running, "all live", lambda s: all(x["state"] == "live" for x in s))
             servers[1].kill()
-            until(running, "camera1 off: noticed", lambda s: s[1]["state"] == "failed")
+            until(running, "camera1 off: noticed", lambda s: s[1]["state"] == "reconnecting")
             servers[1].start()
             until(running, "camera1 on again", lambda s: all(x["state"] == "live" for x in s))
             os.kill(processes(b"ray::Station")[0], signal.SIGKILL)

@@ -1,6 +1,7 @@
 """Streams spread over stations; stations and streams that fail."""
 
 import json
+import threading
 import time
 from contextlib import contextmanager
 from pathlib import Path
@@ -16,6 +17,7 @@ from app.cluster.station import FeedStatus, Station
 from app.cluster.supervisor import Gone, Supervisor, line_of
 from engine.errors import SettingsError, SourceError
 from engine.settings import Settings
+from engine.sources.reconnect import Reconnecting
 from engine.sources.source import SourceInfo
 from engine.sources.video import VideoSource
 from engine.types import Frame
@@ -235,6 +237,36 @@ def test_a_stream_that_comes_later_does_not_disturb_the_others(tmp_path):
     found = frames_in(tmp_path / "a.ndjson")
     assert found == sorted(set(found))  # one file, never begun again
     assert sorted(p.name for p in tmp_path.iterdir()) == ["a.ndjson", "b.ndjson"]
+
+
+def test_a_camera_that_is_off_is_said_to_reconnect(tmp_path):
+    there = threading.Event()
+    there.set()
+
+    class Flickering(Endless):
+        def frames(self):
+            for frame in super().frames():
+                if not there.is_set():
+                    raise SourceError("cable")
+                yield frame
+
+    door = Feed(name="door", source="rtsp://host/x", out=str(tmp_path / "door.ndjson"))
+    station = Station(
+        Settings(),
+        walkers,
+        lambda text, tell, name: Reconnecting(name, lambda: Flickering(name), tell),
+    )
+    try:
+        station.watch([door])
+        wait_for(lambda: station.status()[0].state == "live")
+        there.clear()
+        wait_for(lambda: station.status()[0].state == "reconnecting")
+        assert "cable" in station.status()[0].text
+        there.set()
+        wait_for(lambda: station.status()[0].state == "live")
+        assert (station.status()[0].restarts, station.status()[0].text) == (1, "")
+    finally:
+        station.close()
 
 
 def test_a_stream_that_moves_leaves_what_it_wrote(tmp_path):
