@@ -199,8 +199,22 @@ def test_what_pandas_saved_again_is_read(tmp_path, name):
     assert np.array_equal(one.people.xy, two.people.xy, equal_nan=True)
 
 
-# OpenSim is not on PyPI. Its reader counts the cells of a row as its lexer splits it: cells that
-# are empty at the end of a line are lost ("Expected = 53. Received = 52"), `nan` is a number.
+def test_opensim_opens_trc_and_angles(tmp_path):
+    opensim = consumer("opensim")
+    written(tmp_path, "trc", walking())
+    for number in (0, 1):
+        table = opensim.TimeSeriesTableVec3(str(tmp_path / f"clip_px_person{number:02d}.trc"))
+        assert (table.getNumRows(), table.getNumColumns()) == (30, 17)
+        first = table.getRowAtIndex(0)[5]
+        assert [first[0], first[1]] == pytest.approx(walking(1)[0].poses.xy[number, 5])
+    folder = written(tmp_path, "angles-mot", walking())
+    angles = opensim.TimeSeriesTable(str(folder / "person01.mot"))
+    assert (angles.getNumRows(), angles.getNumColumns()) == (30, 13)
+    assert angles.getTableMetaDataString("inDegrees") == "yes"
+
+
+# OpenSim's reader counts the cells of a row as its lexer splits it: cells that are empty at the end
+# of a line are lost ("Expected = 53. Received = 52"), `nan` is a number.
 def test_opensim_finds_a_number_in_every_cell_of_trc(tmp_path):
     written(tmp_path, "trc", walking())
     for number in (0, 1):
