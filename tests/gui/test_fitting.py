@@ -108,6 +108,8 @@ def test_the_first_window_of_a_program_looks_like_every_other(open_window, qapp)
 def test_another_theme_moves_nothing(qtbot, open_window):
     window = open_window("a")
     painting(qtbot, window)
+    window.controls.people.refresh()  # it fills on a timer of its own, which moves what is below
+    qtbot.wait(50)
     places = [section.geometry() for section in window.controls.sections]
     window.set_theme("light")
     qtbot.wait(50)

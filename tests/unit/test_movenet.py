@@ -95,7 +95,7 @@ def test_a_frozen_extractor_stays_as_it_is_while_the_rest_learns(network):
 def test_a_thawed_extractor_starts_slowly_and_leaves_the_gradients_of_the_rest_alone(tmp_path):
     data = write_data(tmp_path)
     sizes = replace(SIZES["compact"], keypoints=3)
-    recipe = Recipe(warm_up=2, backbone=0.01, thawed=16, thaw_at=10, clip=1.0)
+    recipe = Recipe(warm_up=2, backbone=0.01, thawed=16, thaw_at=10, clip=0.1)
     phases = [Phase(40, 2, ((64, 64),), Views(scene=0.5))]
     trainer = Trainer(
         initialise(HigherHRNet(sizes), seed=1), Batches([data], phases), recipe, torch.device("cpu")
@@ -111,7 +111,7 @@ def test_a_thawed_extractor_starts_slowly_and_leaves_the_gradients_of_the_rest_a
     inside = [p for p in extractor.parameters() if p.grad is not None]
     outside = [p for n, p in trainer.network.named_parameters() if not n.startswith("extractor.")]
     for parameters in (inside, outside):  # each group fills the largest norm by itself
-        assert nn.utils.get_total_norm([p.grad for p in parameters]) == pytest.approx(1, abs=0.01)
+        assert nn.utils.get_total_norm([p.grad for p in parameters]) == pytest.approx(0.1, abs=0.001)
 
 
 def test_an_extractor_is_taken_over_alone(network):
