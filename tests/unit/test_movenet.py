@@ -111,7 +111,9 @@ def test_a_thawed_extractor_starts_slowly_and_leaves_the_gradients_of_the_rest_a
     inside = [p for p in extractor.parameters() if p.grad is not None]
     outside = [p for n, p in trainer.network.named_parameters() if not n.startswith("extractor.")]
     for parameters in (inside, outside):  # each group fills the largest norm by itself
-        assert nn.utils.get_total_norm([p.grad for p in parameters]) == pytest.approx(0.1, abs=0.001)
+        assert nn.utils.get_total_norm([p.grad for p in parameters]) == pytest.approx(
+            0.1, abs=0.001
+        )
 
 
 def test_an_extractor_is_taken_over_alone(network):
