@@ -94,6 +94,9 @@ def measure(settings: Settings, source: str, frames: int, threads: int | None) -
     """Print the tables of the CPU and return them."""
     import torch
 
+    from engine.network.choice import resolved
+
+    settings = resolved(settings)  # the plain way loads the same weights by their name
     if threads:
         torch.set_num_threads(threads)
     console = Console()
