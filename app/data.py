@@ -27,7 +27,8 @@ from engine.fetching.archive import Progress as Files
 from engine.fetching.archive import extract
 from engine.fetching.download import Progress as Bytes
 from engine.fetching.download import download
-from engine.files import whole
+from engine.files import write_whole
+from engine.reading.typed import object_from_json, read_bytes
 
 app = typer.Typer(help="Fetch and pack data sets.", no_args_is_help=True)
 
@@ -208,8 +209,8 @@ def unlabelled_command(
     with _file_bar("looking for people") as done:
         found = find_unlabelled(opened, checkpoint, min_score=min_score, progress=done)
     people = sum(len(boxes) for boxes in found.values())
-    with whole(out) as part:
-        part.write_text(json.dumps(marked(json.loads(annotations.read_bytes()), found)))
+    content = object_from_json(read_bytes(annotations), f"{annotations}: not a COCO keypoint file")
+    write_whole(out, json.dumps(marked(content, found)).encode())
     typer.echo(
         f"{people} people without a label in {len(found)} of {len(opened.images)} images; "
         f"next: train --annotations {out} --images {images}"

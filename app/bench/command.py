@@ -21,7 +21,7 @@ from rich.console import Console
 from rich.table import Table
 
 import assets
-from app.bench.frame import frame_rows, frame_table
+from app.bench.frame import frame_rows, frame_table, one_thread
 from app.bench.scenes import maps_of_people
 from app.user_settings import Device, Set, Weights, changes
 from engine.settings import Settings, load_settings
@@ -197,25 +197,16 @@ def _plain_forward(settings: Settings) -> Callable[..., dict[str, float]]:
 
 
 def _scene_rows() -> Iterator[Row]:
-    import cv2
-    import torch
-
     from app.bench.plain import PlainLane
     from engine.decoding.decode import decode, decode_with
 
-    threads = torch.get_num_threads(), cv2.getNumThreads()
-    torch.set_num_threads(1)
-    cv2.setNumThreads(1)
-    try:
+    with one_thread():
         for people in PEOPLE:
             heat, tag = maps_of_people(people)
             ours, (joints, _) = _repeat(lambda: decode(heat, tag), 5)  # noqa: B023
             plain, (expected, _) = _repeat(lambda: decode_with(PlainLane(), heat, tag), 1)  # noqa: B023
             note = f"{len(joints)} found, {'same' if (joints == expected).all() else 'DIFFERENT'}"
             yield Row(f"{people} people", min(ours), median(ours), min(plain), note)
-    finally:
-        torch.set_num_threads(threads[0])
-        cv2.setNumThreads(threads[1])
 
 
 def _repeat(work: Callable[[], Any], times: int) -> tuple[list[float], Any]:

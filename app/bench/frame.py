@@ -11,14 +11,15 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from statistics import median
-from types import SimpleNamespace, TracebackType
-from typing import TYPE_CHECKING, Any, Self, cast
+from types import SimpleNamespace
+from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
 from rich.table import Table
 
 from engine.settings import EngineSettings, Settings
 from engine.types import Frame, Poses
+from gpu_ops.device import NothingHeld
 
 if TYPE_CHECKING:
     from engine.estimator import PoseEstimator
@@ -54,7 +55,7 @@ def frame_rows(settings: Settings) -> Iterator[FrameRow]:
     from app.bench.plain import PlainLane
     from gpu_ops.cpu import CpuLane
 
-    with _one_thread():
+    with one_thread():
         for people in PEOPLE:
             parts, poses = _measured(settings, people, CpuLane, ROUNDS)
             plain, expected = _measured(settings, people, PlainLane, PLAIN_ROUNDS)
@@ -143,23 +144,11 @@ def _estimator(settings: Settings, people: int, lane: Callable[[], Lane]) -> Pos
     return PoseEstimator(cast(Any, checkpoint), device, EngineSettings(), settings.grouping)
 
 
-class _TimedLane:
+class _TimedLane(NothingHeld):
     """A lane whose steps are timed."""
 
     def __init__(self, lane: CpuLane, spent: Spent) -> None:
         self._lane, self._spent = lane, spent
-
-    def __enter__(self) -> Self:
-        self._lane.__enter__()
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        self._lane.__exit__(kind, error, trace)
 
     def __getattr__(self, name: str) -> Any:
         step = getattr(self._lane, name)
@@ -181,7 +170,8 @@ def _timed(spent: Spent, step: str) -> Iterator[None]:
 
 
 @contextmanager
-def _one_thread() -> Iterator[None]:
+def one_thread() -> Iterator[None]:
+    """Keep torch and OpenCV to one thread meanwhile."""
     import cv2
     import torch
 

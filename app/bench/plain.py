@@ -15,9 +15,9 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from gpu_ops.cpu import IMAGENET_DEVIATION, IMAGENET_MEAN, CpuLane
-from gpu_ops.cpu_decode import aggregate, resize
+from gpu_ops.cpu_decode import resize
 from gpu_ops.cpu_peaks import sample
-from gpu_ops.device import Groups, Joints, Maps, Pass, Peaks
+from gpu_ops.device import Groups, Joints, Maps, Peaks
 
 
 def plain_warp(
@@ -32,6 +32,10 @@ def plain_warp(
 class PlainLane(CpuLane):
     """Heat written out, max pooling and sorting, a search of the whole map per missing joint."""
 
+    def __init__(self) -> None:
+        super().__init__()
+        self._blocks = None  # as where nothing is compiled: heat is written out
+
     def warp(
         self,
         pixels: Sequence[NDArray[np.uint8]],
@@ -44,19 +48,6 @@ class PlainLane(CpuLane):
         pairs = zip(pixels, affines, strict=True)
         x = torch.cat([plain_warp(image, affine, size) for image, affine in pairs])
         return torch.cat((x, x.flip(3))) if mirror else x
-
-    def aggregate(
-        self,
-        passes: Sequence[Pass],
-        size: tuple[int, int],
-        mirror: Sequence[int] | None,
-        *,
-        two_step: bool,
-    ) -> Maps:
-        """See `device.Lane.aggregate`."""
-        maps = [(p.scale, p.low.numpy(), p.high.numpy()) for p in passes]
-        heat, tag = aggregate(maps, size, mirror, two_step)
-        return Maps(torch.from_numpy(heat), torch.from_numpy(tag))
 
     def find_peaks(self, maps: Maps, *, radius: int, threshold: float, most: int) -> None:
         """See `device.Lane.find_peaks`."""

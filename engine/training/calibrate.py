@@ -25,9 +25,8 @@ from engine.network.thresholds import Thresholds
 from engine.network.weights import Checkpoint
 from engine.settings import GroupingSettings
 from engine.skeleton import Skeleton
-from engine.sources.coco_images import read_annotated
 from engine.training.measure import ValidationSet
-from engine.types import Frame, JointState, Poses
+from engine.types import JointState, Poses
 
 ALIKE = 0.5  # object keypoint similarity from which a person counts as found
 FOUND, FALSE, IGNORED = 1, 0, -1
@@ -88,13 +87,8 @@ def predict(validation: ValidationSet, checkpoint: Checkpoint) -> list[Predictio
     if validation.truth.skeleton.names != checkpoint.skeleton.names:
         raise DataError(f"{validation.truth.file} has other keypoints than {checkpoint.name} finds")
     annotated = by_image(validation.truth.annotations)
-    predictions = []
-    with validation.estimator(checkpoint.network, checkpoint.skeleton) as estimator:
-        for image in validation.images:
-            frame = Frame(read_annotated(image), 0, 0.0, 0.0, "validation")
-            (poses,) = estimator.collect(estimator.submit([frame]))
-            predictions.append(Prediction(poses, annotated.get(image.entry.id, ())))
-    return predictions
+    found = validation.people(checkpoint.network, checkpoint.skeleton)
+    return [Prediction(poses, annotated.get(image.entry.id, ())) for image, poses, _ in found]
 
 
 def choose_thresholds(predictions: Sequence[Prediction], skeleton: Skeleton) -> Choice:

@@ -13,12 +13,13 @@ from engine.coco.ground_truth import GroundTruth, load_ground_truth
 from engine.coco.metrics import ResultRow, judge, overall_ap, result_rows
 from engine.errors import DataError
 from engine.estimator import PoseEstimator
+from engine.geometry import Fit
 from engine.network.higher_hrnet import HigherHRNet
 from engine.network.weights import Checkpoint
 from engine.settings import EngineSettings, GroupingSettings
 from engine.skeleton import Skeleton
 from engine.sources.coco_images import CocoImage, by_input_shape, find_images, named, read_annotated
-from engine.types import Frame
+from engine.types import Frame, Poses
 from gpu_ops import open_device
 
 # The paper's protocol: no one is left out for a low score or as a duplicate.
@@ -63,15 +64,26 @@ class ValidationSet:
         with open_device(self.device) as device:
             yield PoseEstimator(checkpoint, device, EngineSettings(flip=flip), EVERYBODY)
 
-    def _results(self, network: HigherHRNet, skeleton: Skeleton, flip: bool) -> list[ResultRow]:
-        rows = []
+    def people(
+        self, network: HigherHRNet, skeleton: Skeleton, *, flip: bool = False
+    ) -> Iterator[tuple[CocoImage, Poses, Fit]]:
+        """Everyone found in every image, images of one input shape after each other.
+
+        Raises:
+            SourceError: an image cannot be used.
+        """
         with self.estimator(network, skeleton, flip=flip) as estimator:
             for image in by_input_shape(self.images, estimator.fit):
                 frame = Frame(read_annotated(image), 0, 0.0, time.perf_counter(), "validation")
                 (poses,) = estimator.collect(estimator.submit([frame]))
-                fit = estimator.fit(frame.size)
-                rows += result_rows(image.entry.id, poses, fit, self.truth.category)
-        return rows
+                yield image, poses, estimator.fit(frame.size)
+
+    def _results(self, network: HigherHRNet, skeleton: Skeleton, flip: bool) -> list[ResultRow]:
+        return [
+            row
+            for image, poses, fit in self.people(network, skeleton, flip=flip)
+            for row in result_rows(image.entry.id, poses, fit, self.truth.category)
+        ]
 
 
 def open_validation_set(

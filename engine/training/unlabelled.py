@@ -14,9 +14,8 @@ from numpy.typing import NDArray
 
 from engine.coco.files import by_image
 from engine.network.weights import Checkpoint
-from engine.sources.coco_images import read_annotated
 from engine.training.measure import ValidationSet
-from engine.types import Frame, Poses
+from engine.types import Poses
 
 Box = tuple[float, float, float, float]  # x, y, width, height in pixels of the image
 
@@ -49,14 +48,12 @@ def find_unlabelled(
     """
     annotated = by_image(images.truth.annotations)
     found: dict[int, list[Box]] = {}
-    with images.estimator(checkpoint.network, checkpoint.skeleton, flip=True) as estimator:
-        for done, image in enumerate(images.images, start=1):
-            frame = Frame(read_annotated(image), 0, 0.0, 0.0, "unlabelled")
-            (poses,) = estimator.collect(estimator.submit([frame]))
-            boxes = without_label(poses, annotated.get(image.entry.id, ()), min_score=min_score)
-            if boxes:
-                found[image.entry.id] = boxes
-            progress(done, len(images.images))
+    every = images.people(checkpoint.network, checkpoint.skeleton, flip=True)
+    for done, (image, poses, _) in enumerate(every, start=1):
+        boxes = without_label(poses, annotated.get(image.entry.id, ()), min_score=min_score)
+        if boxes:
+            found[image.entry.id] = boxes
+        progress(done, len(images.images))
     return found
 
 
