@@ -21,6 +21,7 @@ from engine.errors import SettingsError
 from engine.settings import Settings, load_settings
 
 PREFIX = "POSESTREAM_"
+RAY_ADDRESS = "RAY_ADDRESS"  # Ray's own variable; Ray sets it for what runs as a Ray job
 
 _WEIGHTS = "A name from `weights list`, or a file"
 
@@ -41,6 +42,13 @@ Precision = Annotated[
 Profile = Annotated[str | None, typer.Option(help="fast, balanced or accurate; default: balanced.")]
 SettingsFile = Annotated[
     Path | None, typer.Option("--settings", help="A TOML file; see assets/settings.toml.")
+]
+Cluster = Annotated[
+    str | None,
+    typer.Option(
+        metavar="ADDRESS|local",
+        help="Divide the work among the machines of a Ray cluster; default: RAY_ADDRESS, if set.",
+    ),
 ]
 Set = Annotated[
     list[str] | None,
@@ -103,3 +111,21 @@ def changes(set_: Iterable[str] | None, options: Mapping[str, object]) -> tuple[
         if value is not None
     )
     return (*(set_ or ()), *given)
+
+
+def cluster_address(option: str | None, here: Mapping[str, bool]) -> str | None:
+    """The cluster that a command works on; None: this machine.
+
+    An option wins over RAY_ADDRESS, also one that keeps the work on this machine.
+
+    Args:
+        option: the value of --cluster.
+        here: options that keep the work on this machine -> whether they were given.
+
+    Raises:
+        SettingsError: --cluster and such an option.
+    """
+    staying = [name for name, given in here.items() if given]
+    if option is not None and staying:
+        raise SettingsError(f"{staying[0]} is for one machine: leave it out, or --cluster")
+    return None if staying else option or os.environ.get(RAY_ADDRESS) or None

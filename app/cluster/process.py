@@ -44,6 +44,7 @@ def process_on_cluster(
     part: Part = WHOLE,
     force: bool = False,
     console: Console | None = None,
+    quiet: bool = False,
     open_estimator: Opener = open_default,
 ) -> Summary:
     """Process every input on a cluster; the results are those of `process_files`.
@@ -63,7 +64,7 @@ def process_on_cluster(
         executor = RayExecutor(settings.cluster, on_gpu=gpu)
         slots = resources.slots(settings.cluster, on_gpu=gpu)
         task = Task(tuple(inputs), out, settings, part, force, open_estimator)
-        return run(task, executor, slots, console)
+        return run(task, executor, slots, Bars(console, quiet=quiet))
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,11 +79,12 @@ class Task:
     open_estimator: Opener = open_default
 
 
-def run(task: Task, executor: Executor, slots: int, console: Console | None = None) -> Summary:
+def run(task: Task, executor: Executor, slots: int, progress: Bars | None = None) -> Summary:
     """Process every input by an executor.
 
     Args:
         slots: calls that run at once.
+        progress: where it is shown; None: nowhere.
     """
     from engine.network.choice import suited
 
@@ -92,7 +94,7 @@ def run(task: Task, executor: Executor, slots: int, console: Console | None = No
     if not is_stored(task.out):
         make_folder(Path(task.out))
     shared = marked(address_of(task.out)) if jobs else ""
-    with Bars(console) as bars, stop_on_signal(bars.say, after="what is running") as stop:
+    with progress or Bars(None) as bars, stop_on_signal(bars.say, after="what is running") as stop:
         for note in passed_over(task.inputs):
             bars.say(note)
         for report in summary.reports:

@@ -16,7 +16,17 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from app.signals import INTERRUPTED
-from app.user_settings import Device, InputSize, Network, Precision, Set, Weights, changes
+from app.user_settings import (
+    Cluster,
+    Device,
+    InputSize,
+    Network,
+    Precision,
+    Set,
+    Weights,
+    changes,
+    cluster_address,
+)
 from engine.errors import SettingsError
 from engine.settings import PAPER_GROUPING, GroupingSettings, Settings, load_settings
 
@@ -73,15 +83,14 @@ def command(
             metavar="NAME=A,B …", help="Measure all combinations: 'weights=a,b input-size=256,320'."
         ),
     ] = None,
-    cluster: Annotated[
-        str | None,
-        typer.Option(metavar="ADDRESS|local", help="Divide the images among a Ray cluster."),
-    ] = None,
+    cluster: Cluster = None,
 ) -> None:
     """Measure accuracy on COCO and diagnose the errors."""
     from rich.console import Console
 
     console = Console()
+    staying = {"--compare": compare is not None, "--parity": parity is not None}
+    address = cluster_address(cluster, staying)
     annotations, images = _paths(annotations, images, data)
     if compare is not None:
         from app.evaluation.compare import compare_results
@@ -114,7 +123,7 @@ def command(
             raise typer.Exit(1)
         return
     try:
-        with _measuring(job, cluster) as job, _progress() as progress:
+        with _measuring(job, address) as job, _progress() as progress:
             if sweep is not None:
                 _sweep(sweep, job, given, progress, console)
                 return
@@ -128,14 +137,14 @@ def command(
 
 
 @contextmanager
-def _measuring(job: EvaluationJob, cluster: str | None) -> Iterator[EvaluationJob]:
+def _measuring(job: EvaluationJob, address: str | None) -> Iterator[EvaluationJob]:
     """The job, measured by this machine or by a cluster."""
-    if cluster is None:
+    if address is None:
         yield job
         return
     from app.cluster.evaluation import cluster_measure
 
-    with cluster_measure(cluster, job.settings, job.open) as measure:
+    with cluster_measure(address, job.settings, job.open) as measure:
         yield replace(job, open=measure.open, measure=measure)
 
 

@@ -16,6 +16,7 @@ import typer
 
 from app.overlay.look import Look
 from app.user_settings import (
+    Cluster,
     Device,
     Precision,
     Profile,
@@ -23,6 +24,7 @@ from app.user_settings import (
     SettingsFile,
     Weights,
     changes,
+    cluster_address,
     load_user_settings,
 )
 from engine.cores import draw_on_one_core
@@ -67,10 +69,7 @@ def command(
         Path | None,
         typer.Option("--sources", help="With --cluster: a TOML file of streams; docs/cluster.md."),
     ] = None,
-    cluster: Annotated[
-        str | None,
-        typer.Option(metavar="ADDRESS|local", help="Spread --sources over a Ray cluster."),
-    ] = None,
+    cluster: Cluster = None,
     as_json: Annotated[
         bool, typer.Option("--json", help="With --cluster: the status as JSON lines.")
     ] = False,
@@ -97,7 +96,8 @@ def command(
     wanted = _wanted(camera_size, camera_rate)
     explicit = bool(settings_file or given)
     if sources_file is not None or cluster is not None:
-        _watch_on_cluster(sources_file, cluster, headless, settings, as_json, seconds)
+        address = cluster_address(cluster, {})
+        _watch_on_cluster(sources_file, address, headless, settings, as_json, seconds)
         return
     if not headless:
         _open_window(tuple(sources or ()), settings, wanted, fast, loop, explicit)
@@ -124,7 +124,9 @@ def _watch_on_cluster(
     seconds: float | None,
 ) -> None:
     if file is None or address is None or not headless:
-        raise SettingsError("streams on a cluster need --headless, --sources FILE and --cluster")
+        raise SettingsError(
+            "streams on a cluster need --headless, --sources FILE, and --cluster or RAY_ADDRESS"
+        )
     from app.cluster.live import watch_on_cluster
 
     watch_on_cluster(file, settings, address=address, as_json=as_json, seconds=seconds)

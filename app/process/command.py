@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from app.user_settings import (
+    Cluster,
     Device,
     InputSize,
     Network,
@@ -17,9 +18,9 @@ from app.user_settings import (
     SettingsFile,
     Weights,
     changes,
+    cluster_address,
     load_user_settings,
 )
-from engine.errors import SettingsError
 from engine.settings import OutputSettings
 from engine.sources.excerpt import Part
 
@@ -85,14 +86,7 @@ def command(
     workers: Annotated[
         int, typer.Option(min=1, max=256, help="Inputs at once, each in a process, on the CPU.")
     ] = 1,
-    cluster: Annotated[
-        str | None,
-        typer.Option(
-            envvar="RAY_ADDRESS",
-            metavar="ADDRESS|local",
-            help="Divide videos among the machines of a Ray cluster.",
-        ),
-    ] = None,
+    cluster: Cluster = None,
     dry_run: Annotated[
         bool, typer.Option("--dry-run", help="Print how --cluster would divide the inputs.")
     ] = False,
@@ -129,17 +123,24 @@ def command(
         from app.cluster.process import print_plan
 
         raise typer.Exit(min(1, print_plan(inputs, settings)))
-    if cluster is not None and workers > 1:
-        raise SettingsError("--workers is for one machine: leave it out, or leave out --cluster")
-    if out == STANDARD_OUTPUT:
+    lines = out == STANDARD_OUTPUT
+    address = cluster_address(cluster, {"--workers": workers > 1, "-o -": lines})
+    if lines:
         from app.process.to_lines import process_to_lines
 
         summary = process_to_lines(inputs, settings, part=part, console=console, quiet=quiet)
-    elif cluster is not None:
+    elif address is not None:
         from app.cluster.process import process_on_cluster
 
         summary = process_on_cluster(
-            inputs, out, settings, address=cluster, part=part, force=force, console=console
+            inputs,
+            out,
+            settings,
+            address=address,
+            part=part,
+            force=force,
+            console=console,
+            quiet=quiet,
         )
     else:
         from app.process.batch import process_files
@@ -154,8 +155,8 @@ def command(
             console=console,
             quiet=quiet,
         )
-        if as_json:
-            print(json.dumps(summary.plain(), ensure_ascii=False))
+    if as_json and not lines:
+        print(json.dumps(summary.plain(), ensure_ascii=False))
     raise typer.Exit(summary.exit_code)
 
 

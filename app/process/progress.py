@@ -79,14 +79,22 @@ class Bars:
         self._progress.update(
             self._task, description=escape(text), completed=done, total=total, visible=True
         )
+        if self._is_time():
+            self.say(text)
 
     def advance(self, frames: int) -> None:
         """Show how many frames are done."""
         self._progress.update(self._task, completed=frames)
-        now = time.monotonic()
-        if not self._console.is_terminal and now - self._told >= EVERY:
-            self._told = now
-            self.say(_how_far(self._name, frames, self._total, now - self._began))
+        if self._is_time():
+            spent = time.monotonic() - self._began
+            self.say(_how_far(self._name, frames, self._total, spent))
+
+    def _is_time(self) -> bool:
+        """Whether a line is due, for logs: there is no terminal, and the last one is old."""
+        due = not self._console.is_terminal and time.monotonic() - self._told >= EVERY
+        if due:
+            self._told = time.monotonic()
+        return due
 
     def done(self, report: Outcome) -> None:
         """Print the outcome of an input."""

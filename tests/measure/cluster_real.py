@@ -2,9 +2,10 @@
 
     PYTHONPATH=. python tests/measure/cluster_real.py NAME [FOLDER]
 
-same: the demo clip and the beginnings of two real ones, all formats and the overlay, in segments of
-2 s and 60 s, by 1 and 4 workers. evaluation: 48 images of the dev split. cameras: three streams;
-one camera is switched off for a while, then the stations are killed. Each prints what it found.
+same: the demo clip and the beginnings of two real ones, one of them also slower, so that it is
+longer than 60 s; all formats and the overlay, in segments of 2 s and 60 s, by 1 and 4 workers.
+evaluation: 48 images of the dev split. cameras: three streams; one camera is switched off for a
+while, then the stations are killed. Each prints what it found.
 """
 
 from __future__ import annotations
@@ -20,8 +21,9 @@ from pathlib import Path
 
 import av
 
-from app.cluster.process import process_on_cluster
+from app.cluster.process import planned, process_on_cluster
 from app.process.batch import process_files
+from app.process.inputs import plan
 from engine.settings import load_settings
 from tests.measure.cluster import compare, local, processes
 from tests.support.stream_servers import MjpegServer
@@ -31,8 +33,8 @@ FORMATS = '["ndjson", "csv", "parquet", "coco", "openpose", "trc", "mot"]'
 CHANGES = (f"output.formats={FORMATS}", "output.report=true", "engine.runtime=openvino")
 
 
-def shortened(clip: Path, to: Path, frames: int) -> Path:
-    """The beginning of a clip, not encoded again, with its sound."""
+def shortened(clip: Path, to: Path, frames: int, slower: int = 1) -> Path:
+    """The beginning of a clip, `slower` times as long, not encoded again, with its sound."""
     with av.open(clip) as source, av.open(to, "w") as target:
         pairs = {s: target.add_stream_from_template(s) for s in source.streams}
         count = 0
@@ -42,6 +44,8 @@ def shortened(clip: Path, to: Path, frames: int) -> Path:
             count += packet.stream.type == "video"
             if count > frames:
                 break
+            packet.dts, packet.pts = slower * packet.dts, slower * (packet.pts or 0)
+            packet.duration *= slower
             packet.stream = pairs[packet.stream]
             target.mux(packet)
     return to
@@ -49,9 +53,11 @@ def shortened(clip: Path, to: Path, frames: int) -> Path:
 
 def same(folder: Path, demo: int = 200) -> None:
     video = SHARED / "video"
+    crossing = video / "intel_one-by-one-person-detection.mp4"
     clips = [
         shortened(Path("assets/demo/people.mp4"), folder / "people.mp4", demo),
-        shortened(video / "intel_one-by-one-person-detection.mp4", folder / "intel.mp4", 60),
+        shortened(crossing, folder / "intel.mp4", 60),
+        shortened(crossing, folder / "slow.mp4", 70, slower=10),  # 1 frame/s: longer than 60 s
         shortened(video / "sports2d_demo.mp4", folder / "sports.mp4", 100),
     ]
     texts = [str(clip) for clip in clips]
@@ -70,10 +76,13 @@ def same_on_cluster(folder: Path, texts: list[str], workers: int, seconds: int) 
     began = time.monotonic()
     out = folder / f"{workers}-{seconds}"
     settings = load_settings(changes=[*CHANGES, f"cluster.segment={seconds}"])
+    cuts = [len(list(planned(job, settings))) for job in plan(texts)[0]]
     found = process_on_cluster(texts, str(out), settings, address="local")
     notes = [note for report in found.reports for note in report.notes]
     spent = time.monotonic() - began
-    state = f"{workers} workers, {seconds} s ({spent:.0f} s, exit {found.exit_code})"
+    state = (
+        f"{workers} workers, {seconds} s: {cuts} segments (exit {found.exit_code}, {spent:.0f} s)"
+    )
     compare(f"{state} {notes or ''}", folder / "one", out)
 
 

@@ -25,6 +25,7 @@ from rich.console import Console
 
 from app.cluster.process import Task, run
 from app.process.batch import process_files
+from app.process.progress import Bars
 from engine.errors import PoseError
 from engine.settings import load_settings
 from tests.measure.cluster import contents
@@ -179,7 +180,7 @@ def processed(source: str, out: str, *, on_cluster: bool) -> int:
     try:
         if on_cluster:
             task = Task((source,), out, settings, open_estimator=walkers)
-            return run(task, Inline(), 2, console).exit_code
+            return run(task, Inline(), 2, Bars(console)).exit_code
         return process_files(
             [source], out, settings, console=console, open_estimator=walkers
         ).exit_code

@@ -20,6 +20,7 @@ SHARED = (
     "profile",
     "settings_file",
     "set_",
+    "cluster",
 )
 
 
