@@ -53,8 +53,12 @@ def command(
             help="Headless: - (standard output), a file, udp://…, ws://…, osc://…, lsl:…, camera:."
         ),
     ] = "-",
-    seconds: Annotated[float | None, typer.Option(min=0, help="Headless: stop after this.")] = None,
-    frames: Annotated[int | None, typer.Option(min=1, help="Headless: stop after this.")] = None,
+    seconds: Annotated[
+        float | None, typer.Option(min=0, help="Headless: stop after so many seconds.")
+    ] = None,
+    frames: Annotated[
+        int | None, typer.Option(min=1, help="Headless: stop after so many frames.")
+    ] = None,
     force: Annotated[
         bool, typer.Option("--force", help="Headless: replace the file of --out.")
     ] = False,
@@ -63,7 +67,9 @@ def command(
     ] = False,
     loop: Annotated[bool, typer.Option("--loop", help="Files begin again at their end.")] = False,
     list_sources: Annotated[bool, typer.Option("--list", help="List the cameras found.")] = False,
-    camera_size: Annotated[str, typer.Option(help="Picture to ask cameras for.")] = "1280x720",
+    camera_size: Annotated[
+        str, typer.Option(help="Picture to ask cameras for, pixels.")
+    ] = "1280x720",
     camera_rate: Annotated[float, typer.Option(min=1, help="Frames/s to ask cameras for.")] = 30,
     sources_file: Annotated[
         Path | None,

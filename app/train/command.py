@@ -33,9 +33,9 @@ def command(
     weights: Annotated[
         str, typer.Option(help="To begin with: a name, a file, 'pretrained' or 'random'.")
     ] = "compact",
-    network: Annotated[str, typer.Option(help="For random weights: shallow, w32 or w48.")] = (
-        "shallow"
-    ),
+    network: Annotated[
+        str, typer.Option(help="For random weights: shallow, w32 or w48; compact has none.")
+    ] = ("shallow"),
     steps: Annotated[int, typer.Option(help="Steps of the whole run.")] = 20_000,
     batch: Annotated[int, typer.Option(help="Views per step.")] = 16,
     input_size: Annotated[

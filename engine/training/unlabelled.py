@@ -11,14 +11,17 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+from pydantic import TypeAdapter, ValidationError
 
 from engine.coco.files import by_image
 from engine.network.weights import Checkpoint
+from engine.reading.fields import Whole
 from engine.training.measure import ValidationSet
 from engine.types import Poses
 
 Box = tuple[float, float, float, float]  # x, y, width, height in pixels of the image
 
+_WHOLE: TypeAdapter[int] = TypeAdapter(Whole)
 JOINTS = 4  # a person found with fewer is not trusted
 _SAME = 0.4  # share of joints inside a labelled person's box from which it is that person
 _WIDER = 0.1  # labelled boxes are taken as so much larger on each side
@@ -85,10 +88,18 @@ def _around(joints: NDArray[np.float64]) -> Box:
     return float(x), float(y), float(w), float(h)
 
 
+def _whole_number(value: object) -> int | None:
+    """An id as its readers take it: 7, 7.0 and "7" are the same; other ids are none of ours."""
+    try:
+        return _WHOLE.validate_python(value)
+    except ValidationError:
+        return None
+
+
 def marked(content: Mapping[str, Any], found: Mapping[int, Sequence[Box]]) -> dict[str, Any]:
     """A COCO file's content with every box as one more crowd region of its category."""
     annotations = list(content["annotations"])
-    numbers = [a["id"] for a in annotations if isinstance(a.get("id"), int)]
+    numbers = [number for a in annotations if (number := _whole_number(a.get("id"))) is not None]
     category = next(c["id"] for c in content["categories"] if c.get("keypoints"))
     number = max(numbers, default=0)
     for image, boxes in found.items():

@@ -60,6 +60,19 @@ def test_what_is_marked_is_read_as_unknown_by_training(tmp_path):
     assert [a["id"] for a in json.loads(file.read_text())["annotations"]] == [7, 8]
 
 
+@pytest.mark.parametrize("written", [7, "7", " 7 ", 7.0, "7.0"])
+def test_a_new_id_meets_none_of_the_file_however_that_is_written(written):
+    content = dataset([annotation(1, 1, LEFT), {**annotation(2, 1, RIGHT), "id": written}], 1)
+    boxes = {1: [(0.0, 0.0, 9.0, 9.0), (9.0, 9.0, 9.0, 9.0)]}
+    assert [a["id"] for a in marked(content, boxes)["annotations"]] == [1, written, 8, 9]
+
+
+@pytest.mark.parametrize("written", ["a3f", None, "7" * 5000, [7], {}, float("nan")])
+def test_an_id_that_is_no_number_is_left_alone(written):
+    content = dataset([annotation(1, 1, LEFT), {**annotation(2, 1, RIGHT), "id": written}], 1)
+    assert marked(content, {1: [(0.0, 0.0, 9.0, 9.0)]})["annotations"][-1]["id"] == 2
+
+
 def test_the_command_writes_a_file_to_train_on_and_replaces_none(tmp_path, monkeypatch):
     both = dataset([annotation(1, 1, LEFT), annotation(2, 1, RIGHT)], 1)
     knowing = lambda *_, **__: Knowing(both)  # noqa: E731
