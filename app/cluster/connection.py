@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import os
+import pickle
 import socket
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -122,7 +123,8 @@ class RayExecutor:
     def start(self, call: Call) -> Any:
         """Submit a task."""
         task = self._heavy if call.engine else self._light
-        return task.remote(call.function, call.arguments)
+        # Ray's own pickling walks through every object in Python, for each task anew.
+        return task.remote(call.function, pickle.dumps(call.arguments))
 
     def wait(self, running: Sequence[Any], seconds: float) -> Sequence[Any]:
         """The tasks that have ended."""

@@ -6,6 +6,7 @@ is stored whole under a name of its own and found again by the next run.
 
 from __future__ import annotations
 
+import pickle
 import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, closing, contextmanager
@@ -90,10 +91,10 @@ def describe_engine(open_estimator: Opener, settings: Settings) -> EngineFacts:
     )
 
 
-def guarded(function: Callable[..., Any], arguments: tuple[Any, ...]) -> Any:
-    """Call a task; what goes wrong is its answer."""
+def guarded(function: Callable[..., Any], arguments: bytes) -> Any:
+    """Call a task with pickled arguments; what goes wrong is its answer."""
     try:
-        return function(*arguments)
+        return function(*pickle.loads(arguments))
     except PoseError as error:
         return Failure(str(error))
     except Exception as error:  # noqa: BLE001 - one input's failure must not end the others

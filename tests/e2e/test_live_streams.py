@@ -2,11 +2,9 @@
 
 import json
 import socket
-import subprocess
 import threading
 import time
 from contextlib import closing, contextmanager
-from pathlib import Path
 
 import pytest
 
@@ -15,36 +13,9 @@ from app.live.protocol import SourceState
 from engine.errors import SourceError
 from tests.support.fresh_python import loaded_after
 from tests.support.live_fakes import Bench
+from tests.support.rtsp_camera import RtspServer, has_gstreamer
 from tests.support.stream_servers import MjpegServer, SilentServer, free_port
 from tests.support.waiting import until
-
-SYSTEM_PYTHON = "/usr/bin/python3"
-RTSP_SERVER = Path(__file__).parents[1] / "support" / "rtsp_server.py"
-
-
-def has_gstreamer() -> bool:
-    check = "import gi; gi.require_version('GstRtspServer', '1.0')"
-    try:
-        return subprocess.run([SYSTEM_PYTHON, "-c", check], capture_output=True).returncode == 0
-    except OSError:
-        return False
-
-
-class RtspServer:
-    def __init__(self):
-        self.port = free_port()
-        self.url = f"rtsp://127.0.0.1:{self.port}/camera"
-
-    def start(self):
-        self._process = subprocess.Popen(
-            [SYSTEM_PYTHON, str(RTSP_SERVER), str(self.port)], stdout=subprocess.PIPE, text=True
-        )
-        assert self._process.stdout.readline().strip() == "ready"
-
-    def kill(self):
-        self._process.kill()
-        self._process.wait()
-        self._process.stdout.close()
 
 
 @contextmanager

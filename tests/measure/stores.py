@@ -2,8 +2,9 @@
 
     PYTHONPATH=. python tests/measure/stores.py NAME [FOLDER]
 
-bytes: how much of a 200 MB video is read. faults: a server that answers 500 now and then; and what
-the command prints for wrong credentials, a missing bucket and an output that may not be written.
+bytes: how much of a 200 MB video is read. ray: from S3 to S3 by a real cluster. faults: a server
+that answers 500 now and then; and what the command prints for wrong credentials, a missing bucket
+and an output that may not be written.
 """
 
 from __future__ import annotations
@@ -23,12 +24,13 @@ import numpy as np
 from moto import server as moto
 from rich.console import Console
 
-from app.cluster.process import Task, run
+from app.cluster.process import Task, process_on_cluster, run
 from app.process.batch import process_files
 from app.process.progress import Bars
 from engine.errors import PoseError
+from engine.files import HIDDEN
 from engine.settings import load_settings
-from tests.measure.cluster import contents
+from tests.measure.cluster import contents, local
 from tests.support.clips import write_clip
 from tests.support.inline_executor import Inline
 from tests.support.ray_walkers import walkers
@@ -134,6 +136,27 @@ def _noise(path: Path) -> Path:
     return path
 
 
+def ray(folder: Path) -> None:
+    serve()
+    system = fsspec.filesystem("s3", use_listings_cache=False)
+    clips = [write_clip(folder / f"{n}.mp4", 160, sound=True, options={"g": "20"}) for n in "ab"]
+    for clip in clips:
+        system.put_file(str(clip), f"lab/in/{clip.name}")
+    process(["s3://lab/in/"], folder / "one")
+    settings = load_settings(changes=["cluster.segment=1"])
+    with local(2, 0.0):  # the workers find the store by the same variables
+        for turn in ("first", "second"):
+            found = process_on_cluster(
+                ["s3://lab/in/"], "s3://lab/out", settings, address="local", open_estimator=walkers
+            )
+            states = [(r.frames, r.skipped, r.error, r.missing) for r in found.reports]
+            print(f"{turn} run: exit {found.exit_code}, {states}", flush=True)
+    expected = contents(folder / "one")
+    names = [n.removeprefix("lab/out/") for n in system.find("lab/out") if HIDDEN not in n]
+    same = [system.cat_file(f"lab/out/{n}") == expected.get(n) for n in names]
+    print(f"{sum(same)} of {len(expected)} files identical, {len(names)} in the store")
+
+
 def faults(folder: Path) -> None:
     server = serve()
     system = fsspec.filesystem("s3", use_listings_cache=False)
@@ -190,6 +213,6 @@ def processed(source: str, out: str, *, on_cluster: bool) -> int:
 
 
 if __name__ == "__main__":
-    chosen = {"bytes": bytes_read, "faults": faults}[sys.argv[1]]
+    chosen = {"bytes": bytes_read, "ray": ray, "faults": faults}[sys.argv[1]]
     with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as made:
         chosen(Path(sys.argv[2]) if len(sys.argv) > 2 else Path(made))

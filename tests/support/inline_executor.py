@@ -23,7 +23,8 @@ class Inline:
     def start(self, call: Call) -> int:
         handle = len(self.titles)
         self.titles.append(call.title)
-        function, arguments = pickle.loads(pickle.dumps((call.function, call.arguments)))
+        function = pickle.loads(pickle.dumps(call.function))
+        arguments = pickle.dumps(call.arguments)
         answer = guarded(function, arguments)
         if self._lose(call.title):
             answer = guarded(function, arguments)
