@@ -7,12 +7,13 @@ import time
 from collections import defaultdict
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 from numpy.typing import NDArray
 
 from engine.decoding.decode import People, collect_people, find_people
+from engine.decoding.scoring import scored_by_size
 from engine.decoding.selection import select
 from engine.errors import DeviceError
 from engine.geometry import Fit, fit
@@ -185,7 +186,9 @@ class PoseEstimator:
         state[people.detected] = JointState.DETECTED
         state[people.joint_score == 0] = JointState.ABSENT
         poses = untracked(placed.to_image(people.xy), people.joint_score, people.score, state)
-        return select(poses, self.skeleton, self.grouping)
+        exponent = self.checkpoint.score_by_size
+        score = scored_by_size(poses.score, poses.xy, placed.image, exponent)
+        return select(replace(poses, score=score), self.skeleton, self.grouping)
 
     def warm_up(self, sizes: Sequence[tuple[int, int]]) -> None:
         """Run once per frame size (w, h), so that the first real frame is not the slow one."""

@@ -252,3 +252,18 @@ def stored_name(text: Mapping[str, str]) -> str | None:
             f"its metadata has the name {name!r:.80}: letters, digits, . _ + and - only"
         )
     return name
+
+
+def stored_share(text: Mapping[str, str], key: str) -> float:
+    """A number from 0 to 1 from the text of a file of ours; 0 without one.
+
+    Raises:
+        WeightsError: it is something else.
+    """
+    try:
+        value = float(text.get(key, "0"))
+    except ValueError:
+        value = -1.0
+    if not 0 <= value <= 1:  # also refuses NaN
+        raise WeightsError(f"its metadata has {key} {text[key]!r:.80}: a number from 0 to 1 only")
+    return value

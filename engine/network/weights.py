@@ -36,6 +36,7 @@ class Checkpoint:
     path: Path
     sha256: str | None  # of the published file; None for a file of ours that was not converted
     published: Entry | None  # the table's row, if this is that checkpoint
+    score_by_size: float = 0.0  # how far small people's scores are reduced, see `scoring.py`
 
 
 def load_network(name_or_path: str | Path, network: str | None = None) -> nn.Module:
@@ -111,6 +112,7 @@ def _assemble(
         path=path,
         sha256=sha256,
         published=entry,
+        score_by_size=storage.stored_share(text, "score_by_size"),
     )
 
 

@@ -46,7 +46,9 @@ def random_network():
 
 
 def estimator_on(device, **engine):
-    checkpoint = SimpleNamespace(network=random_network(), skeleton=COCO, input_size=256)
+    checkpoint = SimpleNamespace(
+        network=random_network(), skeleton=COCO, input_size=256, score_by_size=0.0
+    )
     settings = EngineSettings(**{"batch": 4, **engine})
     return PoseEstimator(checkpoint, device, settings, PAPER_GROUPING)
 

@@ -141,7 +141,7 @@ class Knowing:
         self.seen: list[list[int]] = []  # image ids of every batch
         weights = Path(__file__)
         self.checkpoint = SimpleNamespace(
-            name="knowing", network_name="w32", path=weights, published=None
+            score_by_size=0.0, name="knowing", network_name="w32", path=weights, published=None
         )
         self.device = SimpleNamespace(
             name="cpu", description="a test", precision="fp32", runtime="torch"

@@ -138,8 +138,10 @@ class ThreePeople(torch.nn.Module):
         return low, high
 
 
-def estimator(device=None, **engine):
-    checkpoint = SimpleNamespace(network=ThreePeople(), skeleton=COCO, input_size=256)
+def estimator(device=None, *, by_size=0.0, **engine):
+    checkpoint = SimpleNamespace(
+        network=ThreePeople(), skeleton=COCO, input_size=256, score_by_size=by_size
+    )
     return PoseEstimator(
         checkpoint, device or open_device("cpu"), EngineSettings(**engine), GroupingSettings()
     )
@@ -154,6 +156,14 @@ def test_people_come_back_in_image_pixels():
     small, large = engine.collect(engine.submit([frame((256, 256)), frame((512, 512))]))
     assert len(small) == len(large) == 3
     assert large.xy == pytest.approx(2 * small.xy, abs=1e-3)
+
+
+def test_small_people_score_lower_where_the_checkpoint_says_so():
+    (plain,), (by_size,) = (
+        engine.collect(engine.submit([frame()])) for engine in (estimator(), estimator(by_size=0.5))
+    )
+    assert np.array_equal(plain.xy, by_size.xy, equal_nan=True)
+    assert (by_size.score < plain.score).all()
 
 
 def test_frames_of_different_shapes_keep_their_order():

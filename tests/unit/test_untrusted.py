@@ -46,6 +46,14 @@ def test_a_checkpoints_name_is_no_path(tmp_path, name):
     assert load_checkpoint(checkpoint(tmp_path, name="mine-1.2")).name == "mine-1.2"
 
 
+@pytest.mark.parametrize("value", ["nan", "-0.1", "1.5", "inf", "half", ""])
+def test_how_size_counts_is_a_share(tmp_path, value):
+    with pytest.raises(WeightsError, match="its metadata has score_by_size"):
+        load_checkpoint(checkpoint(tmp_path, score_by_size=value))
+    assert load_checkpoint(checkpoint(tmp_path, score_by_size="0.3")).score_by_size == 0.3
+    assert load_checkpoint(checkpoint(tmp_path)).score_by_size == 0
+
+
 @pytest.mark.parametrize("name", [TAG, "a,b", "=1+1", "a\nb", "a\tb", "", "x" * 200, '"'])
 def test_keypoint_names_are_names_wherever_they_are_read(tmp_path, name):
     skeleton = json.dumps([name, *COCO.names[1:]])

@@ -32,6 +32,7 @@ class EvaluatedModel:
     device: str
     processor: str
     precision: str
+    score_by_size: float = 0.0  # exponent, see engine/decoding/scoring.py
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -79,7 +80,9 @@ class Report:
         flip = "mirrored pass averaged" if self.engine.flip else "no mirrored pass"
         changed = "" if _as_paper(self.grouping) else ", grouping changed from the paper's"
         several = "scales" if len(self.engine.scales) > 1 else "scale"
-        return f"{flip}, {several} {scales}, {self.model.precision}{changed}"
+        by_size = self.model.score_by_size
+        scored = f", scores times size^{by_size:g}" if by_size else ""
+        return f"{flip}, {several} {scales}, {self.model.precision}{scored}{changed}"
 
 
 def published_for(
