@@ -47,9 +47,14 @@ class ValidationSet:
 
     @contextmanager
     def estimator(
-        self, network: HigherHRNet, skeleton: Skeleton, *, flip: bool = False
+        self,
+        network: HigherHRNet,
+        skeleton: Skeleton,
+        *,
+        flip: bool = False,
+        score_by_size: float = 0.0,
     ) -> Iterator[PoseEstimator]:
-        """The program's estimator, with a copy of a network."""
+        """The program's estimator, with a copy of a network and its checkpoint's scores."""
         checkpoint = Checkpoint(
             name="in training",
             network=copy.deepcopy(network).cpu().eval(),
@@ -60,19 +65,26 @@ class ValidationSet:
             path=Path(),
             sha256=None,
             published=None,
+            score_by_size=score_by_size,
         )
         with open_device(self.device) as device:
             yield PoseEstimator(checkpoint, device, EngineSettings(flip=flip), EVERYBODY)
 
     def people(
-        self, network: HigherHRNet, skeleton: Skeleton, *, flip: bool = False
+        self,
+        network: HigherHRNet,
+        skeleton: Skeleton,
+        *,
+        flip: bool = False,
+        score_by_size: float = 0.0,
     ) -> Iterator[tuple[CocoImage, Poses, Fit]]:
         """Everyone found in every image, images of one input shape after each other.
 
         Raises:
             SourceError: an image cannot be used.
         """
-        with self.estimator(network, skeleton, flip=flip) as estimator:
+        opened = self.estimator(network, skeleton, flip=flip, score_by_size=score_by_size)
+        with opened as estimator:
             for image in by_input_shape(self.images, estimator.fit):
                 frame = Frame(read_annotated(image), 0, 0.0, time.perf_counter(), "validation")
                 (poses,) = estimator.collect(estimator.submit([frame]))

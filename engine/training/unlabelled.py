@@ -51,7 +51,9 @@ def find_unlabelled(
     """
     annotated = by_image(images.truth.annotations)
     found: dict[int, list[Box]] = {}
-    every = images.people(checkpoint.network, checkpoint.skeleton, flip=True)
+    every = images.people(
+        checkpoint.network, checkpoint.skeleton, flip=True, score_by_size=checkpoint.score_by_size
+    )
     for done, (image, poses, _) in enumerate(every, start=1):
         boxes = without_label(poses, annotated.get(image.entry.id, ()), min_score=min_score)
         if boxes:
