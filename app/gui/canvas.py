@@ -122,6 +122,12 @@ class Canvas(QWidget):
                 tile.state = SourceState(tile.source, "ended", "Nothing is running.")
         self.update()
 
+    def show_failure(self, text: str) -> None:
+        """Say on the tile of the only source why everything ended."""
+        if len(self._tiles) == 1:
+            (only,) = self._tiles
+            self.set_state(SourceState(only, "failed", text))
+
     def show_newest(self, newest: dict[str, Shown]) -> None:
         """Take new pictures; they are painted when Qt next paints."""
         for source, shown in newest.items():

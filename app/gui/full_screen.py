@@ -76,16 +76,19 @@ class FullScreen(QObject):
         window.transport.setVisible(window.runner.player is not None)
         self.leave.move(window.canvas.width() - self.leave.sizeHint().width() - 12, 12)
         self.leave.setVisible(self._on)
+        window.notices.set_away(False)
 
     def _hide(self) -> None:
         window = self._window
         menu = QApplication.activePopupWidget()
-        if not self._on or menu or window.transport.underMouse():
+        used = window.transport.underMouse() or window.notices.underMouse()
+        if not self._on or menu or used:
             self._timer.start(_STAYS)
             return
         self._timer.stop()
         window.canvas.setCursor(Qt.CursorShape.BlankCursor)
         window.transport.hide()
+        window.notices.set_away(True)
         self.leave.hide()
 
     @property

@@ -44,6 +44,8 @@ class Notices(QFrame):
         self._mark, self.text, self.closer = QLabel(), QLabel(), QToolButton()
         self.opener = QPushButton("Open folder")
         self._folder: Path | None = None
+        self._away = False  # only errors may be over the picture
+        self._held: Told | None = None  # what was said meanwhile
         self._hide_later = QTimer(self)
         self._hide_later.setSingleShot(True)
         self._hide_later.timeout.connect(self.hide)
@@ -70,8 +72,22 @@ class Notices(QFrame):
     def say(self, told: Told) -> None:
         """Show a sentence and keep it in the log; an error stays until it is closed."""
         self.log = [*self.log[-_KEPT + 1 :], (datetime.now(), told)]
-        if told.level == "info" and self._error_shown():
-            return
+        if self._away and told.level != "error":
+            if told.level == "warning" or not self._held or self._held.level == "info":
+                self._held = told
+        elif told.level != "info" or not self._error_shown():
+            self._put_up(told)
+
+    def set_away(self, away: bool) -> None:
+        """Leave the picture free of all but errors; afterwards show what was said meanwhile."""
+        self._away = away
+        if away and not self._error_shown():
+            self.hide()
+        held, self._held = (self._held, None) if not away else (None, self._held)
+        if held and not self._error_shown():
+            self._put_up(held)
+
+    def _put_up(self, told: Told) -> None:
         colour = self._theme[_COLOURS[told.level]]
         self._mark.setPixmap(style.pixmap(_ICONS[told.level], colour, 20, self.devicePixelRatioF()))
         self.text.setText(told.text)

@@ -51,7 +51,7 @@ class Reactions(QObject):
         runner.state_changed.connect(self.show_state)
         runner.sources_changed.connect(self.show_sources)
         runner.engine_changed.connect(window.controls.set_engine)
-        runner.failed.connect(lambda text: window.say(Told(text, "error")))
+        runner.failed.connect(self._show_failure)
         runner.bridge.news.connect(self._show_newest)
         runner.bridge.told.connect(self._show_events)
         window.canvas.painted.connect(self._painted)
@@ -195,6 +195,10 @@ class Reactions(QObject):
                     self._window.roster.join(event.source, event.before, event.now)
                 case Sent():
                     self._window.controls.sending.show_sent(event)
+
+    def _show_failure(self, text: str) -> None:
+        self._window.canvas.show_failure(text)
+        self._window.say(Told(text, "error"))
 
     def _show_ready(self, ready: Ready) -> None:
         window = self._window

@@ -20,6 +20,7 @@ from engine.types import Poses
 
 _DESIGN = 720  # rows of a picture whose lines are as thick as on the screen
 _NEAR = 28.0  # logical pixels beside a person that still mean it
+_WHAT_TO_DO = "Right-click here to try again, or to edit or remove the source."
 _FILLS = 0.85  # of the height: how large a person is when the view keeps to them
 
 
@@ -140,6 +141,8 @@ class Tile:
             painter.fillRect(area, QColor(0, 0, 0, 140))
         text = self.state.text if self.state else "Opening…"
         lost = status in ("reconnecting", "failed")
+        if status == "failed":
+            text = f"{text.rstrip('.')}.\n{_WHAT_TO_DO}"
         _message(painter, area, text, style.DARK if self.shown else theme, lost=lost)
 
     def paint_title(self, painter: QPainter, area: QRectF) -> None:

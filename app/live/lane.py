@@ -40,6 +40,17 @@ class Note:
     text: str
 
 
+@dataclass(frozen=True, slots=True)
+class Joined:
+    """Two numbers turned out to be one person."""
+
+    before: int  # is not used any more
+    now: int
+
+
+Remark = Note | Joined
+
+
 class File(Protocol):
     """What a lane writes to."""
 
@@ -47,8 +58,8 @@ class File(Protocol):
         """Append one frame."""
         ...
 
-    def note(self, note: Note) -> None:
-        """Append a remark, where the format has a place for it."""
+    def note(self, remark: Remark) -> None:
+        """Keep a remark, where the format has a place for it."""
         ...
 
     def close(self, ending: Ending) -> None:
@@ -83,7 +94,7 @@ class Lane:
         self.source = source
         self._path, self._open, self._failed = path, open_file, failed
         self._arrived, self._pictures = arrived, pictures
-        self._waiting: queue.Queue[Item | Note | None] = queue.Queue()
+        self._waiting: queue.Queue[Item | Remark | None] = queue.Queue()
         self._counts, self._missed = Counts(), 0
         self._seconds = 0.0
         self._error: str | None = None
@@ -100,7 +111,7 @@ class Lane:
             self._path, self.source, frames, self._missed, self._seconds, self._error
         )
 
-    def put(self, item: Item | Note) -> None:
+    def put(self, item: Item | Remark) -> None:
         """Hand over a frame, or count it as missed; returns at once."""
         if self._error is not None or self._ended:
             return
@@ -135,8 +146,8 @@ class Lane:
         if file:
             self._close(file)
 
-    def _written(self, file: File | None, item: Item | Note) -> File | None:
-        if isinstance(item, Note):
+    def _written(self, file: File | None, item: Item | Remark) -> File | None:
+        if not isinstance(item, Item):
             if file:
                 file.note(item)
             return file

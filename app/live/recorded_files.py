@@ -10,13 +10,15 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from app.live.lane import Item, Note
+from app.live.lane import Item, Joined, Remark
 from app.overlay.drawing import draw_frame
 from app.overlay.look import Look
 from app.overlay.marks import MakePlate
 from app.overlay.video import OverlayVideo
 from app.tracks.ndjson_writer import NdjsonWriter
+from app.tracks.renumber import renumber
 from app.tracks.writer import Ending
+from engine.errors import OutputError
 from engine.files import make_folder
 from engine.sources.source import SourceInfo
 from engine.types import Frame, Poses, Result
@@ -35,8 +37,8 @@ class RawFile:
         """Encode one frame."""
         self._video.write(item.result)
 
-    def note(self, note: Note) -> None:
-        """A video has no place for it."""
+    def note(self, remark: Remark) -> None:
+        """A video shows what was seen at the time."""
 
 
 class OverlayFile:
@@ -54,8 +56,8 @@ class OverlayFile:
         self._item = item
         self._video.write(item.result)
 
-    def note(self, note: Note) -> None:
-        """A video has no place for it."""
+    def note(self, remark: Remark) -> None:
+        """A video shows what was seen at the time."""
 
     def _draw(self, frame: Frame, poses: Poses) -> NDArray[np.uint8]:
         look = self._item.look or Look()
@@ -67,7 +69,8 @@ class TracksFile:
 
     def __init__(self, path: Path, first: Item, header: Header) -> None:
         make_folder(path.parent)
-        self._item = first
+        self._path, self._item = path, first
+        self._joined: dict[int, int] = {}  # number no longer used -> the one in its place
         began = datetime.now(UTC).isoformat(timespec="milliseconds")
         facts = {**header(first.result), "recorded": began}
         self._writer = NdjsonWriter(path, facts, raw=True, label=self._label)
@@ -77,13 +80,28 @@ class TracksFile:
         self._item = item
         self._writer.write(item.result)
 
-    def note(self, note: Note) -> None:
-        """Append a remark."""
-        self._writer.note(note.number, note.text)
+    def note(self, remark: Remark) -> None:
+        """Append a note; remember a join until the file is complete."""
+        if isinstance(remark, Joined):
+            before, now = remark.before, remark.now
+            earlier = {old: now if new == before else new for old, new in self._joined.items()}
+            self._joined = {**earlier, before: now}
+        else:
+            self._writer.note(remark.number, remark.text)
 
     def close(self, ending: Ending) -> None:
-        """Append the last line."""
+        """Append the last line, and give each person one number from the first line on.
+
+        Raises:
+            OutputError: the last line, or the file with the joined numbers, cannot be written.
+        """
         self._writer.close(ending)
+        if not self._joined:
+            return
+        try:
+            renumber(self._path, self._joined)
+        except OutputError as error:
+            raise OutputError(f"a person keeps two numbers in it: {error}") from error
 
     def _label(self, number: int) -> str | None:
         names = self._item.look.names if self._item.look else {}

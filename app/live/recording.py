@@ -15,7 +15,7 @@ from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
 
-from app.live.lane import Item, Lane, Note
+from app.live.lane import Item, Joined, Lane, Note
 from app.live.protocol import Recorded, RecordPlan, Tell, Told
 from app.live.record_clock import RecordClock
 from app.live.recorded_files import Header, OverlayFile, RawFile, TracksFile
@@ -121,6 +121,12 @@ class Recorder:
         known = self._sources.get(source)
         if known and known.tracks:
             known.tracks.put(Note(number, text))
+
+    def join(self, source: str, before: int, now: int) -> None:
+        """Two numbers are one person: the finished tracks have the second one throughout."""
+        known = self._sources.get(source)
+        if known and known.tracks:
+            known.tracks.put(Joined(before, now))
 
     def finish(self) -> None:
         """Write what waits and complete the files, in the background; `Recorded` says when."""

@@ -120,7 +120,7 @@ class LiveSession:
     def _results(self) -> Generator[Result, None, None]:
         self._set.open_all()
         self._set.say("Loading the network…")
-        with closing(self._loaded()) as swap:
+        with closing(Swap(self._opened, self._asked, self._is_ready, self._has_failed)) as swap:
             self._swap = swap
             self._set.say("Opening…")
             inbox, captures = self._set.begin()
@@ -143,9 +143,7 @@ class LiveSession:
 
         picture = fit_picture(frame.pixels, size)
         heat = self._swap.estimator.heatmaps.get(frame.source) if self._swap else None
-        if self._watched is None or heat is None:
-            return picture
-        return with_heat(picture, *heat)
+        return picture if self._watched is None or heat is None else with_heat(picture, *heat)
 
     def stop(self) -> None:
         """End `results`: wake every thread that waits. Any thread; idempotent."""
@@ -213,13 +211,9 @@ class LiveSession:
         """The header for a file or a receiver: the source of a result, and how it is made."""
         from app.process.sinks import header
 
-        source = self._set.ever(result.frame.source)
         assert self._swap is not None, "there is a result, so there is an estimator"
-        facts = header(source, self._settings, self._swap.estimator)
+        facts = header(self._set.ever(result.frame.source), self._settings, self._swap.estimator)
         return {**facts, "size": list(result.frame.size), "live": True}
-
-    def _loaded(self) -> Swap:
-        return Swap(self._opened, self._asked, self._is_ready, self._has_failed)
 
     def _opened(self, settings: Settings) -> AbstractContextManager[PoseEstimator]:
         """The estimator for these settings, with the thresholds that suit its checkpoint."""
@@ -262,9 +256,14 @@ class LiveSession:
             self._settings,
             self._swap.estimator.skeleton,
             seeks=paced_in(self._set.source(source)) is not None,
-            joined=lambda before, now: self._tell(SamePerson(source, before, now)),
+            joined=lambda before, now: self._one_person(source, before, now),
         )
         return (stage,)
+
+    def _one_person(self, source: str, before: int, now: int) -> None:
+        self._tell(SamePerson(source, before, now))
+        if self._recorder:
+            self._recorder.join(source, before, now)
 
     def _apply(self, swap: Swap) -> None:
         settings, estimator = self._settings, swap.estimator

@@ -374,6 +374,22 @@ def test_names_and_notes_go_into_the_tracks(tmp_path):
     assert (note["id"], note["text"]) == (0, "a good landing")
 
 
+def test_two_numbers_that_become_one_person_are_one_in_the_finished_tracks(tmp_path):
+    bench = Bench()
+    with Watching(played(bench, loop=True)) as watching:
+        until(lambda: any(0 in r.poses.ids for r in watching.results), 20)
+        watching.session.record(RecordPlan(tmp_path))
+        watching.see(10)
+        watching.session.note("clip", 0, "a good landing")
+        watching.session._one_person("clip", 0, 40)
+        watching.session._one_person("clip", 40, 41)
+        watching.see(5)
+    lines, _ = recorded(tmp_path, "clip")
+    people = [p["id"] for line in lines if line["type"] == "frame" for p in line["people"]]
+    assert set(people) == {41}
+    assert [line["id"] for line in lines if line["type"] == "note"] == [41]
+
+
 def test_stepping_back_and_looping_keep_the_numbers():
     bench = Bench(people=2)
     with Watching(played(bench, loop=True)) as watching:

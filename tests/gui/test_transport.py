@@ -4,6 +4,7 @@ import pytest
 from PyQt6.QtCore import QPoint, Qt
 
 from app.gui.transport import clock_text, seconds_in
+from app.live.protocol import Told
 from tests.support.synthetic import Figures
 
 
@@ -88,6 +89,27 @@ def test_a_double_click_fills_the_screen_and_the_mouse_leads_out(qtbot, open_win
     qtbot.mouseClick(window.full_screen.leave, Qt.MouseButton.LeftButton)
     assert not window.isFullScreen()
     assert window.top.isVisible()
+
+
+def test_in_full_screen_only_errors_cover_the_picture(qtbot, open_window):
+    window, _ = playing(qtbot, open_window)
+    notices = window.notices
+    window.say(Told("a is back after 2.0 s."))
+    window.set_full_screen(True)
+    window.full_screen._hide()
+    assert not notices.isVisible(), "what was there goes with the bar"
+    window.say(Told("Little disk space: 40 MB are left.", "warning"))
+    window.say(Told("b is back after 2.0 s."))
+    assert not notices.isVisible()
+    qtbot.mouseMove(window.canvas, QPoint(220, 220))
+    qtbot.waitUntil(notices.isVisible)
+    assert "Little disk space" in notices.text.text(), "a warning waits for the bar"
+    window.full_screen._hide()
+    window.say(Told("clip.mp4 is not recorded any more: the disk is full", "error"))
+    assert notices.isVisible()
+    window.say(Told("Little disk space: 1 MB is left.", "warning"))
+    window.full_screen._hide()
+    assert "not recorded any more" in notices.text.text()
 
 
 def test_in_a_narrow_window_the_position_keeps_its_room(qtbot, open_window):
