@@ -5,6 +5,7 @@ import json
 
 import pytest
 import torch
+from safetensors.torch import save_file
 
 from app.evaluation.report import plots
 from app.evaluation.report.templates import render
@@ -46,6 +47,11 @@ def test_a_checkpoints_name_is_no_path(tmp_path, name):
     assert load_checkpoint(checkpoint(tmp_path, name="mine-1.2")).name == "mine-1.2"
 
 
+def test_others_may_read_a_checkpoint_as_any_new_file(tmp_path):
+    (tmp_path / "plain").touch()
+    assert checkpoint(tmp_path).stat().st_mode == (tmp_path / "plain").stat().st_mode
+
+
 @pytest.mark.parametrize("value", ["nan", "-0.1", "1.5", "inf", "half", ""])
 def test_how_size_counts_is_a_share(tmp_path, value):
     with pytest.raises(WeightsError, match="its metadata has score_by_size"):
@@ -58,7 +64,7 @@ def test_how_size_counts_is_a_share(tmp_path, value):
 def test_keypoint_names_are_names_wherever_they_are_read(tmp_path, name):
     skeleton = json.dumps([name, *COCO.names[1:]])
     tensors, text = storage.read(checkpoint(tmp_path))
-    storage.save_file(tensors, tmp_path / "bad.safetensors", {**text, "keypoints": skeleton})
+    save_file(tensors, tmp_path / "bad.safetensors", {**text, "keypoints": skeleton})
     with pytest.raises(WeightsError, match="no usable keypoints"):
         load_checkpoint(tmp_path / "bad.safetensors")
     tracks = tmp_path / "t.ndjson"
