@@ -204,7 +204,9 @@ def _estimator(device: Any, batch: int, size: int) -> PoseEstimator:
     from engine.estimator import PoseEstimator
     from engine.skeleton import COCO
 
-    checkpoint = SimpleNamespace(network=torch.nn.Identity(), skeleton=COCO, input_size=size)
+    checkpoint = SimpleNamespace(
+        network=torch.nn.Identity(), skeleton=COCO, input_size=size, score_by_size=0.0
+    )
     return PoseEstimator(
         cast(Any, checkpoint), cast("Device", device), EngineSettings(batch=batch), PAPER_GROUPING
     )

@@ -140,7 +140,9 @@ def _estimator(settings: Settings, people: int, lane: Callable[[], Lane]) -> Pos
 
     device = MadeUp()
     vars(device).update(lane=lane)
-    checkpoint = SimpleNamespace(network=torch.nn.Identity(), skeleton=COCO, input_size=INPUT)
+    checkpoint = SimpleNamespace(
+        network=torch.nn.Identity(), skeleton=COCO, input_size=INPUT, score_by_size=0.0
+    )
     return PoseEstimator(cast(Any, checkpoint), device, EngineSettings(), settings.grouping)
 
 

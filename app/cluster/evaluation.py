@@ -46,6 +46,7 @@ class CheckpointDescription:
     skeleton: Skeleton
     path: Path
     published: Any
+    score_by_size: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,6 +101,7 @@ def describe_engine(open_estimator: Opener, settings: Settings) -> RemoteEngine:
             estimator.skeleton,
             checkpoint.path,
             checkpoint.published,
+            checkpoint.score_by_size,
         ),
         DeviceDescription(device.name, device.description, device.precision, device.runtime),
         estimator.batch,
