@@ -48,6 +48,7 @@ class Stub:
 
     skeleton = COCO
     input_size = 64
+    score_by_size = 0.0
 
     def __init__(self):
         torch.manual_seed(3)
