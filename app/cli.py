@@ -16,6 +16,7 @@ import typer
 from typer.core import TyperGroup
 from typer.main import get_command
 
+from app.extras import extra_of
 from engine.errors import PoseError
 from engine.sources.addresses import printable
 
@@ -40,28 +41,6 @@ COMMANDS = {
 
 
 BUG = 70  # EX_SOFTWARE of sysexits.h; 2 is what Typer uses for wrong usage
-
-# What is not installed by default: module -> the extra that brings it.
-EXTRAS = {
-    "PyQt6": "gui",
-    "websockets": "live",
-    "pyarrow": "parquet",
-    "ray": "cluster",
-    "fsspec": "cluster",
-    "anny": "synth",
-    "moderngl": "synth",
-    "tensorboard": "train",
-    "pandas": "formats",
-    "tables": "formats",
-    "h5py": "formats",
-    "ezc3d": "formats",
-    "pynwb": "formats",
-    "ndx_pose": "formats",
-    "openvino": "openvino",
-    "nncf": "openvino",
-    "onnx": "onnx",
-    "onnxruntime": "onnx",
-}
 
 
 class Commands(TyperGroup):
@@ -139,5 +118,5 @@ def main(arguments: Sequence[str] | None = None) -> None:
 
 def _missing_extra(error: Exception) -> str | None:
     module = error.name or "" if isinstance(error, ModuleNotFoundError) else ""
-    extra = EXTRAS.get(module.partition(".")[0])
+    extra = extra_of(module)
     return extra and f"this needs {module}: pip install 'posestream[{extra}]'"

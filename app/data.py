@@ -30,7 +30,7 @@ from engine.fetching.download import download
 from engine.files import write_whole
 from engine.reading.typed import object_from_json, read_bytes
 
-app = typer.Typer(help="Fetch and pack data sets.", no_args_is_help=True)
+app = typer.Typer(help="Fetch and pack data sets.", no_args_is_help=True, add_completion=False)
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,6 +15,8 @@ from typing import TYPE_CHECKING, Annotated, Final, Literal
 
 import typer
 
+from app.extras import EXTRAS
+
 if TYPE_CHECKING:
     from rich.console import Console
 
@@ -32,15 +34,7 @@ PACKAGES: Final = {  # distribution -> the module it brings
     "typer": "typer",
     "rich": "rich",
     "platformdirs": "platformdirs",
-}
-EXTRAS: Final = {  # extra -> what it is for, and its modules
-    "gui": ("the window of `live`", ("PyQt6",)),
-    "cuda": ("NVIDIA GPUs", ("cupy",)),
-    "openvino": ("a faster network on the CPU, and int8", ("openvino", "onnx", "nncf")),
-    "onnx": ("`export --to onnx` and ONNX Runtime", ("onnxruntime", "onnx")),
-    "parquet": ("Parquet files", ("pyarrow",)),
-    "formats": ("C3D, DeepLabCut, SLEAP and NWB", ("ezc3d", "h5py", "ndx_pose", "tables")),
-    "live": ("`live --out ws://…`", ("websockets",)),
+    "jinja2": "jinja2",
 }
 OPENCV_BELOW: Final = 5  # its warpAffine rounds in another way
 WITH_QT: Final = ("opencv-python", "opencv-contrib-python")  # their Qt plugins break PyQt6
@@ -123,14 +117,14 @@ def _opencv() -> Iterator[Check]:
 
 def extras() -> Iterator[Check]:
     """What is installed only when asked for."""
-    for extra, (purpose, modules) in EXTRAS.items():
-        absent = [module for module in modules if importlib.util.find_spec(module) is None]
+    for name, extra in EXTRAS.items():
+        absent = [module for module in extra.modules if importlib.util.find_spec(module) is None]
         if absent:
-            detail = f"{', '.join(absent)} not installed; needed for {purpose}"
-            fix = f"pip install 'posestream[{extra}]'"
-            yield Check("extras", extra, "missing", detail, fix)
+            detail = f"{', '.join(absent)} not installed; needed for {extra.purpose}"
+            fix = f"pip install 'posestream[{name}]'"
+            yield Check("extras", name, "missing", detail, fix)
         else:
-            yield Check("extras", extra, "ok", f"ready for {purpose}")
+            yield Check("extras", name, "ok", f"ready for {extra.purpose}")
 
 
 def devices() -> Iterator[Check]:
@@ -141,12 +135,27 @@ def devices() -> Iterator[Check]:
 
     with open_device("cpu") as cpu:
         yield Check("devices", "cpu", "ok", f"{cpu.description}, {cores} cores usable")
+    yield _compiled_decoding()
     try:
         with open_device("cuda") as card:
             yield Check("devices", card.name, "ok", f"{card.description}, {card.precision}")
     except DeviceUnavailable as error:
         detail, _, fix = str(error).partition(": ")
         yield Check("devices", "cuda", "missing", detail, fix)
+
+
+def _compiled_decoding() -> Check:
+    """Whether the CPU decodes with the loops that a compiler made of gpu_ops/native."""
+    from gpu_ops.cpu_compiled import compiled_blocks
+
+    if compiled_blocks():
+        return Check("devices", "compiled decoding", "ok", "heat is computed only where it is read")
+    detail = "no gpu_ops._blocks for this machine: the CPU finds the same people, in more time"
+    fix = (
+        "install a C compiler, then pip install --force-reinstall --no-deps posestream "
+        "(in a checkout: -e .)"
+    )
+    return Check("devices", "compiled decoding", "missing", detail, fix)
 
 
 def codecs() -> Iterator[Check]:

@@ -26,7 +26,9 @@ from engine.fetching.download import Progress as DownloadProgress
 from engine.network.registry import Accuracy, cache_folder, find, names, registry, standard_folders
 from engine.network.thresholds import thresholds_of
 
-app = typer.Typer(help="See, fetch, import and check checkpoints.", no_args_is_help=True)
+app = typer.Typer(
+    help="See, fetch, import and check checkpoints.", no_args_is_help=True, add_completion=False
+)
 
 Name = Annotated[str, typer.Argument(help="A name from `weights list`.")]
 Folders = Annotated[

@@ -10,7 +10,11 @@ import typer
 if TYPE_CHECKING:
     from app.tracks.edits import Edit
 
-app = typer.Typer(no_args_is_help=True, help="Merge, split, drop and rename the ids of tracks.")
+app = typer.Typer(
+    no_args_is_help=True,
+    add_completion=False,
+    help="Merge, split, drop and rename the ids of tracks.",
+)
 
 Tracks = Annotated[Path, typer.Argument(help="An NDJSON file that `process` wrote.")]
 Id = Annotated[int, typer.Argument(min=0, help="The id of a person.")]

@@ -72,7 +72,9 @@ def test_every_command_explains_itself(name, capsys):
     with pytest.raises(SystemExit) as end:
         cli.main([name, "--help"])
     assert end.value.code == 0
-    assert "Usage" in capsys.readouterr().out
+    text = capsys.readouterr().out
+    assert "Usage" in text
+    assert "--install-completion" not in text  # an option of the program, not of a command
 
 
 @pytest.mark.parametrize(

@@ -3,14 +3,20 @@
 import importlib.util
 import io
 import json
+import re
 import sys
+import tomllib
 
 import pytest
 from rich.console import Console
 
 from app import doctor
 from app.doctor import Check, diagnose, show
+from app.extras import EXTRAS
 from engine.errors import WeightsError
+from tests.support.documentation import ROOT
+
+PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
 
 
 def found(look):
@@ -49,6 +55,50 @@ def test_a_missing_extra_is_no_fault_but_named(monkeypatch):
     assert (check.status, check.fix) == ("missing", "pip install 'posestream[formats]'")
     assert "h5py" in check.detail
     assert "ezc3d" not in check.detail
+
+
+def test_every_package_that_is_always_installed_is_looked_for():
+    names = {re.split(r"[<>=]", requirement)[0] for requirement in PROJECT["dependencies"]}
+    assert names == set(doctor.PACKAGES)
+
+
+def test_every_extra_of_the_package_is_looked_for():
+    """With as many modules as packages: which module a package brings is not in its name."""
+    extras = PROJECT["optional-dependencies"]
+    not_for_users = {"dev", "docs", "interop"}
+    wanted = {name: len(extras[name]) for name in extras.keys() - not_for_users}
+    assert wanted.pop("cuda12") == wanted["cuda"]  # the same module, for another driver
+    assert {name: len(extra.modules) for name, extra in EXTRAS.items()} == wanted
+    assert set(found(doctor.extras)) == set(wanted)
+
+
+@pytest.mark.parametrize(
+    ("extra", "module"),
+    [
+        ("osc", "pythonosc"),
+        ("lsl", "pylsl"),
+        ("camera", "pyvirtualcam"),
+        ("train", "tensorboard"),
+        ("cluster", "ray"),
+    ],
+)
+def test_an_extra_of_one_command_says_which_and_how_to_get_it(monkeypatch, extra, module):
+    without(monkeypatch, module)
+    check = found(doctor.extras)[extra]
+    assert (check.status, check.fix) == ("missing", f"pip install 'posestream[{extra}]'")
+    assert module in check.detail
+    assert "`" in check.detail
+
+
+def test_the_compiled_decoding_is_looked_for(monkeypatch):
+    import gpu_ops.cpu_compiled as compiled
+
+    monkeypatch.setattr(compiled, "compiled_blocks", object)
+    assert found(doctor.devices)["compiled decoding"].status == "ok"
+    monkeypatch.setattr(compiled, "compiled_blocks", lambda: None)
+    check = found(doctor.devices)["compiled decoding"]
+    assert check.status == "missing"
+    assert "C compiler" in check.fix
 
 
 def test_an_opencv_that_another_package_brought_is_reported(monkeypatch):
