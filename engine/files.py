@@ -165,7 +165,12 @@ def sha256(path: Path) -> str:
 
 def cannot_write(path: Path, error: OSError) -> OutputError:
     """The error to raise when the operating system refuses, with what to do."""
-    what = {
+    return OutputError(f"cannot write {path}: {reason_of(error)}")
+
+
+def reason_of(error: OSError) -> str:
+    """Why the operating system refuses to write, with what to do."""
+    return {
         errno.ENOSPC: "the disk is full; free some space or choose another folder",
         errno.EDQUOT: "your disk quota is used up; choose another folder",
         errno.EFBIG: "the file would be larger than this disk or your limits allow",
@@ -173,4 +178,3 @@ def cannot_write(path: Path, error: OSError) -> OutputError:
         errno.EROFS: "the disk is read-only; choose another folder",
         errno.ENOENT: "its folder does not exist",
     }.get(error.errno or 0, error.strerror or str(error))
-    return OutputError(f"cannot write {path}: {what}")

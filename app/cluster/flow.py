@@ -86,8 +86,9 @@ def _overlay(work: Work, found: Survey, report: Outcome) -> Generator[Batch, lis
         report.missing.append(f"{work.overlay_path}: {broken[0].text}")
         return
     (joined,) = yield Batch([_call(work, "join", tasks.join, work, found)])
-    if isinstance(joined, Failure):
-        report.missing.append(f"{work.overlay_path}: {joined.text}")
+    error = joined.text if isinstance(joined, Failure) else joined.error
+    if error:
+        report.missing.append(f"{work.overlay_path}: {error}")
     else:
         report.missing += joined.missing
         report.notes += [note for note in joined.notes if note not in report.notes]

@@ -193,7 +193,8 @@ def associate(work: Work, found: Survey) -> Associated:
         return drawn[-1]
 
     with _local_files(work) as local:
-        report = _process(local, work.facts, Supply(_opener(work, found), detections_of, overlay))
+        supply = Supply(_opener(work, found), detections_of, overlay, found.content)
+        report = _process(local, work.facts, supply)
     if drawn:
         report.missing = [line for line in report.missing if DrawnWriter.LATER not in line]
     return Associated(report, drawn=bool(drawn))
@@ -207,7 +208,8 @@ def draw(work: Work, found: Survey, number: int, segment: Segment) -> int:
 def join(work: Work, found: Survey) -> Outcome:
     """Join the parts of the overlay, with the sound."""
     with _local_files(work) as local:
-        supply = Supply(_opener(work, found), detections_of, joined_overlay(local, found))
+        overlay = joined_overlay(local, found)
+        supply = Supply(_opener(work, found), detections_of, overlay, found.content)
         return _process(local, work.facts, supply)
 
 

@@ -8,7 +8,9 @@ from pathlib import Path
 
 from engine.errors import SourceError
 from engine.files import sha256
+from engine.sources.addresses import shown
 from engine.sources.source import Source, files_of, stored_of
+from engine.sources.stored import content_version
 
 _HEAD = 1 << 16  # bytes
 
@@ -26,8 +28,9 @@ class Content:
         """
         self._files = tuple(files_of(source))
         self._stamps = [_stamp(file) for file in self._files]
-        stored = stored_of(source)
-        self.key = stored.version if stored else None  # None: it can be read only once
+        self._stored = stored_of(source)
+        # None: it can be read only once
+        self.key = self._stored.version if self._stored else None
         if self._files:
             self.key = _hash(self._files)
         self.need_same()
@@ -40,9 +43,23 @@ class Content:
         """
         for file, before in zip(self._files, self._stamps, strict=True):
             if _stamp(file) != before:
-                raise SourceError(
-                    f"{file} was replaced or changed while it was processed; process it again"
-                )
+                raise _changed(str(file))
+        stored = self._stored
+        if stored and content_version(stored.address, shown(stored.address)) != stored.version:
+            raise _changed(shown(stored.address))
+
+    def need_key(self, key: str, name: str) -> None:
+        """Check that this is the content with a key; `name` is for the message.
+
+        Raises:
+            SourceError: it is not.
+        """
+        if self.key != key:
+            raise _changed(name)
+
+
+def _changed(name: str) -> SourceError:
+    return SourceError(f"{name} was replaced or changed while it was processed; process it again")
 
 
 def _hash(files: Sequence[Path]) -> str:

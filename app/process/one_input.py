@@ -98,6 +98,8 @@ class _OneInput:
     def run(self) -> None:
         """Make the tracks and all that follows from them, as far as it is not there."""
         self.content = self.records.content
+        if self.supply.content is not None:
+            self.content.need_key(self.supply.content, self.report.source)
         wanted = self.records.wanted()
         if not wanted:
             self.report.skipped = True

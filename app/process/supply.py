@@ -30,6 +30,7 @@ class Supply:
     open: Callable[[str], Source] = open_source
     detect: Callable[[Source, Any, CameraMotion | None], Iterator[Detection]] = detect_here
     overlay: Callable[[], Writer] | None = None  # opens the overlay's writer in another way
+    content: str | None = None  # key of the content that the detections were made of
 
 
 HERE = Supply()

@@ -5,13 +5,16 @@ Requests that fail for a passing reason are tried again. Files appear whole or n
 
 from __future__ import annotations
 
+import errno
 import random
+import secrets
 import time
 from collections.abc import Callable
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from engine.errors import OutputError, PoseError, SettingsError, SourceError
+from engine.files import PART, reason_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -19,6 +22,7 @@ if TYPE_CHECKING:
 SCHEMES = frozenset({"s3", "s3a", "gs", "gcs", "az", "abfs", "abfss", "memory", "file"})
 _ATTEMPTS = 6
 _FIRST_PAUSE = 0.1  # s; doubled from one attempt to the next
+_LASTING = {errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EFBIG}  # what no second attempt cures
 
 _T = TypeVar("_T")
 
@@ -78,7 +82,8 @@ def retried(action: Callable[[], _T]) -> _T:
 
 def _is_final(error: BaseException) -> bool:
     final = FileNotFoundError, PermissionError, IsADirectoryError, NotADirectoryError
-    return isinstance(error, final) or "credentials" in str(error).lower()
+    stays = isinstance(error, OSError) and error.errno in _LASTING
+    return stays or isinstance(error, final) or "credentials" in str(error).lower()
 
 
 @contextmanager
@@ -133,6 +138,8 @@ def _reason(address: str, error: Exception) -> str:
         return "the credentials are missing or wrong; see docs/cluster.md, Addresses"
     if isinstance(error, PermissionError):
         return f"permission denied ({text}); check the credentials and the rights on {bucket}"
+    if isinstance(error, OSError) and error.errno in _LASTING:
+        return reason_of(error)
     return text.splitlines()[0]
 
 
@@ -180,10 +187,18 @@ def _place(address: str, put: Callable[[Any, str], object]) -> None:
     with writing(address):
         if renames:
             system.makedirs(path.rpartition("/")[0], exist_ok=True)
-        to = path + ".part" if renames else path  # an object appears when it is complete
-        retried(lambda: put(system, to))
-        if renames:
+        if not renames:  # an object appears when it is complete
+            retried(lambda: put(system, path))
+            return
+        # A name of its own: the same task may run a second time beside itself.
+        to = f"{path}.{secrets.token_hex(4)}{PART}"
+        try:
+            retried(lambda: put(system, to))
             system.mv(to, path)
+        except BaseException:
+            with suppress(OSError):
+                system.rm_file(to)
+            raise
 
 
 def listing(address: str) -> list[str]:

@@ -146,6 +146,35 @@ def test_results_go_to_a_store(tmp_path, clip):
         memory.store.clear()
 
 
+@pytest.mark.parametrize("when", ["detect 1", "draw 1"])
+@pytest.mark.parametrize("stored", [False, True])
+def test_a_video_that_changes_meanwhile_is_one_line(tmp_path, clip, stored, when):
+    import fsspec
+
+    memory = fsspec.filesystem("memory")
+    data = clip.read_bytes()
+    address = "memory://in/clip.mp4" if stored else str(tmp_path / "clip.mp4")
+    put = memory.pipe_file if stored else lambda path, value: Path(path).write_bytes(value)
+
+    class Changing(Inline):
+        def start(self, call):
+            if call.title.startswith(when):
+                put(address, data + b"\0\0\0\x10free12345678")  # the frames stay as they were
+            return super().start(call)
+
+    try:
+        put(address, data)
+        summary, _ = on_cluster(
+            [address], tmp_path / "out", "cluster.segment=1", executor=Changing()
+        )
+        report = summary.reports[0]
+        assert "was replaced or changed while it was processed" in f"{report.error}{report.missing}"
+        summary, _ = on_cluster([address], tmp_path / "out", "cluster.segment=1")
+        assert summary.exit_code == 0
+    finally:
+        memory.store.clear()
+
+
 def test_ctrl_c_ends_a_run_that_waits_for_a_place(tmp_path, clip):
     class Full(Inline):
         """A cluster without a free slot."""

@@ -1,5 +1,7 @@
 """Inputs and outputs in object stores."""
 
+import errno
+
 import av
 import numpy as np
 import pytest
@@ -135,6 +137,41 @@ def test_a_store_that_may_not_be_written_is_one_line(memory, monkeypatch):
     monkeypatch.setattr(memory, "pipe_file", refuse)
     with pytest.raises(OutputError, match=r"cannot write memory://out/a\.txt: permission denied"):
         write_stored("memory://out/a.txt", b"x")
+
+
+def test_a_file_that_is_written_twice_at_once_is_whole(tmp_path, monkeypatch):
+    from fsspec.implementations.local import LocalFileSystem
+
+    address = f"file://{tmp_path}/part"
+    put_whole, inside = LocalFileSystem.pipe_file, []
+
+    def put(system, path, value, **more):
+        put_whole(system, path, value, **more)
+        if not inside:
+            inside.append(path)
+            write_stored(address, b"content")  # the same task, run a second time
+
+    monkeypatch.setattr(LocalFileSystem, "pipe_file", put)
+    write_stored(address, b"content")
+    assert read_stored(address) == b"content"
+    assert [path.name for path in tmp_path.iterdir()] == ["part"]
+
+
+def test_a_full_disk_is_one_line_at_once_and_leaves_no_part(tmp_path, monkeypatch):
+    from fsspec.implementations.local import LocalFileSystem
+
+    put_whole, attempts = LocalFileSystem.pipe_file, []
+
+    def put(system, path, value, **more):
+        put_whole(system, path, value[:2])
+        attempts.append(path)
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(LocalFileSystem, "pipe_file", put)
+    with pytest.raises(OutputError, match=r"/part: the disk is full; free some space"):
+        write_stored(f"file://{tmp_path}/part", b"content")
+    assert len(attempts) == 1
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_pyav_reports_what_the_store_said(memory, tmp_path, monkeypatch):
