@@ -129,12 +129,14 @@ class Actions(QObject):
         if window.reactions.recording:
             window.runner.bridge.record(None)
         elif why := window.controls.recording.missing:
-            window.say(Told(f"Nothing to record. {why}", "warning"))
+            window.say(Told(f"Nothing to record. {why}", "warning"), asked=True)
         else:
             folder = window.preferences.folder / f"{datetime.now():%Y-%m-%d %H.%M.%S}"
             kept = window.controls.recording.kept
             titles = {name: window.title_of(name) for name in window.runner.plan.names}
             window.runner.bridge.record(RecordPlan(folder, *kept, titles, qt_plate))
+            if window.isFullScreen():  # where no bar shows it
+                window.say(Told("The recording has begun."), asked=True)
             window.reactions.warn_of_space()
 
     def screenshot(self) -> None:
@@ -151,7 +153,7 @@ class Actions(QObject):
             window.say(Told(f"Cannot make the folder {folder}: {error.strerror}.", "error"))
             return
         if window.canvas.screenshot().save(str(file)):
-            window.say(Told(f"Saved {file.name} in {folder}", folder=folder))
+            window.say(Told(f"Saved {file.name} in {folder}", folder=folder), asked=True)
         else:
             window.say(Told(f"Cannot write {file}: is the folder writable?", "error"))
 
@@ -159,7 +161,7 @@ class Actions(QObject):
         """Show recordings and screenshots in the system's file browser."""
         folder = folder or self._window.preferences.folder
         if not (folder.is_dir() and QDesktopServices.openUrl(QUrl.fromLocalFile(str(folder)))):
-            self._window.say(Told(f"Recordings and screenshots go to {folder}"))
+            self._window.say(Told(f"Recordings and screenshots go to {folder}"), asked=True)
 
     def change_folder(self) -> None:
         """Choose where recordings and screenshots go."""

@@ -105,8 +105,8 @@ class Canvas(QWidget):
 
     def set_state(self, state: SourceState) -> None:
         """Show how a source is doing."""
-        if state.source in self._tiles:
-            self._tiles[state.source].state = state
+        if tile := self._tiles.get(state.source):
+            tile.state, tile.engine_failed = state, False
             self.update()
 
     def has_failed(self, source: str) -> bool:
@@ -118,15 +118,14 @@ class Canvas(QWidget):
     def rest(self) -> None:
         """Nothing runs any more: the last pictures stay, and nothing promises new ones."""
         for tile in self._tiles.values():
-            if not tile.state or tile.state.status != "failed":
-                tile.state = SourceState(tile.source, "ended", "Nothing is running.")
+            tile.rest()
         self.update()
 
     def show_failure(self, text: str) -> None:
-        """Say on the tile of the only source why everything ended."""
-        if len(self._tiles) == 1:
-            (only,) = self._tiles
-            self.set_state(SourceState(only, "failed", text))
+        """Say on the tiles why everything ended; of sources that failed before, why they did."""
+        for tile in self._tiles.values():
+            tile.rest(text)
+        self.update()
 
     def show_newest(self, newest: dict[str, Shown]) -> None:
         """Take new pictures; they are painted when Qt next paints."""

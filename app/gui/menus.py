@@ -10,6 +10,7 @@ from PyQt6.QtCore import QPoint
 from PyQt6.QtWidgets import QInputDialog, QLineEdit, QMenu
 
 from app.gui.chips import title
+from app.gui.choosing import exchange
 from app.live.plan import CameraMode
 from app.overlay.look import Who, ZoneKind
 
@@ -74,7 +75,7 @@ def edit_source(window: Window, name: str) -> None:
             window,
             "Address, file or camera:",
             source,
-            lambda text: window.runner.exchange(name, text.strip()),
+            lambda text: exchange(window, name, text.strip()),
         )
 
 
@@ -97,7 +98,7 @@ def _source_entries(menu: QMenu, window: Window, name: str) -> None:
     zones = _submenu(menu, "Count people")
     kinds: tuple[tuple[str, ZoneKind], ...] = (("At a line", "line"), ("In a region", "region"))
     for text, kind in kinds:
-        _add(zones, text, lambda k=kind: window.canvas.draw_zone(k))
+        _add(zones, text, lambda k=kind: window.ask_for_zone(k))
     if name in window.roster.zones:
         _add(zones, "No more", lambda: window.roster.set_zone(name, None))
     _mode_entries(menu, window, name)

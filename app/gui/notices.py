@@ -69,10 +69,13 @@ class Notices(QFrame):
         self._theme = theme
         self.closer.setIcon(style.icon("close", theme["muted"], 16))
 
-    def say(self, told: Told) -> None:
-        """Show a sentence and keep it in the log; an error stays until it is closed."""
+    def say(self, told: Told, *, asked: bool = False) -> None:
+        """Show a sentence and keep it in the log; an error stays until it is closed.
+
+        What answers a key or a click (`asked`) is shown where only errors may be, too.
+        """
         self.log = [*self.log[-_KEPT + 1 :], (datetime.now(), told)]
-        if self._away and told.level != "error":
+        if self._away and told.level != "error" and not asked:
             if told.level == "warning" or not self._held or self._held.level == "info":
                 self._held = told
         elif told.level != "info" or not self._error_shown():

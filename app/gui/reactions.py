@@ -221,7 +221,9 @@ class Reactions(QObject):
             self._modes[state.source] = state.mode
         bad = state.status in ("reconnecting", "failed")
         if bad and (state.source not in self._lost or state.status == "failed"):
-            window.say(Told(state.text, "warning"))  # once, however often it is tried again
+            nothing = all(map(window.canvas.has_failed, window.runner.plan.names))
+            # Once, however often it is tried again.
+            window.say(Told(state.text, "error" if nothing else "warning"))
         elif state.status == "live" and state.text:
             window.say(Told(state.text))
         self._lost = self._lost | {state.source} if bad else self._lost - {state.source}
@@ -237,7 +239,7 @@ class Reactions(QObject):
             missed = f" ({recorded.missed} frames missed)" if recorded.missed else ""
             names = ", ".join(file.path.name for file in recorded.files)
             text = f"Saved {names} in {recorded.folder}{missed}"
-            window.say(Told(text, folder=recorded.folder))
+            window.say(Told(text, folder=recorded.folder), asked=True)
 
     def _show_space(self, free: int | None) -> None:
         self._free = free

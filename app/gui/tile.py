@@ -20,7 +20,8 @@ from engine.types import Poses
 
 _DESIGN = 720  # rows of a picture whose lines are as thick as on the screen
 _NEAR = 28.0  # logical pixels beside a person that still mean it
-_WHAT_TO_DO = "Right-click here to try again, or to edit or remove the source."
+_SOURCE_ADVICE = "Right-click here to try again, or to edit or remove the source."
+_ENGINE_ADVICE = "Press Start to try again, or choose another model or device under Model."
 _FILLS = 0.85  # of the height: how large a person is when the view keeps to them
 
 
@@ -31,6 +32,7 @@ class Tile:
     source: str
     title: str
     state: SourceState | None = None
+    engine_failed: bool = False  # the state says why, and it is no fault of the source
     shown: Shown | None = None
     fresh: bool = False  # not painted yet
     view: View = field(default_factory=View)
@@ -39,6 +41,12 @@ class Tile:
     def size(self) -> QSizeF:
         """Of the picture, in its own pixels; empty without one."""
         return QSizeF(*self.shown.frame.size) if self.shown else QSizeF()
+
+    def rest(self, why: str = "") -> None:
+        """Nothing runs any more, or the engine failed; a failure of the source says more."""
+        if not self.state or self.state.status != "failed" or self.engine_failed:
+            text, self.engine_failed = why or "Nothing is running.", bool(why)
+            self.state = SourceState(self.source, "failed" if why else "ended", text)
 
     def scene(self, look: Look, place: QRectF, unit: float = 1.0) -> Scene:
         """All that is drawn on a picture that lies at `place`."""
@@ -142,7 +150,8 @@ class Tile:
         text = self.state.text if self.state else "Opening…"
         lost = status in ("reconnecting", "failed")
         if status == "failed":
-            text = f"{text.rstrip('.')}.\n{_WHAT_TO_DO}"
+            advice = _ENGINE_ADVICE if self.engine_failed else _SOURCE_ADVICE
+            text = f"{text.rstrip('.')}.\n{advice}"
         _message(painter, area, text, style.DARK if self.shown else theme, lost=lost)
 
     def paint_title(self, painter: QPainter, area: QRectF) -> None:

@@ -18,6 +18,7 @@ from app.gui.actions import Actions
 from app.gui.ages import Ages
 from app.gui.canvas import Canvas
 from app.gui.chips import title
+from app.gui.choosing import choose, sources_in
 from app.gui.controls import Controls
 from app.gui.full_screen import FullScreen
 from app.gui.menus import open_menu
@@ -34,7 +35,7 @@ from app.gui.transport import Transport
 from app.live.offered import Offer
 from app.live.plan import Plan
 from app.live.protocol import Player, Start, Told
-from app.overlay.look import Zone
+from app.overlay.look import Zone, ZoneKind
 
 _SIZE = (1360, 820)  # logical pixels, where the screen is large enough
 _FRAME = (12, 44)  # what a window manager puts around it
@@ -70,9 +71,9 @@ class Window(QMainWindow):
         else:
             self.show_page()
 
-    def say(self, told: Told) -> None:
-        """Show a sentence and keep it in the log."""
-        self.notices.say(told)
+    def say(self, told: Told, *, asked: bool = False) -> None:
+        """Show a sentence and keep it in the log; `asked`: it answers a key or a click."""
+        self.notices.say(told, asked=asked)
 
     def show_page(self) -> None:
         """Offer sources instead of a picture."""
@@ -93,14 +94,12 @@ class Window(QMainWindow):
 
     def choose(self, sources: str | list[str]) -> None:
         """Watch one source or several, beside those that run; again those that failed."""
-        chosen = [sources] if isinstance(sources, str) else sources
-        for source, name in zip(self.runner.plan.sources, self.runner.plan.names, strict=True):
-            if source in chosen and self.runner.state == "running":
-                if self.canvas.has_failed(name):
-                    self.runner.retry(name)
-                else:
-                    self.say(Told(f"{self.title_of(name)} is shown already."))
-        self.runner.choose_all(chosen)
+        choose(self, sources)
+
+    def ask_for_zone(self, kind: ZoneKind) -> None:
+        """Let the next drag in the picture draw a line or a region."""
+        self.canvas.draw_zone(kind)
+        self.say(Told(f"Drag in the picture to draw the {kind}. Escape ends it."), asked=True)
 
     def send_look(self) -> None:
         """Use what was chosen for pictures: on the screen and in all that is saved or sent."""
@@ -149,8 +148,7 @@ class Window(QMainWindow):
         """Watch everything that was dropped, at once."""
         data = event.mimeData() if event else None
         if event and data:
-            sources = [url.toLocalFile() or url.toString() for url in data.urls()]
-            self.choose(sources or data.text().split())
+            self.choose(sources_in(data))
             event.acceptProposedAction()
 
     def _lay_out(self) -> None:
@@ -264,8 +262,7 @@ class Window(QMainWindow):
 
     def _zone_asked(self, kind: object) -> None:
         if kind in ("line", "region"):
-            self.canvas.draw_zone("line" if kind == "line" else "region")
-            self.say(Told(f"Drag in the picture to draw the {kind}. Escape ends it."))
+            self.ask_for_zone("line" if kind == "line" else "region")
         else:
             for source in list(self.roster.zones):
                 self.roster.set_zone(source, None)

@@ -8,6 +8,7 @@ from __future__ import annotations
 import re
 import sys
 import time
+from collections.abc import Mapping, Sequence
 from contextlib import closing
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, NoReturn
@@ -28,7 +29,7 @@ from app.user_settings import (
     load_user_settings,
 )
 from engine.cores import draw_on_one_core
-from engine.errors import SettingsError
+from engine.errors import SettingsError, SourceError
 from engine.settings import Settings
 
 if TYPE_CHECKING:
@@ -149,6 +150,8 @@ def run_headless(
 ) -> int:
     """Write results to a sink until the sources end, a limit is reached or a person interrupts.
 
+    A source that fails is said in one line, and the others go on.
+
     Args:
         out: what `app.live.outputs.open_output` takes.
         seconds: counted from the first result.
@@ -159,14 +162,23 @@ def run_headless(
         how many frames were written.
 
     Raises:
-        PoseError: the source, the engine or the sink cannot be used.
+        PoseError: the engine or the sink cannot be used; or, at the end, sources have failed.
     """
     from app.live.outputs import Context, open_output
+    from app.live.protocol import SourceState
     from app.live.session import LiveSession
     from app.signals import stop_on_signal
     from engine.tracking.stages import smoothed
 
-    session = LiveSession(plan, _print_event, wanted=wanted)
+    failed: dict[str, str] = {}  # source -> why
+
+    def hear(event: Event) -> None:
+        if isinstance(event, SourceState) and event.status == "failed":
+            failed[event.source] = event.text
+        if len(plan.sources) > 1 or not failed:  # that of the only one is raised below
+            _print_event(event)
+
+    session = LiveSession(plan, hear, wanted=wanted)
     look = Look(display=plan.settings.display)
     context = Context(
         session.header,
@@ -174,6 +186,7 @@ def run_headless(
         smoothed(plan.settings),
         inputs=plan.sources,
         force=force,
+        failed=failed,
     )
     output = open_output(out, context)
     session.look(look)
@@ -190,8 +203,19 @@ def run_headless(
         error = str(failure) or type(failure).__name__
         raise
     finally:
-        output.close(error)
+        everything = len(failed) == len(plan.sources)
+        output.close(error or (_which(failed, plan.names) if everything else None))
+    if failed:
+        raise SourceError(_which(failed, plan.names))
     return count
+
+
+def _which(failed: Mapping[str, str], names: Sequence[str]) -> str:
+    """What is said at the end of sources that have failed, when each was said before."""
+    if len(names) == 1:
+        return failed[names[0]]
+    which = ", ".join(name for name in names if name in failed)
+    return f"{len(failed)} of {len(names)} sources failed: {which}"
 
 
 def print_cameras() -> None:

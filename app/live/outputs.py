@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import importlib
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from importlib.metadata import entry_points
 from typing import Any, Final, Protocol
 
@@ -39,6 +39,7 @@ class Context:
     plates: MakePlate | None = None  # makes texts on pictures
     inputs: Sequence[str] = ()  # what is read; a file among them is not written to
     force: bool = False  # replace a file that is there
+    failed: Mapping[str, str] = field(default_factory=dict)  # source -> why, as it happens
 
 
 class Output(Protocol):
@@ -97,7 +98,12 @@ class LineOutput:
         self._sink = open_sink(target, inputs=context.inputs, force=context.force)
         self._label: tuple[Look, str] | None = None
         self._publisher = Publisher(
-            self._sink, context.header, several=context.several, raw=context.raw, label=self._name
+            self._sink,
+            context.header,
+            several=context.several,
+            raw=context.raw,
+            label=self._name,
+            failed=context.failed,
         )
 
     @property

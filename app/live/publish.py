@@ -28,9 +28,12 @@ class Publisher(ClosedWithItsBlock):
         several: bool,
         raw: bool,
         label: Callable[[int], str | None] | None = None,
+        failed: Mapping[str, str] | None = None,
     ) -> None:
+        """Begin nothing yet; `failed` says of sources why they ended early, once they have."""
         self._lines, self._header = lines, header
         self._several, self._raw, self._label = several, raw, label
+        self._failed = {} if failed is None else failed  # it fills up later
         self._sinks: dict[str, Sink] = {}
 
     def write(self, result: Result) -> None:
@@ -47,8 +50,8 @@ class Publisher(ClosedWithItsBlock):
     def close(self, error: str | None = None) -> None:
         """Write the last line of each source and close the output."""
         try:
-            for sink in self._sinks.values():
-                sink.close(error)
+            for source, sink in self._sinks.items():
+                sink.close(self._failed.get(source) or error)
         finally:
             self._lines.close()
 

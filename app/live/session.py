@@ -103,7 +103,7 @@ class LiveSession:
         """Load the engine, open the sources and yield a result per frame until the end or a stop.
 
         Raises:
-            PoseError: a source, the weights or the device cannot be used.
+            PoseError: the weights or the device cannot be used; of sources it is only told.
         """
         try:
             if not self._stopped.is_set():
@@ -118,13 +118,14 @@ class LiveSession:
         return self._newest.take()
 
     def _results(self) -> Generator[Result, None, None]:
-        self._set.open_all()
+        if not self._set.open_all():
+            return
         self._set.say("Loading the network…")
         with closing(Swap(self._opened, self._asked, self._is_ready, self._has_failed)) as swap:
             self._swap = swap
             self._set.say("Opening…")
-            inbox, captures = self._set.begin()
-            road = run(self._set.sources, inbox, swap, self._stages_of, captures=captures)
+            sources, inbox, captures = self._set.begin()
+            road = run(sources, inbox, swap, self._stages_of, captures=captures)
             try:
                 for result in road:
                     self._apply(swap)

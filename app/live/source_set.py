@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 
 from app.live.plan import CameraMode, Plan
@@ -60,8 +60,8 @@ class SourceSet:
 
     @property
     def player(self) -> Player | None:
-        """The transport, if all sources are files that are played by the clock."""
-        files = [paced_in(source) is not None for source in self.sources]
+        """The transport, if all that still comes is of files that are played by the clock."""
+        files = [paced_in(source) is not None for source in self.sources if not source.over]
         return self._clock if files and all(files) else None
 
     def flows(self) -> Mapping[str, Flow]:
@@ -77,24 +77,27 @@ class SourceSet:
         """The source of this name, also when it has left: its last results may be on their way."""
         return self._ever[name]
 
-    def open_all(self) -> None:
-        """Prepare the sources of the plan.
+    def open_all(self) -> bool:
+        """Prepare the sources of the plan; one that cannot be what it is called is told.
 
-        Raises:
-            PoseError: one cannot be what it is called.
+        Returns:
+            whether there is one to be read.
         """
         for text, name in zip(self._plan.sources, self._plan.names, strict=True):
-            opened = self._opened(text, name)
-            self._sources[opened.name] = self._ever[opened.name] = opened
+            opened = self._opened_or_told(text, name)
+            if opened:
+                self._sources[opened.name] = self._ever[opened.name] = opened
+        return bool(self._sources)
 
-    def begin(self) -> tuple[Inbox, Captures]:
-        """What the road needs to read the prepared sources."""
-        inbox = Inbox(list(self._sources), "all" if self._plan.fast else "newest")
+    def begin(self) -> tuple[Sequence[Tapped], Inbox, Captures]:
+        """What the road needs: the sources prepared by now, and what they fill."""
         with self._lock:
+            sources = self.sources
+            inbox = Inbox([s.name for s in sources], "all" if self._plan.fast else "newest")
             self._inbox, self._captures = inbox, Captures(inbox)
             if self._closed:
                 inbox.close()
-        return inbox, self._captures
+        return sources, inbox, self._captures
 
     def add(self, text: str, name: str, started: Callable[[Tapped], None]) -> None:
         """Read one more source, or the one of this name again; opened on a thread of its own."""
@@ -128,18 +131,25 @@ class SourceSet:
 
     def _add(self, text: str, name: str, started: Callable[[Tapped], None]) -> None:
         self.remove(name)
-        try:
-            source = self._opened(text, name)
-        except PoseError as error:
-            self._tell(SourceState(name, "failed", str(error)))
+        self._tell(SourceState(name, "opening", "Opening…"))
+        source = self._opened_or_told(text, name)
+        if source is None:
             return
         with self._lock:
-            if self._closed or not self._captures:
+            if self._closed:
                 self._tell(Told(f"{source.name} was not added: nothing runs any more.", "warning"))
                 return
             self._sources[source.name] = self._ever[source.name] = source
-            self._captures.join(source)
+            if self._captures:  # else it is begun with the others, once the network is loaded
+                self._captures.join(source)
         started(source)
+
+    def _opened_or_told(self, text: str, name: str) -> Tapped | None:
+        try:
+            return self._opened(text, name)
+        except PoseError as error:
+            self._tell(SourceState(name, "failed", str(error)))
+            return None
 
     def _opened(self, text: str, name: str) -> Tapped:
         plan, mode = self._plan, self._plan.cameras.get(text, CameraMode())

@@ -59,15 +59,12 @@ class Revisited:
 
     def use(self, settings: Settings, skeleton: Skeleton) -> None:
         """Take other settings; what was known was found with the old ones."""
-        if skeleton is not self.skeleton:
-            self.__init__(  # type: ignore[misc]
-                settings, skeleton, seeks=self._seeks, joined=self._joined
-            )
-        elif settings is not self._settings:
-            if _of_tracks(settings) != _of_tracks(self._settings):
+        if settings is not self._settings or skeleton is not self.skeleton:
+            others = _of_tracks(settings) != _of_tracks(self._settings)
+            if others or skeleton is not self.skeleton:
                 self._forget()
-            self._settings = settings
-            self._stages.use(settings)
+            self._settings, self.skeleton = settings, skeleton
+            self._stages.use(settings, skeleton)  # its ids, and with them numbers, go on
 
     def begin_anew(self) -> None:
         """The source was opened again, perhaps otherwise: nothing known holds. Any thread."""

@@ -7,7 +7,8 @@ import time
 from collections import deque
 from collections.abc import Callable, Generator, Iterator
 
-from engine.sources.source import Source, SourceInfo
+from engine.sources.reported import Reported
+from engine.sources.source import SourceInfo
 from engine.types import Frame
 
 _OVER = 2.0  # s over which the rate is measured
@@ -16,7 +17,7 @@ _OVER = 2.0  # s over which the rate is measured
 class Tapped:
     """A source that hands every frame to `see` first, and counts them."""
 
-    def __init__(self, inner: Source, see: Callable[[Frame], None]) -> None:
+    def __init__(self, inner: Reported, see: Callable[[Frame], None]) -> None:
         self.inner = inner
         self.name = inner.name
         self.captured = 0
@@ -29,6 +30,11 @@ class Tapped:
         return self.inner.info
 
     @property
+    def over(self) -> bool:
+        """Whether nothing more comes: it has ended or failed."""
+        return self.inner.over
+
+    @property
     def rate(self) -> float:
         """Frames per second that arrived over the last seconds; 0 when nothing does."""
         recent = [at for at in list(self._arrived) if time.perf_counter() - at <= _OVER]
@@ -37,11 +43,7 @@ class Tapped:
         return (len(recent) - 1) / max(recent[-1] - recent[0], 1e-6)
 
     def frames(self) -> Iterator[Frame]:
-        """The frames of the source.
-
-        Raises:
-            SourceError: as the source does.
-        """
+        """The frames of the source; errors as of `Reported`."""
         for frame in self.inner.frames():
             self.captured += 1
             self._arrived.append(frame.arrived)

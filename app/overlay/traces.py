@@ -47,14 +47,15 @@ class Tracer:
         self._middles: dict[int, tuple[float, float]] = {}
         self._zone: Zone | None = None
         self._came = self._left = self._inside = 0
-        self._segment = 0
+        self._segment, self._time = 0, 0.0
 
     def __call__(self, frame: Frame, poses: Poses, look: Look) -> Traces:
         """Take in one frame."""
-        if frame.segment != self._segment:  # a seek or an interruption
-            self._segment = frame.segment
+        again = frame.time < self._time  # the source was opened anew
+        if again or frame.segment != self._segment:  # a seek or an interruption
             for known in (self._trails, self._heads, self._middles):
                 known.clear()
+        self._segment, self._time = frame.segment, frame.time
         heads = self._blurred(frame.time, poses, look.skeleton) if look.display.blur_heads else ()
         trails = self._trail(frame.time, poses, look)
         self._count(frame, poses, look.zones.get(frame.source))

@@ -1,12 +1,12 @@
-"""A source that reports its end and failure; beside other sources it fails alone."""
+"""A source that reports its end and its failure, so that other sources go on."""
 
 from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Iterator
 
-from engine.errors import SourceError
-from engine.sources.reconnect import Change, Tell
+from engine.errors import PoseError
+from engine.sources.reconnect import Change, Status, Tell
 from engine.sources.source import Source, SourceInfo
 from engine.types import Frame
 
@@ -20,6 +20,7 @@ class Reported:
         """Wrap a source; `alone` says whether it is the only one that is being read."""
         self.inner = inner
         self.name = inner.name
+        self.over = False  # nothing more comes, as was reported
         self._tell, self._alone = tell, alone
         self._closed = False
 
@@ -29,30 +30,29 @@ class Reported:
         return self.inner.info
 
     def frames(self) -> Iterator[Frame]:
-        """The frames of the source.
+        """The frames of the source; that it cannot be read is reported, not raised.
 
         Raises:
-            SourceError: it failed and nothing else is left to watch.
+            Exception: a bug, and nothing else is left to watch.
         """
         try:
             yield from self.inner.frames()
+        except PoseError as error:
+            self._end("failed", str(error))
         except Exception as error:
-            if self._closed:
-                return
-            if self._alone():
+            if self._alone() and not self._closed:
                 raise
-            known = isinstance(error, SourceError)
-            text = (
-                str(error) if known else f"{self.name}: unexpected {type(error).__name__}: {error}"
-            )
-            if not known:
-                log.warning("%s has failed", self.name, exc_info=error)
-            self._tell(Change(self.name, "failed", text))
-            return
-        if not self._closed:
-            self._tell(Change(self.name, "ended", f"{self.inner.name} has ended."))
+            log.warning("%s has failed", self.name, exc_info=error)
+            self._end("failed", f"{self.name}: unexpected {type(error).__name__}: {error}")
+        else:
+            self._end("ended", f"{self.name} has ended.")
 
     def close(self) -> None:
         """Stop it, from any thread; what it says afterwards is not reported."""
         self._closed = True
         self.inner.close()
+
+    def _end(self, status: Status, text: str) -> None:
+        self.over = True
+        if not self._closed:
+            self._tell(Change(self.name, status, text))

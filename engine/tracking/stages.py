@@ -30,9 +30,17 @@ class Stages:
         self._smoother = Smoother(settings.smoothing, skeleton)
         self._settings = settings
 
-    def use(self, settings: Settings) -> None:
-        """Take other settings from the next frame on."""
-        if settings is not self._settings:
+    def use(self, settings: Settings, skeleton: Skeleton | None = None) -> None:
+        """Take other settings from the next frame on.
+
+        With another skeleton all tracks end; no id is used again.
+        """
+        if skeleton is not None and skeleton is not self.skeleton:
+            self._settings, self.skeleton = settings, skeleton
+            first = self._tracker.next_id
+            self._tracker = Tracker(settings.tracking, skeleton, first_id=first)
+            self._smoother = Smoother(settings.smoothing, skeleton)
+        elif settings is not self._settings:
             self._settings = settings
             self._tracker.settings = settings.tracking
             self._smoother.settings = settings.smoothing

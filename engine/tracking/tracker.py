@@ -62,13 +62,16 @@ class Tracks:
 class Tracker:
     """Stage: poses without ids in, the same poses with ids out. One per source."""
 
-    def __init__(self, settings: TrackingSettings, skeleton: Skeleton) -> None:
+    def __init__(
+        self, settings: TrackingSettings, skeleton: Skeleton, *, first_id: int = 0
+    ) -> None:
+        """Begin without tracks; the first person gets this id, the next one more."""
         self.settings = settings
         self._sigmas = skeleton.sigmas
         self._mirror = list(skeleton.mirror)
         self._tracks = _new_tracks(np.zeros((0, len(skeleton), 2)), np.zeros(0), 0.0, np.zeros(0))
         self._assumed = 1.0  # px, body size where the joints cannot tell it
-        self._next_id = 0
+        self.next_id = first_id
         self._time: float | None = None  # of the last frame
         self._segment = 0  # of the source, counted by its interruptions
         self._times: list[float] = []  # of the last frames, the newest last
@@ -102,7 +105,7 @@ class Tracker:
         tracks = {name: encode_array(column) for name, column in self._tracks.columns().items()}
         return {
             "tracks": tracks,
-            "next_id": self._next_id,
+            "next_id": self.next_id,
             "time": self._time,
             "segment": self._segment,
             "times": self._times,
@@ -113,7 +116,7 @@ class Tracker:
         self._tracks = Tracks(
             **{name: decode_array(column) for name, column in state["tracks"].items()}
         )
-        self._next_id, self._time, self._segment = state["next_id"], state["time"], state["segment"]
+        self.next_id, self._time, self._segment = state["next_id"], state["time"], state["segment"]
         self._times = list(state["times"])
 
     def _advance(self, dt: float, shift: Floats) -> None:
@@ -217,8 +220,8 @@ class Tracker:
         ready = np.flatnonzero(
             (ids == UNTRACKED) & (self._tracks.evidence >= self.settings.track_init_score)
         )
-        ids[ready] = np.arange(self._next_id, self._next_id + len(ready))
-        self._next_id += len(ready)
+        ids[ready] = np.arange(self.next_id, self.next_id + len(ready))
+        self.next_id += len(ready)
         self._tracks = replace(self._tracks, ids=ids)
 
 

@@ -4,7 +4,7 @@ import gc
 import json
 import threading
 import time
-from contextlib import closing
+from contextlib import closing, contextmanager
 from pathlib import Path
 
 import numpy as np
@@ -13,7 +13,6 @@ import pytest
 from app.live.plan import Plan
 from app.live.protocol import Ready, Recorded, RecordPlan, SourceState
 from app.live.session import LiveSession
-from engine.errors import SourceError
 from engine.settings import Settings, SmoothingSettings, TrackingSettings
 from engine.sources.source import SourceInfo
 from engine.types import UNTRACKED
@@ -152,9 +151,48 @@ def test_a_source_that_fails_beside_another_ends_alone():
     assert "there is no file nowhere.mp4" in failed.text
 
 
-def test_a_source_that_fails_alone_ends_the_session_with_its_sentence():
-    with pytest.raises(SourceError, match=r"there is no file nowhere\.mp4"):
-        list(Bench().session("nowhere.mp4").results())
+@pytest.mark.parametrize("bad", ["camera:nope", "nowhere.mp4", "http://127.0.0.1:9/x"])
+def test_at_the_start_one_bad_source_of_three_fails_alone(bad):
+    bench = Bench()
+    good = [f"lavfi:testsrc2=size={size}:rate=50:duration=0.3" for size in ("64x48", "96x64")]
+    session = bench.session(good[0], bad, good[1])
+    seen, players = set(), []
+    for result in session.results():
+        seen.add(result.frame.source)
+        players.append(session.player)
+    assert seen == set(good)
+    assert [state.source for state in bench.said(SourceState) if state.status == "failed"] == [bad]
+    assert any(players), "what still comes is files"
+
+
+def test_a_source_that_fails_alone_ends_the_session_and_is_told():
+    bench = Bench()
+    assert list(bench.session("nowhere.mp4").results()) == []
+    last = bench.said(SourceState)[-1]
+    assert (last.status, last.text) == ("failed", "there is no file nowhere.mp4")
+
+
+def test_where_no_source_can_be_opened_no_network_is_loaded():
+    bench = Bench()
+    assert list(bench.session("camera:nope", "camera:none").results()) == []
+    assert [state.status for state in bench.said(SourceState)] == ["failed", "failed"]
+    assert not bench.estimators
+
+
+def test_a_source_added_while_the_network_is_loaded_is_watched():
+    bench = Bench()
+    clip = "lavfi:testsrc2=size=64x48:rate=50:duration=0.3"
+
+    @contextmanager
+    def slowly(settings):
+        session.add(clip, "late")
+        until(lambda: len(session.sources) == 2)
+        with bench._open(settings) as estimator:
+            yield estimator
+
+    plan = Plan((clip,), Settings(), names=("early",))
+    session = LiveSession(plan, bench.events.append, open_estimator=slowly)
+    assert {result.frame.source for result in session.results()} == {"early", "late"}
 
 
 def test_only_files_can_be_paused():

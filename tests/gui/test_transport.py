@@ -4,7 +4,7 @@ import pytest
 from PyQt6.QtCore import QPoint, Qt
 
 from app.gui.transport import clock_text, seconds_in
-from app.live.protocol import Told
+from app.live.protocol import Recorded, RecordedFile, Told
 from tests.support.synthetic import Figures
 
 
@@ -110,6 +110,24 @@ def test_in_full_screen_only_errors_cover_the_picture(qtbot, open_window):
     window.say(Told("Little disk space: 1 MB is left.", "warning"))
     window.full_screen._hide()
     assert "not recorded any more" in notices.text.text()
+
+
+def test_in_full_screen_a_key_is_answered_and_the_answer_goes(qtbot, open_window, preferences):
+    window, _ = playing(qtbot, open_window)
+    notices = window.notices
+    window.set_full_screen(True)
+    window.full_screen._hide()
+    qtbot.keyClick(window, Qt.Key.Key_S)
+    assert notices.isVisible()
+    assert notices.text.text().startswith("Saved screenshot")
+    assert not window.transport.isVisible(), "the bar is not asked for"
+    notices._hide_later.timeout.emit()
+    assert not notices.isVisible()
+    qtbot.keyClick(window, Qt.Key.Key_R)
+    assert notices.text.text() == "The recording has begun."
+    file = RecordedFile(preferences.folder / "clip.ndjson", "clip.mp4", 10, 0, 1.0)
+    window.runner.bridge.session.tell(Recorded(preferences.folder, False, (file,)))
+    qtbot.waitUntil(lambda: "Saved clip.ndjson" in notices.text.text())
 
 
 def test_in_a_narrow_window_the_position_keeps_its_room(qtbot, open_window):

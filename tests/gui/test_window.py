@@ -2,8 +2,7 @@
 
 import numpy as np
 import pytest
-from PyQt6.QtCore import QPoint, QRectF, Qt
-from PyQt6.QtGui import QImage, QPainter
+from PyQt6.QtCore import QPoint, Qt
 from PyQt6.QtWidgets import QAbstractButton, QComboBox, QLineEdit, QListWidget, QSlider
 
 from app.gui.shortcuts import ACTIONS
@@ -88,26 +87,6 @@ def test_after_a_failure_nothing_promises_a_picture(qtbot, open_window):
     (tile,) = window.canvas.tiles
     assert (tile.state.status, tile.state.text) == ("failed", "nothing listens there")
     assert not window.transport.isVisible()
-
-
-def test_a_failed_source_says_why_and_what_to_do(qtbot, open_window):
-    said = []
-
-    class Says(QPainter):
-        def drawText(self, *values):  # noqa: N802  Qt's name
-            said.append(values[-1])
-
-    window = open_window("a", fail_after=2)
-    qtbot.waitUntil(lambda: window.notices.isVisible(), timeout=8000)
-    (tile,) = window.canvas.tiles
-    image = QImage(400, 300, QImage.Format.Format_RGB32)
-    painter = Says(image)
-    tile.paint_state(painter, QRectF(image.rect()), window.theme)
-    painter.end()
-    assert said == [
-        "cannot go on: the camera was unplugged.\n"
-        "Right-click here to try again, or to edit or remove the source."
-    ]
 
 
 def test_options_of_the_command_line_are_not_remembered(qtbot, open_window, preferences):

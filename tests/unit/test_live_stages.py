@@ -3,6 +3,7 @@
 from dataclasses import replace
 
 import numpy as np
+import pytest
 
 from app.live.numbers import Numbers
 from app.live.stages import Revisited
@@ -101,6 +102,17 @@ def joined_with_a_third(time):
     score = np.full((3, 17), 0.9, np.float32)
     state = np.full((3, 17), JointState.DETECTED, np.uint8)
     return untracked(xy, score, score.mean(1), state)
+
+
+@pytest.mark.parametrize("seeks", [True, False])
+def test_another_skeleton_gives_no_number_a_second_time(seeks):
+    settings = Settings()
+    stage = Revisited(settings, COCO, seeks=seeks)
+    seen = [stage(frame_of(i), people_at(i / RATE)).ids.tolist() for i in range(5)]
+    assert seen[-1] == [0, 1]
+    stage.use(settings, replace(COCO, limbs=()))
+    after = [stage(frame_of(i), people_at(i / RATE)).ids.tolist() for i in range(5, 10)]
+    assert after[-1] == [2, 3]
 
 
 def test_a_source_that_was_opened_otherwise_shows_nobody_from_before():

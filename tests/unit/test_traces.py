@@ -8,7 +8,7 @@ from app.overlay.look import Look, Zone
 from app.overlay.traces import Tracer
 from engine.settings import DisplaySettings
 from engine.skeleton import COCO
-from engine.types import Frame, JointState, Poses
+from engine.types import Frame, JointState, Poses, no_people
 
 PIXELS = np.zeros((100, 200, 3), np.uint8)
 
@@ -65,6 +65,15 @@ def test_a_trail_has_the_last_seconds_of_the_chosen_joints_and_ends_at_a_seek():
     assert trail.shape[1:] == (1, 3)
     assert trail[-1, 0, 0] == 29
     assert tracer(frame(0.5, 1), person((5, 50)), look).trails[0].shape[0] == 1
+
+
+def test_nothing_is_left_of_before_the_source_was_opened_anew():
+    look = Look(display=DisplaySettings(trails=("left_wrist",)))
+    tracer = Tracer()
+    for i in range(5):
+        tracer(frame(100 + i / 10), person((i, 50)), look)
+    anew = tracer(frame(0.0), no_people(17), look)
+    assert not anew.trails
 
 
 def test_a_head_stays_blurred_for_a_second_after_its_person_was_lost():
