@@ -189,6 +189,7 @@ class ClusterSettings(Section):
     cpus: Annotated[float, Field(gt=0, le=1024)] = 1.0  # per task
     gpus: Annotated[float, Field(gt=0, le=1)] = 1.0  # per task that runs the network on CUDA
     retries: Annotated[int, Field(ge=0, le=100)] = 3  # of a task whose worker or node died
+    slots: Annotated[int, Field(ge=0, le=100_000)] = 0  # tasks at once to ask for; 0: what there is
 
 
 class Settings(Section):

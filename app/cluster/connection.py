@@ -6,12 +6,13 @@ import logging
 import os
 import pickle
 import socket
-from collections.abc import Iterator, Sequence
+import time
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
-from app.cluster.tasks import guarded
+from app.cluster.tasks import VERSION, guarded
 from app.cluster.work import Call, Failure
 from engine.errors import SettingsError
 from engine.settings import ClusterSettings
@@ -20,6 +21,7 @@ LOCAL = "local"
 # Ray prints pages about a task that it runs again, on standard output, which may be JSON.
 _ENVIRONMENT = {"RAY_DEDUP_LOGS_SKIP_REGEX": "^", "RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO": "0"}
 _PATIENCE = 5.0  # s for the head to answer
+_LOOK_EVERY = 10.0  # s between two looks at what machines there are
 _STORE = 256 << 20  # bytes of a local run's object store: answers are small
 
 
@@ -34,6 +36,31 @@ class Resources:
         """How many tasks that run the network can run at once."""
         by_cpu = int(self.cpus / settings.cpus)
         return max(1, min(by_cpu, int(self.gpus / settings.gpus)) if on_gpu else by_cpu)
+
+
+class Slots:
+    """How many tasks that run the network are to run at once: machines come and go."""
+
+    def __init__(
+        self,
+        settings: ClusterSettings,
+        *,
+        on_gpu: bool,
+        look: Callable[[], Resources],
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        """Prepare; `look` says what the cluster has now."""
+        self._settings, self._on_gpu, self._look, self._clock = settings, on_gpu, look, clock
+        self._known, self._seen_at = 0, float("-inf")
+
+    def __call__(self) -> int:
+        """What the settings ask for, or what there was at most 10 s ago."""
+        if self._settings.slots:
+            return self._settings.slots
+        if self._clock() - self._seen_at >= _LOOK_EVERY:
+            self._known = self._look().slots(self._settings, on_gpu=self._on_gpu)
+            self._seen_at = self._clock()
+        return self._known
 
 
 @contextmanager
@@ -54,11 +81,18 @@ def connected(address: str) -> Iterator[Resources]:
     if started:
         _join(ray, address)
     try:
-        found: dict[str, float] = ray.cluster_resources()  # type: ignore[no-untyped-call]
-        yield Resources(found.get("CPU", 0.0), found.get("GPU", 0.0))
+        yield resources_now()
     finally:
         if started:
             ray.shutdown()
+
+
+def resources_now() -> Resources:
+    """What the cluster that was joined has at the moment."""
+    import ray
+
+    found: dict[str, float] = ray.cluster_resources()  # type: ignore[no-untyped-call]
+    return Resources(found.get("CPU", 0.0), found.get("GPU", 0.0))
 
 
 def _need_answer(address: str) -> None:
@@ -89,7 +123,13 @@ def _join(ray: Any, address: str) -> None:
         else:
             ray.init(address=address, **common)
     except Exception as error:  # Ray has no type for what fails while it starts
-        first = str(error).splitlines()[0] if str(error) else type(error).__name__
+        text = str(error)
+        if "version mismatch" in text.lower():
+            raise SettingsError(
+                f"the Ray cluster at {address} has other versions: {' '.join(text.split())} "
+                "Install the same Ray and Python on all machines"
+            ) from error
+        first = text.splitlines()[0] if text else type(error).__name__
         if address == LOCAL:
             raise SettingsError(
                 f"cannot start Ray on this machine: {first} Run it again when the machine is less "
@@ -99,6 +139,17 @@ def _join(ray: Any, address: str) -> None:
             f"cannot join the Ray cluster at {address}: {first}; check the address with "
             "`ray status`, or use --cluster local"
         ) from error
+
+
+def _of_a_task(text: str) -> str:
+    """What Ray says where a task did not get as far as our own code, as one line."""
+    if "No module named" in text:
+        return (
+            "a machine of the cluster cannot import this program: install posestream "
+            f"{VERSION} with its extra `cluster` on every machine (docs/cluster.md)"
+        )
+    last = text.strip().splitlines()[-1:]
+    return f"the task was lost ({''.join(last)})"
 
 
 class RayExecutor:
@@ -124,7 +175,7 @@ class RayExecutor:
         """Submit a task."""
         task = self._heavy if call.engine else self._light
         # Ray's own pickling walks through every object in Python, for each task anew.
-        return task.remote(call.function, pickle.dumps(call.arguments))
+        return task.remote(VERSION, pickle.dumps((call.function, call.arguments)))
 
     def wait(self, running: Sequence[Any], seconds: float) -> Sequence[Any]:
         """The tasks that have ended."""
@@ -139,6 +190,8 @@ class RayExecutor:
         """What the task returned; a `Failure` where its machines died too often."""
         try:
             return self._ray.get(ended)
+        except self._ray.exceptions.RayTaskError as error:
+            return Failure(_of_a_task(str(error)))
         except self._ray.exceptions.RayError as error:
             name = type(error).__name__
             first = str(error).strip().splitlines()

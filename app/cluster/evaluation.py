@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from app.cluster.connection import RayExecutor, connected
+from app.cluster.connection import RayExecutor, Slots, connected, resources_now
 from app.cluster.process import on_gpu
 from app.cluster.scheduler import Executor, Scheduler
 from app.cluster.tasks import engine_of
@@ -127,8 +127,10 @@ def measure_shard(
 class ClusterMeasure:
     """Opens the engine and measures images by an executor; fits `EvaluationJob`."""
 
-    def __init__(self, executor: Executor, slots: int, open_estimator: Opener) -> None:
-        """Prepare; `slots` calls run at once."""
+    def __init__(
+        self, executor: Executor, slots: Callable[[], int], open_estimator: Opener
+    ) -> None:
+        """Prepare; `slots` calls run at once, at the time."""
         self._executor, self._slots, self._open = executor, slots, open_estimator
         self._settings = Settings()
 
@@ -174,7 +176,7 @@ class ClusterMeasure:
             yield Batch(calls, enough=lambda answer: isinstance(answer, Failure))
             return Outcome("images")
 
-        scheduler = Scheduler(self._executor, _AHEAD * self._slots, take)
+        scheduler = Scheduler(self._executor, lambda: _AHEAD * self._slots(), take)
         list(scheduler.run(iter([flow()]), Stop()))
         if failures:
             raise PoseError(failures[0].text)
@@ -216,5 +218,5 @@ def cluster_measure(
     with connected(address) as resources:
         gpu = on_gpu(settings, resources)
         executor = RayExecutor(settings.cluster, on_gpu=gpu)
-        slots = resources.slots(settings.cluster, on_gpu=gpu)
+        slots = Slots(settings.cluster, on_gpu=gpu, look=resources_now)
         yield ClusterMeasure(executor, slots, open_estimator)

@@ -81,7 +81,7 @@ def watch_on_cluster(
         import ray
 
         gpu = on_gpu(settings, resources)
-        slots = resources.slots(settings.cluster, on_gpu=gpu)
+        slots = settings.cluster.slots or resources.slots(settings.cluster, on_gpu=gpu)
         options = {"num_cpus": settings.cluster.cpus, "num_gpus": settings.cluster.gpus * gpu}
         # Calls for the status must not wait behind others; the station has its own thread.
         actors = ray.remote(Station).options(

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+import time
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from app.cluster import tasks
-from app.cluster.connection import RayExecutor, Resources, connected
+from app.cluster.connection import RayExecutor, Resources, Slots, connected, resources_now
 from app.cluster.flow import Flow, process_input
 from app.cluster.progress import Counter
 from app.cluster.scheduler import Executor, Scheduler
@@ -31,6 +32,7 @@ from engine.sources.stores import is_stored
 if TYPE_CHECKING:
     from rich.console import Console
 
+_LONG = 15.0  # s
 _AHEAD = 2  # calls in flight per slot: the next one waits where a slot becomes free
 _NOWHERE = Path("results")  # names local files that are made in a temporary folder and sent
 
@@ -62,7 +64,7 @@ def process_on_cluster(
     with connected(address) as resources:
         gpu = on_gpu(settings, resources)
         executor = RayExecutor(settings.cluster, on_gpu=gpu)
-        slots = resources.slots(settings.cluster, on_gpu=gpu)
+        slots = Slots(settings.cluster, on_gpu=gpu, look=resources_now)
         task = Task(tuple(inputs), out, settings, part, force, open_estimator)
         return run(task, executor, slots, Bars(console, quiet=quiet))
 
@@ -79,11 +81,13 @@ class Task:
     open_estimator: Opener = open_default
 
 
-def run(task: Task, executor: Executor, slots: int, progress: Bars | None = None) -> Summary:
+def run(
+    task: Task, executor: Executor, slots: Callable[[], int], progress: Bars | None = None
+) -> Summary:
     """Process every input by an executor.
 
     Args:
-        slots: calls that run at once.
+        slots: calls that run at once, at the time.
         progress: where it is shown; None: nowhere.
     """
     from engine.network.choice import suited
@@ -99,10 +103,11 @@ def run(task: Task, executor: Executor, slots: int, progress: Bars | None = None
             bars.say(note)
         for report in summary.reports:
             bars.done(report)
-        facts = need_engine(executor, task.open_estimator, task.settings, stop) if jobs else None
+        opener, settings = task.open_estimator, task.settings
+        facts = need_engine(executor, opener, settings, stop, bars.say) if jobs else None
         if facts is not None:
-            bars.say(_about(facts, slots))
-            scheduler = Scheduler(executor, _AHEAD * slots, Counter(bars, len(jobs)))
+            bars.say(_about(facts, slots()))
+            scheduler = Scheduler(executor, lambda: _AHEAD * slots(), Counter(bars, len(jobs)))
             flows: Iterator[Flow] = map(process_input, _works(jobs, task, facts, shared))
             for report in scheduler.run(flows, stop):
                 summary.reports.append(report)
@@ -119,15 +124,26 @@ def on_gpu(settings: Settings, resources: Resources) -> bool:
         DeviceError: the settings want one, and there is none.
     """
     device = settings.engine.device
-    if device.startswith("cuda") and not resources.gpus:
-        raise DeviceError(f"no machine of the cluster has a GPU, but the device is {device}")
-    return device != "cpu" and resources.gpus > 0
+    wanted = device.startswith("cuda")
+    if wanted and not resources.gpus and not settings.cluster.slots:
+        raise DeviceError(
+            f"no machine of the cluster has a GPU, but the device is {device}; where they come on "
+            "demand, say how many tasks to ask for: --set cluster.slots=16"
+        )
+    return wanted or (device != "cpu" and resources.gpus > 0)
 
 
 def need_engine(
-    executor: Executor, open_estimator: Opener, settings: Settings, stop: Stop
+    executor: Executor,
+    open_estimator: Opener,
+    settings: Settings,
+    stop: Stop,
+    say: Callable[[str], None] = lambda text: None,
 ) -> EngineFacts | None:
     """Open the engine on one machine, which shows whether it can be, and describe it.
+
+    Args:
+        say: is told where it takes long.
 
     Returns:
         None where a stop was requested first: the cluster may have no free slot for hours.
@@ -138,10 +154,14 @@ def need_engine(
     arguments = (open_estimator, settings)
     call = Call("open the engine", tasks.describe_engine, arguments, engine=True)
     handle = executor.start(call)
+    late = time.monotonic() + _LONG
     while not executor.wait([handle], 1.0):
         if stop.asked:
             executor.cancel([handle])
             return None
+        if time.monotonic() > late:
+            say("waiting for a machine of the cluster that has room and opens the network")
+            late = float("inf")
     answer = executor.answer(handle)
     if isinstance(answer, Failure):
         raise PoseError(answer.text)

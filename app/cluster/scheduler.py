@@ -71,12 +71,15 @@ class Scheduler:
     """See the module."""
 
     def __init__(
-        self, executor: Executor, most: int, watch: Watch = lambda call, answer: None
+        self,
+        executor: Executor,
+        most: Callable[[], int],
+        watch: Watch = lambda call, answer: None,
     ) -> None:
         """Prepare.
 
         Args:
-            most: calls in flight.
+            most: calls in flight; asked for again and again, because machines come and go.
             watch: is given every call with its answer.
         """
         self._executor, self._most, self._watch = executor, most, watch
@@ -106,7 +109,8 @@ class Scheduler:
         return len(self._active)
 
     def _fill(self, flows: Iterator[Flow]) -> None:
-        while len(self._in_flight) < self._most:
+        most = self._most()
+        while len(self._in_flight) < most:
             running, call = self._next()
             if call is None:
                 flow = next(flows, None)

@@ -43,7 +43,7 @@ from app.process.outcome import Outcome
 from app.process.outputs import moved
 from app.process.progress import Bars
 from app.process.records import Records
-from app.process.sinks import describe
+from app.process.sinks import describe, own_version
 from app.process.supply import HERE, Supply
 from app.signals import Stop
 from engine.errors import DataError, PoseError, SettingsError
@@ -57,6 +57,7 @@ from engine.sources.video import VideoSource
 from engine.tracking.camera_motion import CameraMotion
 
 CAPACITY = 16  # frames decoded ahead
+VERSION = own_version()
 
 
 class _Engine:
@@ -91,10 +92,20 @@ def describe_engine(open_estimator: Opener, settings: Settings) -> EngineFacts:
     )
 
 
-def guarded(function: Callable[..., Any], arguments: bytes) -> Any:
-    """Call a task with pickled arguments; what goes wrong is its answer."""
+def guarded(version: str, call: bytes) -> Any:
+    """Call a task, pickled with its arguments; what goes wrong is its answer.
+
+    Args:
+        version: of the program that asks.
+    """
+    if version != VERSION:
+        return Failure(
+            f"a machine of the cluster runs posestream {VERSION}, this command is {version}: "
+            "install the same on every machine"
+        )
     try:
-        return function(*pickle.loads(arguments))
+        function, arguments = pickle.loads(call)
+        return function(*arguments)
     except PoseError as error:
         return Failure(str(error))
     except Exception as error:  # noqa: BLE001 - one input's failure must not end the others

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -14,6 +15,8 @@ from engine.files import HIDDEN
 from engine.settings import OutputSettings
 
 _MOST_NAMES = 1000
+
+Identities = frozenset[tuple[int, int]]  # device and inode of files
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,7 +56,7 @@ def place(
         force: files that are not ours may be replaced, inputs still not.
     """
     taken = {job.name.casefold() for job in jobs}
-    inputs = [file for job in jobs for file in job.files]
+    inputs = _identities(file for job in jobs for file in job.files)
     placed = []
     for job in jobs:
         chosen = _outputs(job, job.name, out, inputs, settings)
@@ -105,7 +108,7 @@ def _outputs(
     job: Job,
     name: str,
     out: Path,
-    inputs: Sequence[Path],
+    inputs: Identities,
     settings: OutputSettings,
     note: str = "",
 ) -> Outputs:
@@ -115,7 +118,7 @@ def _outputs(
     return Outputs(out, name, tracks, overlay, report, note)
 
 
-def _overlay(job: Job, name: str, out: Path, inputs: Sequence[Path]) -> Output:
+def _overlay(job: Job, name: str, out: Path, inputs: Identities) -> Output:
     if len(job.images) > 1:
         folder = out / (name + OVERLAY)
         names = frozenset(path.name for path in pictures(folder, job.images))
@@ -126,7 +129,7 @@ def _overlay(job: Job, name: str, out: Path, inputs: Sequence[Path]) -> Output:
     return Output("overlay", out / (f"{name}{OVERLAY}.mp4" if beside else f"{name}.mp4"))
 
 
-def _in_the_way(outputs: Outputs, inputs: Sequence[Path], *, force: bool) -> Path | None:
+def _in_the_way(outputs: Outputs, inputs: Identities, *, force: bool) -> Path | None:
     """A file that must not be replaced, where an output would go."""
     try:
         ledger = Ledger(outputs.folder, outputs.name, force=force)
@@ -142,5 +145,16 @@ def _in_the_way(outputs: Outputs, inputs: Sequence[Path], *, force: bool) -> Pat
     return None
 
 
-def _is_one_of(path: Path, files: Sequence[Path]) -> bool:
-    return path.exists() and any(file.exists() and path.samefile(file) for file in files)
+def _identities(files: Iterable[Path]) -> Identities:
+    """What tells files from each other, whatever they are called."""
+    found = set()
+    for file in files:
+        with suppress(OSError):  # one that is gone, or in a folder that may not be read
+            facts = file.stat()
+            found.add((facts.st_dev, facts.st_ino))
+    return frozenset(found)
+
+
+def _is_one_of(path: Path, files: Identities) -> bool:
+    """Whether a path is one of these files; one look at the disk, however many they are."""
+    return bool(_identities([path]) & files)

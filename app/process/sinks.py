@@ -45,7 +45,7 @@ def header(
         **chosen,
         weights=describe(estimator),
         settings=settings.model_dump(mode="json", exclude={"cluster"}),
-        posestream=_version(),
+        posestream=own_version(),
     )
 
 
@@ -119,7 +119,8 @@ def drawer(settings: Settings, skeleton: Skeleton) -> Draw:
     return drawing
 
 
-def _version() -> str:
+def own_version() -> str:
+    """The version of this program."""
     try:
         return version("posestream")
     except PackageNotFoundError:  # run from a checkout that was not installed

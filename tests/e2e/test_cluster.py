@@ -44,7 +44,7 @@ def on_cluster(inputs, out, *changes, executor=None, opener=walkers, force=False
     settings = load_settings(changes=changes)
     texts = tuple(map(str, inputs))
     task = Task(texts, str(out), settings, force=force, open_estimator=opener)
-    return run(task, executor, 2), executor
+    return run(task, executor, lambda: 2), executor
 
 
 def contents(folder):

@@ -203,7 +203,7 @@ def processed(source: str, out: str, *, on_cluster: bool) -> int:
     try:
         if on_cluster:
             task = Task((source,), out, settings, open_estimator=walkers)
-            return run(task, Inline(), 2, Bars(console)).exit_code
+            return run(task, Inline(), lambda: 2, Bars(console)).exit_code
         return process_files(
             [source], out, settings, console=console, open_estimator=walkers
         ).exit_code

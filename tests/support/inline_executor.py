@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pickle
 
-from app.cluster.tasks import guarded
+from app.cluster.tasks import VERSION, guarded
 from app.cluster.work import Call
 
 
@@ -23,11 +23,10 @@ class Inline:
     def start(self, call: Call) -> int:
         handle = len(self.titles)
         self.titles.append(call.title)
-        function = pickle.loads(pickle.dumps(call.function))
-        arguments = pickle.dumps(call.arguments)
-        answer = guarded(function, arguments)
+        data = pickle.dumps((call.function, call.arguments))
+        answer = guarded(VERSION, data)
         if self._lose(call.title):
-            answer = guarded(function, arguments)
+            answer = guarded(VERSION, data)
         self._answers[handle] = pickle.dumps(answer)
         self.most = max(self.most, len(self._answers))
         return handle

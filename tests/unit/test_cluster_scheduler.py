@@ -61,7 +61,7 @@ def test_answers_come_in_order_and_work_in_flight_is_bounded():
             made.append(name)
             yield flow(name, 5, seen)
 
-    scheduler = Scheduler(executor, 3)
+    scheduler = Scheduler(executor, lambda: 3)
     outcomes = list(scheduler.run(flows(), Stop()))
     assert sorted(o.source for o in outcomes) == list("abcdef")
     assert all(o.error is None for o in outcomes)
@@ -73,7 +73,7 @@ def test_answers_come_in_order_and_work_in_flight_is_bounded():
 
 def test_calls_that_are_not_needed_any_more_are_not_started():
     executor, seen = Later(fail=["a1"]), {}
-    list(Scheduler(executor, 2).run(iter([flow("a", 100, seen)]), Stop()))
+    list(Scheduler(executor, lambda: 2).run(iter([flow("a", 100, seen)]), Stop()))
     assert isinstance(seen["a"][1], Failure)
     assert len(seen["a"]) <= 4
 
@@ -84,7 +84,7 @@ def test_a_stop_cancels_what_runs_and_starts_nothing():
     def watch(call, answer):
         stop.asked = stop.asked or call.title == "a3"
 
-    outcomes = list(Scheduler(executor, 4, watch).run(iter([flow("a", 100, seen)]), stop))
+    outcomes = list(Scheduler(executor, lambda: 4, watch).run(iter([flow("a", 100, seen)]), stop))
     assert outcomes == []
     assert executor.cancelled
     assert len(executor.started) < 12

@@ -41,7 +41,7 @@ def test_shards_give_the_results_of_one_machine(tmp_path, job, monkeypatch):
     monkeypatch.setattr(on_cluster, "_IMAGES", 2)
     evaluate(job)
     executor = Inline()
-    measure = on_cluster.ClusterMeasure(executor, 2, knowing)
+    measure = on_cluster.ClusterMeasure(executor, lambda: 2, knowing)
     many = replace(job, out=tmp_path / "many", open=measure.open, measure=measure)
     found = evaluate(many)
     assert (many.out / "results.json").read_bytes() == (job.out / "results.json").read_bytes()
@@ -58,7 +58,7 @@ def test_an_image_that_cannot_be_read_ends_it_and_resume_goes_on(tmp_path, job, 
     whole = pictures[-1].read_bytes()
     pictures[-1].write_bytes(b"no picture")
     executor = Inline()
-    measure = on_cluster.ClusterMeasure(executor, 1, knowing)
+    measure = on_cluster.ClusterMeasure(executor, lambda: 1, knowing)
     many = replace(job, out=tmp_path / "many", open=measure.open, measure=measure)
     with pytest.raises(PoseError, match="not an image"):
         evaluate(many)
