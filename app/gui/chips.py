@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
+from itertools import takewhile
 from pathlib import Path
 
 from PyQt6.QtCore import QPoint, QSize, Qt, pyqtSignal
@@ -17,6 +18,7 @@ _WIDEST, _NARROWEST = 250, 100  # pixels of a chip
 _BESIDE = 42  # pixels of a chip that are not its name
 _TELLING = 3  # characters at the end of a file's name that are always shown
 _NUMERIC_HOST = re.compile(r"\d+(\.\d+){3}")
+_LAST_WORD = re.compile(r"[^\W_]+$")
 _SUFFIX = re.compile(r"\.\w{2,5}$")
 _GAP, _MORE = 6, 46  # between chips; the button with the rest
 
@@ -59,7 +61,11 @@ class Chip(QFrame):
     def fit(self, x: int, width: int, height: int) -> None:
         """Take this place, and shorten the name to it."""
         self.setGeometry(x, (height - 28) // 2, width, 28)
-        self.label.setText(shortened(self.text, self._metrics, width - _BESIDE))
+        self.show_name(self.text)
+
+    def show_name(self, text: str) -> None:
+        """Show as much of this as there is room for."""
+        self.label.setText(shortened(text, self._metrics, self.width() - _BESIDE))
 
     def contextMenuEvent(self, event: QContextMenuEvent | None) -> None:  # noqa: N802  Qt's name
         """Offer what can be done with the source."""
@@ -121,6 +127,7 @@ class Chips(QWidget):
             chip.fit(x, width, self.height())
             chip.show()
             x += width + _GAP
+        self._tell_apart()
         rest = self.chips[len(widths) :]
         self._menu.clear()
         for chip in rest:
@@ -134,6 +141,19 @@ class Chips(QWidget):
         self.more.setText(f"+{len(rest)}")
         name(self.more, f"{len(rest)} more sources")
         self.more.setGeometry(x, (self.height() - 30) // 2, _MORE - 4, 30)
+
+    def _tell_apart(self) -> None:
+        """Of shortened names that could be each other's, show the part in which they differ."""
+        labels = {chip: chip.label.text() for chip in self.chips}
+        for chip, label in labels.items():
+            alike = [
+                other.text
+                for other in self.chips
+                if other is not chip and (labels[other] == label or could_be(label, other.text))
+            ]
+            if alike:
+                begin = where_they_differ([chip.text, *alike])
+                chip.show_name(f"…{chip.text[begin:]}")
 
 
 def shares(wanted: Sequence[int], room: int) -> list[int]:
@@ -150,6 +170,21 @@ def shares(wanted: Sequence[int], room: int) -> list[int]:
         widths[i] = min(wanted[i], left // (count - position))
         left -= widths[i]
     return widths
+
+
+def could_be(shown: str, text: str) -> bool:
+    """Whether a shortened name could as well be that of another one."""
+    front, cut, end = shown.partition("…")
+    return bool(cut and front) and text.startswith(front) and _SUFFIX.sub("", text).endswith(end)
+
+
+def where_they_differ(texts: Sequence[str]) -> int:
+    """Where the first word begins that is not the same in all of these."""
+    first, last = min(texts), max(texts)
+    same = sum(
+        1 for _ in takewhile(lambda pair: pair[0] == pair[1], zip(first, last, strict=False))
+    )
+    return len(_LAST_WORD.sub("", first[:same]))
 
 
 def shortened(text: str, metrics: QFontMetrics, room: int) -> str:

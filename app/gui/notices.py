@@ -27,6 +27,7 @@ _STAYS = {"info": 4000, "warning": 8000, "error": 0}  # ms; 0: until it is close
 _ICONS = {"info": "info", "warning": "warning", "error": "warning"}
 _COLOURS = {"info": "accent", "warning": "warning", "error": "bad"}
 _KEPT = 500
+_MOVING = (QEvent.Type.Resize, QEvent.Type.Show, QEvent.Type.Hide)
 _WIDEST, _BESIDE = 560, 140  # pixels of the text; of all that is beside it
 
 
@@ -46,6 +47,7 @@ class Notices(QFrame):
         self._folder: Path | None = None
         self._away = False  # only errors may be over the picture
         self._held: Told | None = None  # what was said meanwhile
+        self._answers = False  # what is shown answers a key or a click
         self._hide_later = QTimer(self)
         self._hide_later.setSingleShot(True)
         self._hide_later.timeout.connect(self.hide)
@@ -62,12 +64,14 @@ class Notices(QFrame):
         for widget in (self._mark, self.text, self.opener, self.closer):
             row.addWidget(widget)
         parent.installEventFilter(self)
+        bar.installEventFilter(self)
         self.hide()
 
     def set_theme(self, theme: style.Theme) -> None:
         """Take colours from this theme."""
         self._theme = theme
         self.closer.setIcon(style.icon("close", theme["muted"], 16))
+        self._mark_level()
 
     def say(self, told: Told, *, asked: bool = False) -> None:
         """Show a sentence and keep it in the log; an error stays until it is closed.
@@ -79,24 +83,24 @@ class Notices(QFrame):
             if told.level == "warning" or not self._held or self._held.level == "info":
                 self._held = told
         elif told.level != "info" or not self._error_shown():
+            self._answers = asked
             self._put_up(told)
 
     def set_away(self, away: bool) -> None:
         """Leave the picture free of all but errors; afterwards show what was said meanwhile."""
         self._away = away
-        if away and not self._error_shown():
+        if away and not self._error_shown() and not self._answers:
             self.hide()
         held, self._held = (self._held, None) if not away else (None, self._held)
         if held and not self._error_shown():
             self._put_up(held)
 
     def _put_up(self, told: Told) -> None:
-        colour = self._theme[_COLOURS[told.level]]
-        self._mark.setPixmap(style.pixmap(_ICONS[told.level], colour, 20, self.devicePixelRatioF()))
         self.text.setText(told.text)
         self._folder = told.folder
         self.opener.setVisible(told.folder is not None)
         self.setProperty("level", told.level)
+        self._mark_level()
         sheet = self.style()
         if sheet:
             sheet.polish(self)
@@ -107,10 +111,15 @@ class Notices(QFrame):
             self._hide_later.start(_STAYS[told.level] * (2 if told.folder else 1))
 
     def eventFilter(self, watched: QObject | None, event: QEvent | None) -> bool:  # noqa: N802
-        """Stay at the lower edge when the parent changes its size."""
-        if event and event.type() == QEvent.Type.Resize and self.isVisible():
+        """Stay at the lower edge when the parent changes its size, above the bar when it comes."""
+        if event and event.type() in _MOVING and self.isVisible():
             self._place()
         return super().eventFilter(watched, event)
+
+    def _mark_level(self) -> None:
+        if level := self.property("level"):
+            colour, ratio = self._theme[_COLOURS[level]], self.devicePixelRatioF()
+            self._mark.setPixmap(style.pixmap(_ICONS[level], colour, 20, ratio))
 
     def _error_shown(self) -> bool:
         return self.isVisible() and self.property("level") == "error"

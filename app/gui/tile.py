@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 from PyQt6.QtCore import QPointF, QRectF, QSizeF, Qt
-from PyQt6.QtGui import QColor, QImage, QPainter, QPen
+from PyQt6.QtGui import QColor, QImage, QPainter, QPen, QTextOption
 
 from app.gui import style
 from app.gui.bridge import Shown
@@ -151,7 +151,7 @@ class Tile:
         lost = status in ("reconnecting", "failed")
         if status == "failed":
             advice = _ENGINE_ADVICE if self.engine_failed else _SOURCE_ADVICE
-            text = f"{text.rstrip('.')}.\n{advice}"
+            text = f"{text}{'' if text.endswith(('.', '?', '!')) else '.'}\n{advice}"
         _message(painter, area, text, style.DARK if self.shown else theme, lost=lost)
 
     def paint_title(self, painter: QPainter, area: QRectF) -> None:
@@ -206,6 +206,6 @@ def _message(painter: QPainter, area: QRectF, text: str, theme: style.Theme, *, 
     painter.setFont(style.font(10.5))
     top = area.center().y() - 4
     box = QRectF(area.x() + 24, top, area.width() - 48, area.bottom() - top - 8)
-    where = Qt.AlignmentFlag.AlignHCenter | Qt.AlignmentFlag.AlignTop
-    breaks = Qt.TextFlag.TextWordWrap | Qt.TextFlag.TextWrapAnywhere  # an address may be one word
-    painter.drawText(box, int(where | breaks), text)
+    layout = QTextOption(Qt.AlignmentFlag.AlignHCenter | Qt.AlignmentFlag.AlignTop)
+    layout.setWrapMode(QTextOption.WrapMode.WrapAtWordBoundaryOrAnywhere)  # an address is one word
+    painter.drawText(box, text, layout)

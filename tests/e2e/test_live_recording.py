@@ -12,6 +12,7 @@ import av
 import numpy as np
 import pytest
 
+import app.live.recording
 from app.live.plan import Plan
 from app.live.protocol import Recorded, RecordPlan, SamePerson, Told
 from app.live.recording import Recorder, file_stem
@@ -318,6 +319,20 @@ def test_a_file_that_cannot_be_written_is_said_and_the_others_go_on(tmp_path, mo
     _, videos = recorded(tmp_path, "clip")
     assert counted["clip.ndjson"] > 20
     assert len(videos[""]) == counted["clip.mp4"] > 20
+
+
+def test_little_disk_space_is_said_once_while_recording(tmp_path, monkeypatch):
+    monkeypatch.setattr(app.live.recording, "free_space", lambda folder: 40 << 20)
+    monkeypatch.setattr(app.live.recording, "_SAY", 0.02)
+    bench = Bench()
+    with Watching(played(bench, loop=True)) as watching:
+        watching.see(5)
+        watching.session.record(RecordPlan(tmp_path))
+        until(lambda: len(bench.said(Recorded)) > 5, 20)
+    texts = [told.text for told in bench.said(Told)]
+    assert texts == ["Little disk space: 40 MB are left where the recording is written."]
+    assert bench.said(Told)[0].level == "warning"
+    assert bench.said(Recorded)[0].free == 40 << 20
 
 
 def test_with_blurred_heads_no_picture_is_kept_as_it_came(tmp_path):

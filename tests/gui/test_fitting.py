@@ -45,6 +45,17 @@ def test_six_long_names_fit_1280_pixels(qtbot, open_window):
         assert label.fontMetrics().horizontalAdvance(label.text()) <= label.contentsRect().width()
 
 
+def test_names_that_differ_only_in_the_middle_are_told_apart(qtbot, open_window):
+    days = [f"2026-11-2{i} training hall east entrance camera morning session.mp4" for i in "0123"]
+    cameras = [f"rtsp://192.168.100.121:554/streaming/channels/{i}/main" for i in "12"]
+    window = open_window(*days, *cameras)
+    window.resize(1280, 720)
+    painting(qtbot, window)
+    texts = [chip.label.text() for chip in window.top.chips.chips if chip.isVisible()]
+    assert len(set(texts)) == len(texts) > 4
+    assert texts[0].startswith("…20")
+
+
 def test_a_name_is_shortened_to_what_says_most():
     metrics = QFontMetrics(QFont())
 

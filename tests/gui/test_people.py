@@ -1,5 +1,8 @@
 """What a person does with the people in the picture."""
 
+import re
+from contextlib import contextmanager
+
 import numpy as np
 import pytest
 from PyQt6.QtCore import QMimeData, QPoint, QPointF, Qt, QUrl
@@ -8,12 +11,16 @@ from PyQt6.QtWidgets import QInputDialog, QMenu
 
 from app.gui.menus import open_menu, rename_person
 from app.gui.people import paint_mosaics, paint_scene, qt_plate
-from app.live.protocol import SamePerson
+from app.live.offered import Offer
+from app.live.protocol import Recorded, SamePerson
+from app.live.session import LiveSession
 from app.overlay.drawing import render
 from app.overlay.look import Look, Zone
 from app.overlay.marks import Target, scene_of
 from app.overlay.traces import Traces
 from engine.settings import DisplaySettings
+from engine.types import untracked
+from tests.support.live_fakes import FakeEstimator
 from tests.support.synthetic import people as synthetic
 
 
@@ -140,6 +147,54 @@ def test_a_line_is_drawn_with_the_mouse(qtbot, open_window):
     assert window.roster.followed is None, "drawing is no click"
 
 
+class Walks(FakeEstimator):
+    """Finds a person who walks forth and back across the middle of the picture."""
+
+    def _poses(self, frame):
+        found = super()._poses(frame)
+        away = np.float32([0.3 * frame.size[0] * np.sin(len(self.batches) / 12), 0])
+        return untracked(found.xy + away, found.joint_score, found.score, found.state)
+
+
+def drag(qtbot, window, start, end):
+    """From and to a share of the first picture."""
+    tile, area = window.canvas._laid_out()[0]
+    place = tile.view.place(tile.size, area)
+    a, b = (
+        QPoint(round(place.x() + x * place.width()), round(place.y() + y * place.height()))
+        for x, y in (start, end)
+    )
+    qtbot.mousePress(window.canvas, Qt.MouseButton.LeftButton, pos=a)
+    qtbot.mouseMove(window.canvas, b)
+    qtbot.mouseRelease(window.canvas, Qt.MouseButton.LeftButton, pos=b)
+
+
+@pytest.mark.parametrize(("kind", "end"), [("line", (0.5, 0.95)), ("region", (0.95, 0.95))])
+def test_people_are_counted_at_what_was_drawn_in_the_picture(qtbot, open_window, kind, end):
+    @contextmanager
+    def opened(settings):
+        yield Walks(settings, delay=0.005)
+
+    clip = "lavfi:testsrc2=size=192x96:rate=50:duration=60"
+    window = open_window(clip, start=lambda p, tell: LiveSession(p, tell, open_estimator=opened))
+    painting(qtbot, window)
+    next(
+        action for action in window.controls.display.zones.menu().actions() if kind in action.text()
+    ).trigger()
+    assert f"draw the {kind}" in window.notices.text.text()
+    drag(qtbot, window, (0.5, 0.05), end)
+
+    def words():
+        tile, area = window.canvas._laid_out()[0]
+        return " ".join(
+            getattr(mark, "text", "") for mark in tile.scene(window.canvas.look, area).marks
+        )
+
+    counted = re.compile("in [1-9].* out [1-9]")
+    qtbot.waitUntil(lambda: counted.search(words()), timeout=15_000)
+    assert ("inside" in words()) == (kind == "region")
+
+
 def test_while_heads_are_blurred_no_picture_is_kept_as_it_came(qtbot, open_window):
     window = open_window("a")
     painting(qtbot, window)
@@ -165,6 +220,19 @@ def test_nothing_ticked_disables_record_and_says_why(qtbot, open_window):
     qtbot.keyClick(window, Qt.Key.Key_R)
     assert window.runner.bridge.session.recorded is None
     assert "Nothing to record" in window.notices.text.text()
+
+
+def test_little_disk_space_is_said_before_and_during_a_recording(qtbot, open_window):
+    window = open_window("a", offer=Offer(free_space=lambda folder: 300 << 20))
+    painting(qtbot, window)
+    section = window.controls.recording
+    qtbot.waitUntil(lambda: section._space.text() == "315 MB free – that is little")
+    qtbot.keyClick(window, Qt.Key.Key_R)
+    assert "Only 300 MB are left" in window.notices.text.text()
+    assert window.notices.property("level") == "warning"
+    folder = window.preferences.folder
+    window.runner.bridge.session.tell(Recorded(folder, True, free=200_000_000))
+    qtbot.waitUntil(lambda: section._space.text() == "200 MB free – that is little")
 
 
 LOOKS = {

@@ -39,8 +39,8 @@ def words(window, name):
     said = []
 
     class Says(QPainter):
-        def drawText(self, *values):  # noqa: N802  Qt's name
-            said.append(values[-1])
+        def drawText(self, box, text, layout):  # noqa: N802  Qt's name
+            said.append(text)
 
     image = QImage(400, 300, QImage.Format.Format_RGB32)
     painter = Says(image)

@@ -112,6 +112,15 @@ def test_in_full_screen_only_errors_cover_the_picture(qtbot, open_window):
     assert "not recorded any more" in notices.text.text()
 
 
+def test_a_sentence_makes_room_for_the_bar_that_comes_after_it(qtbot, open_window):
+    window, _ = playing(qtbot, open_window)
+    window.transport.hide()
+    window.say(Told("rtsp://door/x: nothing listens there", "error"))
+    window.transport.show()
+    notices = window.notices
+    qtbot.waitUntil(lambda: notices.geometry().bottom() < window.transport.y())
+
+
 def test_in_full_screen_a_key_is_answered_and_the_answer_goes(qtbot, open_window, preferences):
     window, _ = playing(qtbot, open_window)
     notices = window.notices
@@ -121,6 +130,8 @@ def test_in_full_screen_a_key_is_answered_and_the_answer_goes(qtbot, open_window
     assert notices.isVisible()
     assert notices.text.text().startswith("Saved screenshot")
     assert not window.transport.isVisible(), "the bar is not asked for"
+    window.full_screen._hide()
+    assert notices.isVisible(), "it has a time of its own"
     notices._hide_later.timeout.emit()
     assert not notices.isVisible()
     qtbot.keyClick(window, Qt.Key.Key_R)
