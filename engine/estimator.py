@@ -19,6 +19,7 @@ from engine.errors import DeviceError
 from engine.geometry import Fit, fit
 from engine.network.hrnet import fold_batch_norm
 from engine.network.runtime import runtime_plan
+from engine.network.tag_scale import with_tags_scaled
 from engine.network.weights import Checkpoint, load_checkpoint
 from engine.settings import EngineSettings, GroupingSettings, Settings
 from engine.skeleton import Skeleton
@@ -87,7 +88,9 @@ class PoseEstimator:
         self.watched: int | None = None  # a keypoint whose heatmaps are kept, to be looked at
         self.heatmaps: dict[str, tuple[Fit, NDArray[np.float32]]] = {}  # source -> (H, W) cells
         self._scales = sorted(engine.scales, reverse=True)
-        self._network = device.prepare(fold_batch_norm(checkpoint.network))
+        prepared = device.prepare(fold_batch_norm(checkpoint.network))
+        factor = checkpoint.tag_factor(self.input_size)
+        self._network = with_tags_scaled(prepared, len(checkpoint.skeleton), factor)
         self._free: list[Lane] = []
 
     @property

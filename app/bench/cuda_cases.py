@@ -9,7 +9,6 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
-from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
@@ -21,6 +20,7 @@ if TYPE_CHECKING:
     from torch import Tensor
 
     from engine.estimator import PoseEstimator
+    from engine.network.weights import Checkpoint
     from gpu_ops.cuda import CudaDevice
     from gpu_ops.device import Device, Network
 
@@ -202,13 +202,13 @@ def _estimator(device: Any, batch: int, size: int) -> PoseEstimator:
     import torch
 
     from engine.estimator import PoseEstimator
+    from engine.network.weights import TrainedNetwork
     from engine.skeleton import COCO
 
-    checkpoint = SimpleNamespace(
-        network=torch.nn.Identity(), skeleton=COCO, input_size=size, score_by_size=0.0
-    )
+    checkpoint = TrainedNetwork(network=torch.nn.Identity(), skeleton=COCO, input_size=size)
+    settings = EngineSettings(batch=batch)
     return PoseEstimator(
-        cast(Any, checkpoint), cast("Device", device), EngineSettings(batch=batch), PAPER_GROUPING
+        cast("Checkpoint", checkpoint), cast("Device", device), settings, PAPER_GROUPING
     )
 
 

@@ -11,7 +11,6 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from statistics import median
-from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
@@ -23,6 +22,7 @@ from gpu_ops.device import NothingHeld
 
 if TYPE_CHECKING:
     from engine.estimator import PoseEstimator
+    from engine.network.weights import Checkpoint
     from gpu_ops.cpu import CpuLane
     from gpu_ops.device import Lane, Network
 
@@ -125,6 +125,7 @@ def _estimator(settings: Settings, people: int, lane: Callable[[], Lane]) -> Pos
     from app.bench.scenes import network_maps
     from engine.estimator import PoseEstimator
     from engine.geometry import fit
+    from engine.network.weights import TrainedNetwork
     from engine.skeleton import COCO
     from gpu_ops.cpu import CpuDevice
 
@@ -140,10 +141,8 @@ def _estimator(settings: Settings, people: int, lane: Callable[[], Lane]) -> Pos
 
     device = MadeUp()
     vars(device).update(lane=lane)
-    checkpoint = SimpleNamespace(
-        network=torch.nn.Identity(), skeleton=COCO, input_size=INPUT, score_by_size=0.0
-    )
-    return PoseEstimator(cast(Any, checkpoint), device, EngineSettings(), settings.grouping)
+    known = TrainedNetwork(network=torch.nn.Identity(), skeleton=COCO, input_size=INPUT)
+    return PoseEstimator(cast("Checkpoint", known), device, EngineSettings(), settings.grouping)
 
 
 class _TimedLane(NothingHeld):

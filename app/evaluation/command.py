@@ -28,6 +28,7 @@ from app.user_settings import (
     cluster_address,
 )
 from engine.errors import SettingsError
+from engine.network.choice import suited
 from engine.settings import PAPER_GROUPING, GroupingSettings, Settings, load_settings
 
 if TYPE_CHECKING:
@@ -110,15 +111,13 @@ def command(
     given = changes(set_, chosen)
     if annotations is None or images is None:
         raise SettingsError("eval needs --annotations FILE and --images DIR, or --data DIR")
-    job = _job(annotations, images, paper_settings(given), out, limit, skip_missing)
+    job = _job(annotations, images, _suited(given), out, limit, skip_missing)
     job = replace(job, resume=resume, force=force)
     if parity is not None:
         from app.evaluation.configurations import configurations
         from app.evaluation.parity import check_parity
 
-        sides = {
-            name: paper_settings([*given, *its]) for name, its in configurations(parity).items()
-        }
+        sides = {name: _suited([*given, *its]) for name, its in configurations(parity).items()}
         if not all(found.holds for found in check_parity(job, sides, console)):
             raise typer.Exit(1)
         return
@@ -159,7 +158,7 @@ def _sweep(
 
     def measured(point: Configuration) -> Evaluation:
         progress.step(point.name)
-        settings = paper_settings([*given, *point.changes])
+        settings = _suited([*given, *point.changes])
         return evaluate(replace(job, settings=settings, out=folder / point.name), progress)
 
     found = list(sweep(points(text), measured))
@@ -200,6 +199,11 @@ def paper_settings(changes: Sequence[str] = ()) -> Settings:
         if value != getattr(default, name)
     )
     return load_settings(None, ("engine.flip=true", *paper, *changes))
+
+
+def _suited(changes: Sequence[str]) -> Settings:
+    """The same for the checkpoint that is meant, with the peaks and tags that suit it."""
+    return suited(paper_settings(changes))
 
 
 def _numbers(text: str) -> list[float]:

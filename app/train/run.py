@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from importlib.util import find_spec
 from pathlib import Path
 
@@ -13,7 +13,7 @@ from engine.errors import DataError, OutputError, SettingsError, WeightsError
 from engine.files import make_folder
 from engine.network.higher_hrnet import HigherHRNet
 from engine.network.hrnet import SIZES
-from engine.network.thresholds import few_joints
+from engine.network.thresholds import Thresholds, few_joints, thresholds_of
 from engine.network.weights import DEFAULT_INPUT_SIZE, Checkpoint, load_checkpoint
 from engine.skeleton import Skeleton
 from engine.training.annotations import Annotations, load_annotations, load_pack
@@ -76,6 +76,8 @@ class _Begin:
     name: str  # of its sizes in the table
     network: HigherHRNet
     input_size: int  # short side, pixels
+    score_by_size: float = 0.0  # these two as the checkpoint has them whose keypoints go on
+    suiting: Thresholds = field(default_factory=Thresholds)
 
 
 class _Stopped(KeyboardInterrupt):
@@ -132,7 +134,7 @@ def _train(trainer: Trainer, job: TrainingJob, begin: _Begin, say: Say) -> Path 
     def saved(trainer: Trainer) -> None:
         _deliver(trainer, job, begin)
         if validation is not None:
-            ap = validation.ap(trainer.averaged, trainer.batches.skeleton)
+            ap = validation.ap(load_checkpoint(job.out / WEIGHTS))
             say(f"step {trainer.step}: AP {ap:.3f} on {validation.truth.name}")
             log.accuracy(trainer.step, ap, validation.truth.name)
 
@@ -237,7 +239,11 @@ def _from_checkpoint(start: Checkpoint, job: TrainingJob, skeleton: Skeleton, sa
     network = initialise(HigherHRNet(sizes), seed=job.seed)
     new = adopt(network, skeleton.names, start.network.state_dict(), start.skeleton.names)
     say(f"starting from {start.name}" + (f"; new to it: {', '.join(new)}" if new else ""))
-    return _Begin(start.network_name, network, job.input_size or start.input_size)
+    input_size = job.input_size or start.input_size
+    if new:  # their peaks are low at first: what suits the others would hide them
+        return _Begin(start.network_name, network, input_size)
+    suiting = thresholds_of(str(start.path)).for_decoding
+    return _Begin(start.network_name, network, input_size, start.score_by_size, suiting)
 
 
 def _resume(trainer: Trainer, out: Path) -> None:
@@ -265,7 +271,10 @@ def _recipe(job: TrainingJob) -> Recipe:
 
 def _deliver(trainer: Trainer, job: TrainingJob, begin: _Begin) -> None:
     data = ", ".join(path.name for path in (*job.annotations, *job.data))
-    suiting = few_joints(len(trainer.batches.skeleton))
+    suiting = begin.suiting.over(few_joints(len(trainer.batches.skeleton)))
+    notes = suiting.header if suiting.values else {}
+    if begin.score_by_size:
+        notes["score_by_size"] = f"{begin.score_by_size:g}"
     export(
         job.out / WEIGHTS,
         trainer.averaged,
@@ -273,7 +282,7 @@ def _deliver(trainer: Trainer, job: TrainingJob, begin: _Begin) -> None:
         skeleton=trainer.batches.skeleton,
         input_size=begin.input_size,
         trained=f"{trainer.step} steps of {job.batch} on {data}, from {job.weights}",
-        notes=suiting.header if suiting.values else None,
+        notes=notes,
     )
 
 

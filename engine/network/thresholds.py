@@ -41,6 +41,15 @@ class Thresholds(BaseModel):
         return self.model_dump(exclude={"source"}, exclude_none=True)
 
     @property
+    def for_decoding(self) -> Thresholds:
+        """Those that decide what is found, without those that choose who of it is shown."""
+        return Thresholds(peak_threshold=self.peak_threshold, tag_distance=self.tag_distance)
+
+    def over(self, other: Thresholds) -> Thresholds:
+        """The other's where these say nothing."""
+        return other.model_copy(update=self.model_dump(exclude_defaults=True))
+
+    @property
     def header(self) -> dict[str, str]:
         """What to write into a checkpoint's header, for `thresholds_of` to find."""
         return {HEADER: self.model_dump_json(exclude_none=True)}

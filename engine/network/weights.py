@@ -23,20 +23,32 @@ DEFAULT_INPUT_SIZE = {"compact": 256, "shallow": 256}
 PAPER_INPUT_SIZE = 512
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class Checkpoint:
+@dataclass(frozen=True, slots=True, eq=False, kw_only=True)
+class TrainedNetwork:
+    """What the estimator must know of a network; a stand-in needs no more."""
+
+    network: nn.Module  # eval mode, CPU, float32
+    skeleton: Skeleton
+    input_size: int  # short side in pixels that suits it
+    score_by_size: float = 0.0  # how far small people's scores are reduced, see `scoring.py`
+    ramp: bool = False  # its tags start from a ramp over the picture, see `tag_scale.py`
+
+    def tag_factor(self, input_size: int) -> float:
+        """What tags are to be multiplied by at an input of another short side, pixels."""
+        return self.input_size / input_size if self.ramp else 1.0
+
+
+@dataclass(frozen=True, slots=True, eq=False, kw_only=True)
+class Checkpoint(TrainedNetwork):
     """A trained network and what its user must know about it."""
 
     name: str  # as in `weights list`, or the file's name
     network: HigherHRNet  # eval mode, CPU, float32
     network_name: str  # w32, w48, compact, shallow, or what a file of ours says
     sizes: Sizes
-    skeleton: Skeleton
-    input_size: int  # short side in pixels that suits it
     path: Path
     sha256: str | None  # of the published file; None for a file of ours that was not converted
     published: Entry | None  # the table's row, if this is that checkpoint
-    score_by_size: float = 0.0  # how far small people's scores are reduced, see `scoring.py`
 
 
 def load_network(name_or_path: str | Path, network: str | None = None) -> nn.Module:
@@ -113,6 +125,7 @@ def _assemble(
         sha256=sha256,
         published=entry,
         score_by_size=storage.stored_share(text, "score_by_size"),
+        ramp=any(sizes.tag_slope),
     )
 
 

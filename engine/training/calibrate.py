@@ -87,9 +87,7 @@ def predict(validation: ValidationSet, checkpoint: Checkpoint) -> list[Predictio
     if validation.truth.skeleton.names != checkpoint.skeleton.names:
         raise DataError(f"{validation.truth.file} has other keypoints than {checkpoint.name} finds")
     annotated = by_image(validation.truth.annotations)
-    found = validation.people(
-        checkpoint.network, checkpoint.skeleton, score_by_size=checkpoint.score_by_size
-    )
+    found = validation.people(checkpoint)
     return [Prediction(poses, annotated.get(image.entry.id, ())) for image, poses, _ in found]
 
 

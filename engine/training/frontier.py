@@ -59,7 +59,7 @@ def cost(checkpoint: Checkpoint, validation: ValidationSet, *, repeats: int = RE
     image = next((one for one in validation.images if one.size == COMMON), validation.images[0])
     frame = Frame(read_annotated(image), 0, 0.0, 0.0, "frontier")
     seen = []
-    with validation.estimator(checkpoint.network, checkpoint.skeleton) as estimator:
+    with validation.estimator(checkpoint) as estimator:
         for _ in range(repeats):
             estimator.collect(estimator.submit([frame]))
             seen.append((estimator.times["network"], sum(estimator.times.values())))
@@ -69,8 +69,8 @@ def cost(checkpoint: Checkpoint, validation: ValidationSet, *, repeats: int = RE
 
 def accuracy(checkpoint: Checkpoint, validation: ValidationSet) -> MeasuredAP:
     """Measure a checkpoint on all images of a validation set, with one pass and with two."""
-    one = validation.metrics(checkpoint.network, checkpoint.skeleton)
-    two = validation.metrics(checkpoint.network, checkpoint.skeleton, flip=True)
+    one = validation.metrics(checkpoint)
+    two = validation.metrics(checkpoint, flip=True)
     return MeasuredAP(one["AP"], two["AP"], two["APM"], two["APL"])
 
 

@@ -6,7 +6,7 @@ import copy
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from engine.coco.ground_truth import GroundTruth, load_ground_truth
@@ -14,10 +14,9 @@ from engine.coco.metrics import ResultRow, judge, overall_ap, result_rows
 from engine.errors import DataError
 from engine.estimator import PoseEstimator
 from engine.geometry import Fit
-from engine.network.higher_hrnet import HigherHRNet
+from engine.network.thresholds import thresholds_of
 from engine.network.weights import Checkpoint
 from engine.settings import EngineSettings, GroupingSettings
-from engine.skeleton import Skeleton
 from engine.sources.coco_images import CocoImage, by_input_shape, find_images, named, read_annotated
 from engine.types import Frame, Poses
 from gpu_ops import open_device
@@ -35,65 +34,42 @@ class ValidationSet:
     input_size: int  # short side of the network input, pixels
     device: str = "cpu"
 
-    def ap(self, network: HigherHRNet, skeleton: Skeleton, *, flip: bool = False) -> float:
+    def ap(self, checkpoint: Checkpoint, *, flip: bool = False) -> float:
         """AP over all images; the network itself is left as it is."""
-        return overall_ap(self.truth, self._results(network, skeleton, flip))
+        return overall_ap(self.truth, self._results(checkpoint, flip))
 
-    def metrics(
-        self, network: HigherHRNet, skeleton: Skeleton, *, flip: bool = False
-    ) -> Mapping[str, float]:
+    def metrics(self, checkpoint: Checkpoint, *, flip: bool = False) -> Mapping[str, float]:
         """All of COCO's metrics over all images, by `engine.coco.metrics.METRICS`."""
-        return judge(self.truth, self._results(network, skeleton, flip)).metrics
+        return judge(self.truth, self._results(checkpoint, flip)).metrics
 
     @contextmanager
-    def estimator(
-        self,
-        network: HigherHRNet,
-        skeleton: Skeleton,
-        *,
-        flip: bool = False,
-        score_by_size: float = 0.0,
-    ) -> Iterator[PoseEstimator]:
-        """The program's estimator, with a copy of a network and its checkpoint's scores."""
-        checkpoint = Checkpoint(
-            name="in training",
-            network=copy.deepcopy(network).cpu().eval(),
-            network_name="custom",
-            sizes=network.sizes,
-            skeleton=skeleton,
-            input_size=self.input_size,
-            path=Path(),
-            sha256=None,
-            published=None,
-            score_by_size=score_by_size,
-        )
+    def estimator(self, checkpoint: Checkpoint, *, flip: bool = False) -> Iterator[PoseEstimator]:
+        """The program's estimator, with a copy of the network and its own decoding thresholds."""
+        network = copy.deepcopy(checkpoint.network).cpu().eval()
+        settings = EngineSettings(flip=flip, input_size=self.input_size)
+        suiting = thresholds_of(str(checkpoint.path)).for_decoding
+        grouping = EVERYBODY.model_copy(update=suiting.values)
         with open_device(self.device) as device:
-            yield PoseEstimator(checkpoint, device, EngineSettings(flip=flip), EVERYBODY)
+            yield PoseEstimator(replace(checkpoint, network=network), device, settings, grouping)
 
     def people(
-        self,
-        network: HigherHRNet,
-        skeleton: Skeleton,
-        *,
-        flip: bool = False,
-        score_by_size: float = 0.0,
+        self, checkpoint: Checkpoint, *, flip: bool = False
     ) -> Iterator[tuple[CocoImage, Poses, Fit]]:
         """Everyone found in every image, images of one input shape after each other.
 
         Raises:
             SourceError: an image cannot be used.
         """
-        opened = self.estimator(network, skeleton, flip=flip, score_by_size=score_by_size)
-        with opened as estimator:
+        with self.estimator(checkpoint, flip=flip) as estimator:
             for image in by_input_shape(self.images, estimator.fit):
                 frame = Frame(read_annotated(image), 0, 0.0, time.perf_counter(), "validation")
                 (poses,) = estimator.collect(estimator.submit([frame]))
                 yield image, poses, estimator.fit(frame.size)
 
-    def _results(self, network: HigherHRNet, skeleton: Skeleton, flip: bool) -> list[ResultRow]:
+    def _results(self, checkpoint: Checkpoint, flip: bool) -> list[ResultRow]:
         return [
             row
-            for image, poses, fit in self.people(network, skeleton, flip=flip)
+            for image, poses, fit in self.people(checkpoint, flip=flip)
             for row in result_rows(image.entry.id, poses, fit, self.truth.category)
         ]
 

@@ -7,6 +7,7 @@ instead makes no answer there wrong: it is kept as COCO keeps crowds, and `annot
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -51,9 +52,8 @@ def find_unlabelled(
     """
     annotated = by_image(images.truth.annotations)
     found: dict[int, list[Box]] = {}
-    every = images.people(
-        checkpoint.network, checkpoint.skeleton, flip=True, score_by_size=checkpoint.score_by_size
-    )
+    # Whether a person is there does not depend on how large: scores as the network gives them.
+    every = images.people(replace(checkpoint, score_by_size=0.0), flip=True)
     for done, (image, poses, _) in enumerate(every, start=1):
         boxes = without_label(poses, annotated.get(image.entry.id, ()), min_score=min_score)
         if boxes:

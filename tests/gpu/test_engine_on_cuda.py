@@ -6,8 +6,6 @@ failure.
 
 from __future__ import annotations
 
-from types import SimpleNamespace
-
 import cv2
 import numpy as np
 import pytest
@@ -17,7 +15,7 @@ from engine.decoding.decode import decode
 from engine.estimator import PoseEstimator
 from engine.network.higher_hrnet import HigherHRNet
 from engine.network.hrnet import SIZES
-from engine.network.weights import load_checkpoint
+from engine.network.weights import TrainedNetwork, load_checkpoint
 from engine.settings import PAPER_GROUPING, EngineSettings, GroupingSettings
 from engine.skeleton import COCO
 from engine.tracking.oks import similarity
@@ -46,9 +44,7 @@ def random_network():
 
 
 def estimator_on(device, **engine):
-    checkpoint = SimpleNamespace(
-        network=random_network(), skeleton=COCO, input_size=256, score_by_size=0.0
-    )
+    checkpoint = TrainedNetwork(network=random_network(), skeleton=COCO, input_size=256)
     settings = EngineSettings(**{"batch": 4, **engine})
     return PoseEstimator(checkpoint, device, settings, PAPER_GROUPING)
 

@@ -8,6 +8,7 @@ from engine.decoding.decode import collect_people, find_people
 from engine.estimator import PoseEstimator
 from engine.network.higher_hrnet import HigherHRNet
 from engine.network.hrnet import SIZES
+from engine.network.weights import TrainedNetwork
 from engine.settings import PAPER_GROUPING, EngineSettings
 from engine.skeleton import COCO
 from engine.types import Frame
@@ -43,18 +44,12 @@ def test_a_golden_scene_has_the_people_of_the_cpu_bit_for_bit(name):
         assert np.array_equal(a, b)
 
 
-class Stub:
-    """What the estimator reads of a checkpoint."""
-
-    skeleton = COCO
-    input_size = 64
-    score_by_size = 0.0
-
-    def __init__(self):
-        torch.manual_seed(3)
-        self.network = HigherHRNet(SIZES["compact"]).eval()
-        for layer, gain in zip(self.network.final_layers, (3.0, 3.0), strict=True):
-            torch.nn.init.normal_(layer.weight, 0, gain / layer.weight.shape[1] ** 0.5)
+def stub():
+    torch.manual_seed(3)
+    network = HigherHRNet(SIZES["compact"]).eval()
+    for layer, gain in zip(network.final_layers, (3.0, 3.0), strict=True):
+        torch.nn.init.normal_(layer.weight, 0, gain / layer.weight.shape[1] ** 0.5)
+    return TrainedNetwork(network=network, skeleton=COCO, input_size=64)
 
 
 @pytest.mark.slow
@@ -75,7 +70,7 @@ def test_frames_become_the_same_poses_as_on_the_cpu(settings):
     poses = []
     for device in (CpuDevice(), emulated()):
         engine = EngineSettings(batch=2, **settings)
-        estimator = PoseEstimator(Stub(), device, engine, PAPER_GROUPING)
+        estimator = PoseEstimator(stub(), device, engine, PAPER_GROUPING)
         poses.append(estimator.collect(estimator.submit(frames)))
     assert sum(len(p.score) for p in poses[0]) > 5
     for wanted, got in zip(*poses, strict=True):

@@ -1,7 +1,6 @@
 """From an image to people through the whole path, against what the reference computed."""
 
 from functools import cache
-from types import SimpleNamespace
 
 import cv2
 import numpy as np
@@ -11,7 +10,7 @@ import torch
 from engine.errors import DeviceError
 from engine.estimator import PoseEstimator
 from engine.network.opening import open_estimator
-from engine.network.weights import load_checkpoint
+from engine.network.weights import TrainedNetwork, load_checkpoint
 from engine.settings import PAPER_GROUPING, EngineSettings, GroupingSettings, Settings
 from engine.skeleton import COCO
 from engine.types import Frame, JointState
@@ -123,7 +122,14 @@ def read(path):
 
 
 class ThreePeople(torch.nn.Module):
-    """Instead of a network: bumps at fixed places, with a tag for each person."""
+    """Instead of a network: bumps at fixed places, with a tag for each person.
+
+    The tags of a person's odd joints are so far `apart` from those of the even ones.
+    """
+
+    def __init__(self, apart=0.0):
+        super().__init__()
+        self.apart = apart
 
     def forward(self, x):
         b, _, h, w = x.shape
@@ -134,13 +140,18 @@ class ThreePeople(torch.nn.Module):
                 cx, cy = 8 + 14 * person + joint % 4, 6 + 3 * joint % 40
                 low[:, joint, cy, cx] = 1.0
                 high[:, joint, 2 * cy : 2 * cy + 2, 2 * cx : 2 * cx + 2] = 1.0
-                low[:, 17 + joint, cy - 1 : cy + 2, cx - 1 : cx + 2] = 3.0 * person
+                tag = 3.0 * person + joint % 2 * self.apart
+                low[:, 17 + joint, cy - 1 : cy + 2, cx - 1 : cx + 2] = tag
         return low, high
 
 
-def estimator(device=None, *, by_size=0.0, **engine):
-    checkpoint = SimpleNamespace(
-        network=ThreePeople(), skeleton=COCO, input_size=256, score_by_size=by_size
+def estimator(device=None, *, by_size=0.0, ramp=False, apart=0.0, **engine):
+    checkpoint = TrainedNetwork(
+        network=ThreePeople(apart),
+        skeleton=COCO,
+        input_size=256,
+        score_by_size=by_size,
+        ramp=ramp,
     )
     return PoseEstimator(
         checkpoint, device or open_device("cpu"), EngineSettings(**engine), GroupingSettings()
@@ -149,6 +160,18 @@ def estimator(device=None, *, by_size=0.0, **engine):
 
 def frame(size=(256, 256), index=0):
     return Frame(np.zeros((size[1], size[0], 3), np.uint8), index, 0.0, 0.0, "test")
+
+
+def test_tags_of_a_ramp_mean_the_same_at_every_input_size():
+    def found(input_size, *, ramp):
+        engine = estimator(ramp=ramp, apart=1.5, input_size=input_size)
+        (poses,) = engine.collect(engine.submit([frame((128, 128))]))
+        return len(poses)
+
+    # The tags of a person's odd joints are 1.5 from those of the even ones: too far for one person,
+    # unless the distance is divided by two as for an input that is twice as large.
+    assert found(256, ramp=True) == found(256, ramp=False) == found(512, ramp=False) > 3
+    assert found(512, ramp=True) == 3
 
 
 def test_people_come_back_in_image_pixels():

@@ -70,7 +70,7 @@ def test_every_checkpoint_and_size_has_a_line_with_its_own_figures(compact, vali
     for row, size in zip(cells, (128, 256), strict=True):
         sized = replace(validation, input_size=size)
         for cell, flip in ((row[2], False), (row[3], True)):
-            ap = sized.ap(compact.network, compact.skeleton, flip=flip)
+            ap = sized.ap(compact, flip=flip)
             assert float(cell) == pytest.approx(ap, abs=6e-4)
     assert float(cells[1][2]) > 0.05  # people are found at all
 

@@ -78,7 +78,7 @@ class Report:
         """How it was measured, in words."""
         scales = ", ".join(f"{scale:g}" for scale in self.engine.scales)
         flip = "mirrored pass averaged" if self.engine.flip else "no mirrored pass"
-        changed = "" if _as_paper(self.grouping) else ", grouping changed from the paper's"
+        changed = "".join(f", {name} {value}" for name, value in _changed(self.grouping))
         several = "scales" if len(self.engine.scales) > 1 else "scale"
         by_size = self.model.score_by_size
         scored = f", scores times size^{by_size:g}" if by_size else ""
@@ -99,8 +99,14 @@ def published_for(
 
 
 def _as_paper(grouping: GroupingSettings) -> bool:
+    return not _changed(grouping)
+
+
+def _changed(grouping: GroupingSettings) -> list[tuple[str, object]]:
+    """Settings that are not the paper's."""
     # The figures were printed with mmpose 0.6 and again, unchanged, with later ones.
-    return grouping.model_copy(update={"ignore_too_much": False}) == PAPER_GROUPING
+    paper = PAPER_GROUPING.model_copy(update={"ignore_too_much": grouping.ignore_too_much})
+    return [pair for pair, theirs in zip(grouping, paper, strict=True) if pair != theirs]
 
 
 def versions() -> dict[str, str]:
