@@ -191,12 +191,12 @@ def calibrate_command(
     """Choose the thresholds that suit a checkpoint, and keep them in its file."""
     from engine.network.storage import add_notes
     from engine.network.weights import load_checkpoint
-    from engine.training.calibrate import choose_thresholds, predict
+    from engine.training.calibrate import calibrate
     from engine.training.measure import open_validation_set
 
     loaded = load_checkpoint(weights)
     validation = open_validation_set(annotations, images, input_size or loaded.input_size)
-    choice = choose_thresholds(predict(validation, loaded), loaded.skeleton)
+    choice = calibrate(validation, loaded)
     found = choice.thresholds(validation.truth.name)
     typer.echo(f"{found}; precision {choice.precision:.3f}, recall {choice.recall:.3f}")
     if weights in registry():

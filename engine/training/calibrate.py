@@ -28,6 +28,7 @@ from engine.skeleton import Skeleton
 from engine.training.measure import ValidationSet
 from engine.types import JointState, Poses
 
+PEAKS = (0.1, 0.2, 0.3, 0.4)  # heights of peaks that are tried; the first is the paper's
 ALIKE = 0.5  # object keypoint similarity from which a person counts as found
 FOUND, FALSE, IGNORED = 1, 0, -1
 
@@ -58,6 +59,7 @@ class Choice:
     min_joints: int
     precision: float
     recall: float
+    peak_threshold: float | None = None  # None: the program's
 
     @property
     def f1(self) -> float:
@@ -67,7 +69,12 @@ class Choice:
     def thresholds(self, images: str) -> Thresholds:
         """To be kept with the checkpoint."""
         source = f"best F1 of people at OKS {ALIKE}: {self.f1:.3f} on {images}"
-        return Thresholds(min_score=self.min_score, min_joints=self.min_joints, source=source)
+        return Thresholds(
+            min_score=self.min_score,
+            min_joints=self.min_joints,
+            peak_threshold=self.peak_threshold,
+            source=source,
+        )
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -78,8 +85,31 @@ class Prediction:
     annotations: Sequence[Mapping[str, Any]]  # of the image, as `GroundTruth` has them
 
 
-def predict(validation: ValidationSet, checkpoint: Checkpoint) -> list[Prediction]:
+def calibrate(validation: ValidationSet, checkpoint: Checkpoint) -> Choice:
+    """The height of peaks with whose people the other thresholds do best; the lowest of equals.
+
+    Raises:
+        DataError: the validation set has other keypoints, or an image cannot be used.
+    """
+    choices = [
+        replace(
+            choose_thresholds(predict(validation, checkpoint, height), checkpoint.skeleton),
+            peak_threshold=height,
+        )
+        for height in PEAKS
+    ]
+    return max(choices, key=_worth)
+
+
+def predict(
+    validation: ValidationSet, checkpoint: Checkpoint, peak_threshold: float
+) -> list[Prediction]:
     """Run a checkpoint on every image of a validation set, in one pass as live and process do.
+
+    Args:
+        validation: images with annotations.
+        checkpoint: what finds people in them.
+        peak_threshold: how high a peak must be, 0..1.
 
     Raises:
         DataError: the validation set has other keypoints, or an image cannot be used.
@@ -87,7 +117,7 @@ def predict(validation: ValidationSet, checkpoint: Checkpoint) -> list[Predictio
     if validation.truth.skeleton.names != checkpoint.skeleton.names:
         raise DataError(f"{validation.truth.file} has other keypoints than {checkpoint.name} finds")
     annotated = by_image(validation.truth.annotations)
-    found = validation.people(checkpoint)
+    found = validation.people(checkpoint, peak_threshold=peak_threshold)
     return [Prediction(poses, annotated.get(image.entry.id, ())) for image, poses, _ in found]
 
 

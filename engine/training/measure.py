@@ -43,24 +43,31 @@ class ValidationSet:
         return judge(self.truth, self._results(checkpoint, flip)).metrics
 
     @contextmanager
-    def estimator(self, checkpoint: Checkpoint, *, flip: bool = False) -> Iterator[PoseEstimator]:
-        """The program's estimator, with a copy of the network and its own decoding thresholds."""
+    def estimator(
+        self, checkpoint: Checkpoint, *, flip: bool = False, peak_threshold: float | None = None
+    ) -> Iterator[PoseEstimator]:
+        """The program's estimator, with a copy of the network.
+
+        Peaks and tags are as suits the checkpoint unless `peak_threshold` is given.
+        """
         network = copy.deepcopy(checkpoint.network).cpu().eval()
         settings = EngineSettings(flip=flip, input_size=self.input_size)
         suiting = thresholds_of(str(checkpoint.path)).for_decoding
-        grouping = EVERYBODY.model_copy(update=suiting.values)
+        given = {} if peak_threshold is None else {"peak_threshold": peak_threshold}
+        grouping = EVERYBODY.model_copy(update=suiting.values | given)
         with open_device(self.device) as device:
             yield PoseEstimator(replace(checkpoint, network=network), device, settings, grouping)
 
     def people(
-        self, checkpoint: Checkpoint, *, flip: bool = False
+        self, checkpoint: Checkpoint, *, flip: bool = False, peak_threshold: float | None = None
     ) -> Iterator[tuple[CocoImage, Poses, Fit]]:
         """Everyone found in every image, images of one input shape after each other.
 
         Raises:
             SourceError: an image cannot be used.
         """
-        with self.estimator(checkpoint, flip=flip) as estimator:
+        opened = self.estimator(checkpoint, flip=flip, peak_threshold=peak_threshold)
+        with opened as estimator:
             for image in by_input_shape(self.images, estimator.fit):
                 frame = Frame(read_annotated(image), 0, 0.0, time.perf_counter(), "validation")
                 (poses,) = estimator.collect(estimator.submit([frame]))

@@ -100,13 +100,29 @@ def test_people_in_a_crowd_are_neither_right_nor_wrong():
     assert choose_thresholds([prediction(found, [(0, 0)])], COCO).precision == 0.5
 
 
-def test_of_a_registered_checkpoint_the_line_for_the_table_is_shown(tmp_path, monkeypatch):
-    found = [prediction([person(0, 0, 0.6), person(100, 100, 0.2)], [(0, 0)])]
-    monkeypatch.setattr("engine.training.calibrate.predict", lambda validation, checkpoint: found)
+def calibrated(tmp_path, monkeypatch, by_height):
+    """What `weights calibrate` prints for the table, of people found at each height of peaks."""
+
+    def predict(validation, checkpoint, peak_threshold):
+        return [prediction(by_height(peak_threshold), [(0, 0)])]
+
+    monkeypatch.setattr("engine.training.calibrate.predict", predict)
     file = save(tmp_path, two_people_each(1))
     words = ["calibrate", "compact", "--annotations", str(file), "--images", str(tmp_path)]
     outcome = CliRunner().invoke(app.weights.app, words)
     assert outcome.exit_code == 0, outcome.exception
     (line,) = re.findall(r"for assets/weights.toml: (.*)", outcome.output)
-    row = tomllib.loads(line)["defaults"]
-    assert Thresholds.model_validate(row).values == {"min_score": 0.4, "min_joints": 1}
+    return Thresholds.model_validate(tomllib.loads(line)["defaults"]).values
+
+
+def test_of_a_registered_checkpoint_the_line_for_the_table_is_shown(tmp_path, monkeypatch):
+    people = [person(0, 0, 0.6), person(100, 100, 0.2)]
+    row = calibrated(tmp_path, monkeypatch, lambda height: people)
+    assert row == {"min_score": 0.4, "min_joints": 1, "peak_threshold": 0.1}
+
+
+def test_the_height_of_peaks_that_finds_no_ghosts_is_chosen(tmp_path, monkeypatch):
+    ghosts = [person(100, 100, 0.7), person(200, 100, 0.7)]
+    by_height = {0.1: ghosts, 0.2: ghosts[:1], 0.3: [], 0.4: []}
+    row = calibrated(tmp_path, monkeypatch, lambda height: [person(0, 0, 0.6), *by_height[height]])
+    assert row["peak_threshold"] == 0.3
