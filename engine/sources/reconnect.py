@@ -71,7 +71,9 @@ class Reconnecting:
                 raise SourceError(f"{self.name}: it ended before the first picture")
             attempt += 1
             if not self._closed.is_set():
-                self._tell(Change(self.name, "reconnecting", f"{lost}. Trying again ({attempt})."))
+                end = "" if lost.endswith("?") else "."
+                text = f"{lost}{end} Trying again ({attempt})."
+                self._tell(Change(self.name, "reconnecting", text))
             self._closed.wait(WAITS[min(attempt, len(WAITS)) - 1])
 
     def close(self) -> None:

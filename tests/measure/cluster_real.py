@@ -3,9 +3,10 @@
     PYTHONPATH=. python tests/measure/cluster_real.py NAME [FOLDER]
 
 same: the demo clip and the beginnings of two real ones, one of them slower, so that it is longer
-than 60 s; all formats and the overlay, in segments of 2 s and 60 s, by 1 and 4 workers.
-evaluation: the 200 images of the dev split, in several shards. cameras: three streams; one of them,
-RTSP, is switched off for a while, then the stations are killed. Each prints what it found.
+than 60 s; all formats and the overlay, in segments of 2 s and 60 s, by 1 and 4 workers. long: a
+clip of 139 s at its own rate. evaluation: the 200 images of the dev split, in several shards.
+cameras: three streams; one of them, RTSP, is switched off for a while, then the stations are
+killed. Each prints what it found.
 """
 
 from __future__ import annotations
@@ -72,10 +73,23 @@ def same(folder: Path, demo: int = 200) -> None:
                 same_on_cluster(folder, texts, workers, seconds)
 
 
-def same_on_cluster(folder: Path, texts: list[str], workers: int, seconds: int) -> None:
+def long(folder: Path) -> None:
+    """A real clip of 139 s in segments of 60 s."""
+    texts = [str(SHARED / "video" / "intel_one-by-one-person-detection.mp4")]
+    changes = ("engine.runtime=openvino", "engine.input_size=128", "output.overlay=false")
+    summary = process_files(texts, folder / "one", load_settings(changes=changes))
+    print(f"one machine: {summary.reports[0].frames} frames, exit {summary.exit_code}", flush=True)
+    for workers in (4, 1):
+        with local(workers, 0.0):
+            same_on_cluster(folder, texts, workers, 60, changes)
+
+
+def same_on_cluster(
+    folder: Path, texts: list[str], workers: int, seconds: int, changes: tuple[str, ...] = CHANGES
+) -> None:
     began = time.monotonic()
     out = folder / f"{workers}-{seconds}"
-    settings = load_settings(changes=[*CHANGES, f"cluster.segment={seconds}"])
+    settings = load_settings(changes=[*changes, f"cluster.segment={seconds}"])
     cuts = [len(list(planned(job, settings))) for job in plan(texts)[0]]
     found = process_on_cluster(texts, str(out), settings, address="local")
     notes = [note for report in found.reports for note in report.notes]

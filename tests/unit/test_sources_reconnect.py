@@ -66,6 +66,7 @@ def test_an_unplugged_camera_is_tried_until_it_is_back(monkeypatch):
     assert [f.segment for f in take(source, 2)] == [0, 1]
     tries = [c.text for c in changes if c.status == "reconnecting"]
     assert len(tries) == 5
+    assert tries[0] == "was it unplugged? Trying again (1)."
     assert tries[-1].endswith("Trying again (5).")
 
 
