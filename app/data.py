@@ -144,7 +144,7 @@ def fetch(wanted: DataSet, folder: Path, url: str, *, keep_archives: bool = Fals
 @app.command("example")
 def example_command(
     out: Annotated[Path, typer.Argument(help="Folder for it; created.")],
-    images: Annotated[int, typer.Option(min=1, max=9999, help="How many to draw.")] = 8,
+    images: Annotated[int, typer.Option(min=1, max=9999, help="How many images to draw.")] = 8,
     seed: Annotated[int, typer.Option(min=0, help="Another seed draws others.")] = 0,
 ) -> None:
     """Draw a tiny data set with keypoints of its own, to try training on."""

@@ -35,7 +35,10 @@ def command(
     to: Annotated[Kind, typer.Option(help="The kind of file.")],
     int8: Annotated[bool, typer.Option("--int8", help="Quantize: faster, less exact.")] = False,
     calibrate: Annotated[
-        str | None, typer.Option(help="Clip or folder of images like yours; default: the demo.")
+        str | None,
+        typer.Option(
+            help="For --int8: a clip or folder of images like yours; default: the demo clip."
+        ),
     ] = None,
     input_size: Annotated[
         int | None,

@@ -47,17 +47,26 @@ def command(
     frames: Annotated[int, typer.Option(min=2, help="Frames to measure.")] = 30,
     weights: Weights = None,
     device: Device = None,
-    threads: Annotated[int | None, typer.Option(min=1, help="CPU threads of the network.")] = None,
+    threads: Annotated[
+        int | None,
+        typer.Option(min=1, help="CPU threads of the network; default: PyTorch's choice."),
+    ] = None,
     runtimes: Annotated[
         bool, typer.Option("--runtimes", help="Measure the network by every runtime here.")
     ] = False,
     profiles: Annotated[
         bool, typer.Option("--profiles", help="Measure the profiles fast, balanced, accurate.")
     ] = False,
-    live: Annotated[bool, typer.Option("--live", help="Measure frame age in live mode.")] = False,
-    seconds: Annotated[float, typer.Option(min=1, help="How long --live runs.")] = 20,
-    slow: Annotated[float, typer.Option(min=1, help="--live: slow the engine down.")] = 1,
-    out: Annotated[Path | None, typer.Option(help="Save the figures as JSON.")] = None,
+    live: Annotated[
+        bool, typer.Option("--live", help="Measure how old frames are when shown in live mode, ms.")
+    ] = False,
+    seconds: Annotated[float, typer.Option(min=1, help="How long --live runs, seconds.")] = 20,
+    slow: Annotated[
+        float, typer.Option(min=1, help="With --live: how many times slower the engine runs.")
+    ] = 1,
+    out: Annotated[
+        Path | None, typer.Option(help="A JSON file for the figures; on a GPU also a table, .md.")
+    ] = None,
     set_: Set = None,
 ) -> None:
     """Measure what each step costs on this machine."""

@@ -31,7 +31,7 @@ def command(
     ] = None,
     person_height: Annotated[
         float | None,
-        typer.Option(min=0.3, max=3.0, help="Write metres: the people's standing height, m."),
+        typer.Option(min=0.3, max=3.0, help="Write metres: how tall the people stand, m."),
     ] = None,
     scale_line: Annotated[
         str | None,

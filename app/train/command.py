@@ -37,7 +37,7 @@ def command(
         str, typer.Option(help="For random weights: shallow, w32 or w48; compact has none.")
     ] = ("shallow"),
     steps: Annotated[int, typer.Option(help="Steps of the whole run.")] = 20_000,
-    batch: Annotated[int, typer.Option(help="Views per step.")] = 16,
+    batch: Annotated[int, typer.Option(help="Views (crops of pictures) per step.")] = 16,
     input_size: Annotated[
         int | None,
         typer.Option(help="Short side in pixels, a multiple of 32; default: the checkpoint's."),
@@ -62,7 +62,7 @@ def command(
             help="The first block of the pretrained extractor that learns too; default: none does.",
         ),
     ] = None,
-    workers: Annotated[int, typer.Option(help="Processes that prepare views.")] = 0,
+    workers: Annotated[int, typer.Option(help="Extra processes that prepare views; 0: none.")] = 0,
     seed: Annotated[int, typer.Option(help="Another seed gives another run.")] = 0,
     save_every: Annotated[int, typer.Option(help="Steps between two checkpoints.")] = 1000,
     log: Annotated[

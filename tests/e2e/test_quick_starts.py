@@ -2,11 +2,11 @@
 
 import json
 
-import av
 import pytest
 
 from app import cli
 from tests.support.documentation import ROOT, commands, words_of
+from tests.support.short_clip import write_short_clip
 
 FRAMES = 36
 # These need a camera, a window, the network or a data set; test_docs.py checks their options.
@@ -17,17 +17,7 @@ NOT_HERE = ("live 0", "live\n", "weights fetch", "data fetch", "eval --data")
 def folder(tmp_path_factory):
     """A folder with clip.mp4 and images/, as a reader would have them."""
     folder = tmp_path_factory.mktemp("reader")
-    (folder / "images").mkdir()
-    with av.open(str(ROOT / "assets/demo/people.mp4")) as source:
-        frames = [frame for frame, _ in zip(source.decode(video=0), range(FRAMES), strict=False)]
-    with av.open(str(folder / "clip.mp4"), "w") as file:
-        stream = file.add_stream("libx264", rate=25)
-        stream.width, stream.height, stream.pix_fmt = frames[0].width, frames[0].height, "yuv420p"
-        for frame in frames:
-            file.mux(stream.encode(frame))
-        file.mux(stream.encode(None))
-    for n in (0, 10):
-        frames[n].save(str(folder / "images" / f"{n:06d}.jpg"))
+    write_short_clip(folder / "clip.mp4", FRAMES, folder / "images")
     return folder
 
 

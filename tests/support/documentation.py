@@ -9,14 +9,17 @@ FENCE = re.compile(r"^```(\w*)\n(.*?)^```", re.MULTILINE | re.DOTALL)
 
 
 def commands(page: Path) -> list[str]:
-    """Every line of a page's code that begins with posestream, without its comment."""
+    """Every line of a page's code that starts the program, as `posestream …`."""
     lines = []
     for language, block in FENCE.findall(page.read_text(encoding="utf-8")):
         if language in ("", "sh", "bash", "console", "shell"):
             joined = block.replace("\\\n", " ")
             lines += [line.strip() for line in joined.splitlines()]
     found = [line.removeprefix("$ ").removeprefix(".venv/bin/") for line in lines]
-    found += re.findall(r"`(posestream [^`]+)`", page.read_text(encoding="utf-8"))
+    found += re.findall(
+        r"`((?:posestream|python main.py) [^`]+)`", page.read_text(encoding="utf-8")
+    )
+    found = [re.sub(r"^python main\.py ", "posestream ", line) for line in found]
     return [line for line in found if line.startswith("posestream ")]
 
 
