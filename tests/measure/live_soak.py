@@ -36,6 +36,7 @@ from engine.cores import draw_on_one_core, share_the_cores
 from engine.settings import load_settings
 
 BEAT = 5  # ms
+FEWEST = 20  # frames that say something
 
 
 @dataclass
@@ -56,6 +57,8 @@ class Watch:
         self._last = now
 
     def report(self, slow: float) -> None:
+        if len(self.ages) < FEWEST:
+            sys.exit(f"only {len(self.ages)} frames were painted: the machine is too busy")
         when, ages = np.array(self.ages[5:]).T
         periods = np.diff(when)
         period = float(np.median(periods))
