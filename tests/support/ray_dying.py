@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import os
 import signal
 import sys
@@ -13,18 +14,20 @@ from app.cluster.work import Call
 from engine.settings import Settings
 
 
+def die_once(mark: str) -> str:
+    """The first time, and not again once MARK is there."""
+    if not Path(mark).exists():
+        Path(mark).touch()
+        os.kill(os.getpid(), signal.SIGKILL)
+    return "done"
+
+
 def main() -> None:
-    mark = sys.argv[1]
-
-    def die_once() -> str:  # Ray carries it to the worker, where this file is not importable
-        if not Path(mark).exists():
-            Path(mark).touch()
-            os.kill(os.getpid(), signal.SIGKILL)
-        return "done"
-
+    # By the name under which a worker imports this file: the script's folder is on its path.
+    task = importlib.import_module(Path(__file__).stem).die_once
     with connected(LOCAL):
         executor = RayExecutor(Settings().cluster, on_gpu=False)
-        handle = executor.start(Call("die", die_once, ()))
+        handle = executor.start(Call("die", task, (sys.argv[1],)))
         while not executor.wait([handle], 1.0):
             pass
         print(executor.answer(handle), flush=True)
