@@ -143,7 +143,7 @@ def need_engine(
     """Open the engine on one machine, which shows whether it can be, and describe it.
 
     Args:
-        say: is told where it takes long.
+        say: takes a line where it takes long.
 
     Returns:
         None where a stop was requested first: the cluster may have no free slot for hours.

@@ -78,7 +78,7 @@ class SourceSet:
         return self._ever[name]
 
     def open_all(self) -> bool:
-        """Prepare the sources of the plan; one that cannot be what it is called is told.
+        """Prepare the sources of the plan; one that cannot be what its address says is reported.
 
         Returns:
             whether there is one to be read.
