@@ -8,7 +8,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
-from app.cluster.connection import RayExecutor, connected
+from app.cluster.connection import RayExecutor, Slots, connected, resources_now
 from app.cluster.feeds import Feed, read_feeds
 from app.cluster.process import need_engine, on_gpu
 from app.cluster.station import FeedStatus, Station
@@ -28,12 +28,14 @@ class RayStation:
     def __init__(self, actor: Any, ray: Any) -> None:
         self._actor, self._ray = actor, ray
         self._asked: Any = None  # for the capacity
+        self._placed = False
 
     def capacity(self) -> float | None:
         """What it measured; None while it has no place yet or loads the network."""
         if self._asked is None:
             self._asked = self._actor.capacity.remote()
         ready, _ = self._ray.wait([self._asked], timeout=0)
+        self._placed = bool(ready)
         return float(self._answer(self._asked)) if ready else None
 
     def watch(self, feeds: Sequence[Feed]) -> None:
@@ -47,10 +49,11 @@ class RayStation:
 
     def close(self) -> None:
         """Let it close its outputs, then end the actor."""
-        try:
-            self._answer(self._actor.close.remote())
-        except Gone:
-            return
+        if self._placed:  # one without a place would not answer, and has no outputs yet
+            try:
+                self._answer(self._actor.close.remote())
+            except Gone:
+                return
         self._ray.kill(self._actor)
 
     def _answer(self, asked: Any) -> Any:
@@ -81,7 +84,7 @@ def watch_on_cluster(
         import ray
 
         gpu = on_gpu(settings, resources)
-        slots = settings.cluster.slots or resources.slots(settings.cluster, on_gpu=gpu)
+        slots = Slots(settings.cluster, on_gpu=gpu, look=resources_now)
         options = {"num_cpus": settings.cluster.cpus, "num_gpus": settings.cluster.gpus * gpu}
         # Calls for the status must not wait behind others; the station has its own thread.
         actors = ray.remote(Station).options(
@@ -94,7 +97,7 @@ def watch_on_cluster(
         executor = RayExecutor(settings.cluster, on_gpu=gpu)
         if need_engine(executor, open_estimator, settings, stop) is None:
             return
-        supervisor = Supervisor(feeds, start, min(slots, len(feeds)))
+        supervisor = Supervisor(feeds, start, lambda: min(slots(), len(feeds)))
         end = time.monotonic() + seconds if seconds is not None else float("inf")
         shown_at = 0.0
         try:

@@ -1,7 +1,8 @@
 """Spreads streams over stations, and moves them when a station dies.
 
 Nothing is bound to a node: a station that is gone is given up, its streams go to stations that have
-room, and a new station is asked for, which starts wherever there is a place, now or later.
+room, and a new station is asked for, which starts wherever there is a place, now or later. Where
+machines join, stations are added, which take the streams that wait for room.
 """
 
 from __future__ import annotations
@@ -68,27 +69,30 @@ class Supervisor:
         self,
         feeds: Sequence[Feed],
         start: Callable[[], StationHandle],
-        stations: int,
+        stations: Callable[[], int],
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
-        """Start so many stations.
+        """Start the stations.
 
         Args:
             start: asks for one more station, and returns at once.
+            stations: how many there should be; asked at every step, because machines join.
         """
-        self._start, self._clock = start, clock
-        self._places = [_Place(start()) for _ in range(stations)]
+        self._start, self._stations, self._clock = start, stations, clock
+        self._places: list[_Place] = []
         self._waiting = [_Homeless(feed) for feed in feeds]
         self._moves = {feed.name: 0 for feed in feeds}
         self._starts: list[float] = []  # monotonic s; when new stations are asked for
         self._lost = 0
         self._order = {feed.name: n for n, feed in enumerate(feeds)}
+        self._add_missing()
 
     def step(self) -> list[FeedStatus]:
         """Replace what is gone, place what waits, and say how every stream is doing."""
         due = [at for at in self._starts if at <= self._clock()]
         self._starts = [at for at in self._starts if at not in due]
         self._places += [_Place(self._start()) for _ in due]
+        self._add_missing()
         for place in list(self._places):
             self._look_at(place)
         self._place_waiting()
@@ -109,6 +113,10 @@ class Supervisor:
         """End every station."""
         for place in self._places:
             place.station.close()
+
+    def _add_missing(self) -> None:
+        missing = self._stations() - len(self._places) - len(self._starts)
+        self._places += [_Place(self._start()) for _ in range(missing)]
 
     def _look_at(self, place: _Place) -> None:
         if place.capacity is None:

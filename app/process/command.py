@@ -120,9 +120,9 @@ def command(
     part = Part(start, end, frames)
     console = Console(stderr=True)
     if dry_run:
-        from app.cluster.process import print_plan
+        from app.cluster.plan import print_plan
 
-        raise typer.Exit(min(1, print_plan(inputs, settings)))
+        raise typer.Exit(min(1, print_plan(inputs, settings, part)))
     lines = out == STANDARD_OUTPUT
     address = cluster_address(cluster, {"--workers": workers > 1, "-o -": lines})
     if lines:

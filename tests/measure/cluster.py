@@ -22,7 +22,8 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from unittest import mock
 
-from app.cluster.process import print_plan, process_on_cluster
+from app.cluster.plan import print_plan
+from app.cluster.process import process_on_cluster
 from app.process.inputs import Job
 from engine.settings import load_settings
 from tests.support.clips import write_clip
@@ -316,8 +317,8 @@ def plan(folder: Path) -> None:
     index = Index(array("q", range(frames)), array("q", range(0, frames, 60)), True, 30.0)
     jobs = [Job(f"v{n}.mp4", f"v{n}") for n in range(1000)]
     with (
-        mock.patch("app.cluster.process.index_of", return_value=index),
-        mock.patch("app.cluster.process.plan", return_value=(jobs, {})),
+        mock.patch("app.cluster.plan.index_of", return_value=index),
+        mock.patch("app.cluster.plan.plan", return_value=(jobs, {})),
     ):
         before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
         began = time.monotonic()

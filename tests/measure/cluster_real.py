@@ -22,7 +22,8 @@ from pathlib import Path
 
 import av
 
-from app.cluster.process import planned, process_on_cluster
+from app.cluster.plan import planned
+from app.cluster.process import process_on_cluster
 from app.process.batch import process_files
 from app.process.inputs import plan
 from engine.settings import load_settings

@@ -7,6 +7,7 @@ import pytest
 
 from app import cli
 from engine.errors import SourceError
+from tests.support.clips import write_clip
 from tests.support.fresh_python import loaded_after, run_code
 
 
@@ -65,6 +66,23 @@ def test_help_imports_no_mode():
     printed, _ = run_code(code)
     for name in cli.COMMANDS:
         assert name in printed
+
+
+def test_a_dry_run_prints_the_plan_without_torch(tmp_path):
+    clip = write_clip(tmp_path / "clip.mp4", 160, options={"g": "20"})
+    setting = "cluster.segment=1"
+    arguments = ["process", str(clip), "--dry-run", "--set", setting]
+    code = (
+        "import sys\n"
+        "from app import cli\n"
+        f"try:\n    cli.main({arguments})\n"
+        "except SystemExit as end:\n    assert not end.code\n"
+        "heavy = {'torch', 'scipy', 'ray'} & set(sys.modules)\n"
+        "sys.exit(f'imported {heavy}' if heavy else 0)"
+    )
+    printed, _ = run_code(code)
+    assert "clip.mp4: frames 0 to 36\n" in printed
+    assert printed.endswith("1 inputs, 4 segments\n")
 
 
 @pytest.mark.parametrize("name", sorted(cli.COMMANDS))

@@ -68,14 +68,14 @@ def clock():
     return Clock()
 
 
-def supervised(feeds, capacities, clock, later=30.0):
+def supervised(feeds, capacities, clock, later=30.0, stations=None):
     made = []
 
     def start():
         made.append(Fake(capacities[len(made)] if len(made) < len(capacities) else later))
         return made[-1]
 
-    return Supervisor(feeds, start, len(capacities), clock), made
+    return Supervisor(feeds, start, stations or (lambda: len(capacities)), clock), made
 
 
 def test_streams_go_where_there_is_room(clock):
@@ -98,6 +98,31 @@ def test_without_room_a_stream_waits_and_says_so(clock):
 def test_a_stream_larger_than_any_station_gets_one_of_its_own(clock):
     supervisor, _ = supervised([feed("a", 100), feed("b", 10)], [12.0, 12.0], clock)
     assert {s.state for s in supervisor.step()} == {"live"}
+
+
+def test_machines_that_join_take_the_streams_that_wait(clock):
+    there = [1]
+    feeds = [feed("a", 10), feed("b", 10)]
+    supervisor, made = supervised(feeds, [12.0], clock, stations=lambda: there[0])
+    assert sorted(s.state for s in supervisor.step()) == ["live", "waiting"]
+    there[0] = 2
+    assert {s.state for s in supervisor.step()} == {"live"}
+    supervisor.step()
+    assert [len(station.feeds) for station in made] == [1, 1]
+
+
+def test_a_lost_machine_is_not_replaced_twice(clock):
+    there = [2]
+    feeds = [feed("a"), feed("b")]
+    supervisor, made = supervised(feeds, [20.0, 20.0], clock, stations=lambda: there[0])
+    supervisor.step()
+    made[0].dead, there[0] = True, 1
+    supervisor.step()
+    there[0] = 2
+    supervisor.step()
+    clock.now += 60
+    supervisor.step()
+    assert len(made) == 3
 
 
 def test_the_streams_of_a_dead_station_move_after_a_pause(clock):
