@@ -197,7 +197,8 @@ def calibrate_command(
     loaded = load_checkpoint(weights)
     validation = open_validation_set(annotations, images, input_size or loaded.input_size)
     choice = calibrate(validation, loaded)
-    found = choice.thresholds(validation.truth.name)
+    decoding = thresholds_of(weights).for_decoding
+    found = choice.thresholds(validation.truth.name).over(decoding)
     typer.echo(f"{found}; precision {choice.precision:.3f}, recall {choice.recall:.3f}")
     if weights in registry():
         values = found.model_dump(exclude_none=True)

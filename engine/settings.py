@@ -27,6 +27,7 @@ log = logging.getLogger(__name__)
 
 Fraction = Annotated[float, Field(ge=0, le=1)]
 Positive = Annotated[float, Field(gt=0)]
+Tolerance = Annotated[float, Field(ge=0, le=100)]
 
 
 class Section(BaseModel):
@@ -92,6 +93,7 @@ class GroupingSettings(Section):
     tag_distance: Positive = 1.0  # tags closer than this belong to one person
     most_people: Annotated[int, Field(ge=1, le=100)] = 30  # peaks kept per joint
     refine: bool = True  # look for a person's missing joints in the whole heatmap
+    refine_tolerance: Tolerance = 0.0  # tags so far leave a quarter of the heat there; 0: paper
     adjust: bool = True  # shift a quarter cell towards the higher neighbour
     ignore_too_much: bool = False  # match candidates as mmpose 0.6 did
     duplicate_oks: Fraction = 0.4  # people more alike than this are one; 1: keep all

@@ -157,11 +157,14 @@ class CpuLane(NothingHeld):
         """See `device.Lane.groups`."""
         return None
 
-    def refine(self, maps: Maps, groups: Groups, *, adjust: bool, refine: bool) -> Joints:
+    def refine(
+        self, maps: Maps, groups: Groups, *, adjust: bool, refine: bool, tolerance: float
+    ) -> Joints:
         """See `device.Lane.refine`."""
         if self._bounds and self._bounds.maps is maps and self._bounds.maps.unread():
-            return cpu_sparse.refine(self._bounds, groups, adjust, refine)
-        return cpu_decode.refine(maps.heat.numpy(), maps.tag.numpy(), groups, adjust, refine)
+            return cpu_sparse.refine(self._bounds, groups, adjust, refine, tolerance)
+        heat, tag = maps.heat.numpy(), maps.tag.numpy()
+        return cpu_decode.refine(heat, tag, groups, adjust, refine, tolerance)
 
 
 def _processor_name() -> str:

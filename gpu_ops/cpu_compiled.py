@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 
 from gpu_ops.cpu_maps import BLOCK, SLACK, Array, Cells, NetworkMaps
 
-VERSION = 1  # of what the functions take, also in native/blocks.c
+VERSION = 2  # of what the functions take, also in native/blocks.c
 _ADDRESS, _LONG = ctypes.c_void_p, ctypes.c_longlong
 
 
@@ -47,7 +47,7 @@ class CompiledBlocks:
         self._maxima, self._best = library.posestream_maxima, library.posestream_best
         self._tops.argtypes, self._tops.restype = [maps, _ADDRESS, _ADDRESS], number
         self._maxima.argtypes = [maps, number, number, ctypes.c_int, *(_ADDRESS,) * 3]
-        self._best.argtypes = [maps, _LONG, number, *(_ADDRESS,) * 5]
+        self._best.argtypes = [maps, _LONG, number, number, *(_ADDRESS,) * 5]
         self._tags = library.posestream_tags
         self._tags.argtypes, self._tags.restype = [maps, *(_ADDRESS,) * 3], None
         self._maxima.restype = self._best.restype = _LONG
@@ -77,12 +77,15 @@ class CompiledBlocks:
         count = self._maxima(bounds.described, lowest, bounds.slack, radius, *memory)
         return found[:count].astype(np.intp)
 
-    def with_best(self, bounds: Bounds, plane: Cells, wanted: Array) -> tuple[Cells, Cells]:
+    def with_best(
+        self, bounds: Bounds, plane: Cells, wanted: Array, sharpness: np.float32
+    ) -> tuple[Cells, Cells]:
         """The blocks that may hold the best cell of a map for a tag, for N pairs of these.
 
         Args:
             bounds: of the maps.
             plane: (N,) image * K + joint; wanted: (N,) tags.
+            sharpness: see `cpu_search.worth`.
 
         Returns:
             (M,) pairs, ascending, and (M,) flat blocks.
@@ -96,7 +99,8 @@ class CompiledBlocks:
         memory = _addresses(low, high, margins, most, found)
         blocks = [np.zeros(0, np.int64)]
         for of, tag in zip(plane.tolist(), wanted.tolist(), strict=True):
-            blocks.append(found[: self._best(bounds.described, of, tag, *memory)].copy())
+            count = self._best(bounds.described, of, tag, sharpness, *memory)
+            blocks.append(found[:count].copy())
         pairs = np.repeat(np.arange(len(plane)), [len(some) for some in blocks[1:]])
         return pairs, np.concatenate(blocks).astype(np.intp)
 

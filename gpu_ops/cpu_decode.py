@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gpu_ops.cpu_peaks import sample_tags
-from gpu_ops.cpu_search import best_cells
+from gpu_ops.cpu_search import best_cells, sharpness_of
 from gpu_ops.device import Groups, Joints, Peaks
 
 Array = NDArray[np.float32]
@@ -175,7 +175,9 @@ class _Maxima:
         return cell[best], score[best]
 
 
-def refine(heat: Array, tag: Array, groups: Groups, adjust: bool, fill: bool) -> Joints:
+def refine(
+    heat: Array, tag: Array, groups: Groups, adjust: bool, fill: bool, tolerance: float
+) -> Joints:
     """Coordinates for the grouped joints, and the best cell for each joint that was not.
 
     Args:
@@ -183,10 +185,11 @@ def refine(heat: Array, tag: Array, groups: Groups, adjust: bool, fill: bool) ->
         groups: people, all images one after another.
         adjust: shift each joint by a quarter cell towards the higher neighbour.
         fill: look for missing joints.
+        tolerance: of tags there; see `device.Lane.refine`.
     """
     cell = groups.cell.astype(np.intp)
     if fill and len(cell):
-        cell = _fill(heat, tag, groups)
+        cell = _fill(heat, tag, groups, sharpness_of(tolerance))
 
     def around(image: Cells, joint: Cells, y: Cells, x: Cells) -> Array:
         h, w = heat.shape[2:]
@@ -227,7 +230,7 @@ def placed(
     return joints
 
 
-def _fill(heat: Array, tag: Array, groups: Groups) -> Cells:
+def _fill(heat: Array, tag: Array, groups: Groups, sharpness: np.float32) -> Cells:
     """(P, K) cells with the missing ones placed, where a place with heat above 0 exists."""
     cell = groups.cell.astype(np.intp)
     shape = heat.shape[2:]
@@ -240,7 +243,7 @@ def _fill(heat: Array, tag: Array, groups: Groups) -> Cells:
                 for coarse, fine in zip(tag[image, :, joint], tags, strict=True):
                     _resize_into(coarse, fine)
                 cell[people, joint] = best_cells(
-                    heat[image, joint], tags, groups.tag[people], value
+                    heat[image, joint], tags, groups.tag[people], sharpness, value
                 )
     return cell
 

@@ -1,5 +1,8 @@
 """Where in a heatmap a person's missing joint is: an exact search that looks at few cells.
 
+A cell's worth falls with the distance of its tag from the person's: by the rounded distance, as in
+the paper's code, or, with a tolerance, to heat / (1 + (distance / tolerance)^2)^2.
+
 The definition is a search over the whole map for each joint and person, and in the reference that
 is nearly all the time decoding takes. Here the map is cut into blocks whose best possible value is
 known, and only the blocks that could hold the winner are looked into.
@@ -20,45 +23,68 @@ FIRST = 6  # blocks looked into before the others' bounds are compared with the 
 FEW = 4  # people for whom bounding all blocks costs more than looking into every cell
 
 
-def best_cells(heat: Array, tags: Array, wanted: Array, value: Array) -> list[int]:
-    """The first cell where heat - round(|tag there - tag|) is largest, for each of P people.
+def best_cells(
+    heat: Array, tags: Array, wanted: Array, sharpness: np.float32, value: Array
+) -> list[int]:
+    """The first cell that is worth most, for each of P people.
 
     Args:
         heat: (H, W); tags: (T, H, W); wanted: (P, T).
+        sharpness: see `worth`.
         value: (H, W) memory to work in; asking the system for it takes longer than the search.
 
     Returns:
         P flat cells; -1 where the heat there is not above 0.
     """
     if len(wanted) <= FEW:
-        return [_best_anywhere(heat, tags, tag, value) for tag in wanted]
-    search = BestCellSearch(heat, tags)
+        return [_best_anywhere(heat, tags, tag, sharpness, value) for tag in wanted]
+    search = BestCellSearch(heat, tags, sharpness)
     return [search.best(tag) for tag in wanted]
 
 
-def _best_anywhere(heat: Array, tags: Array, wanted: Array, value: Array) -> int:
+def sharpness_of(tolerance: float) -> np.float32:
+    """How steeply worth falls: 1 / tolerance^2; 0 for a tolerance of 0, the paper's rounding."""
+    return np.float32(1 / tolerance**2 if tolerance else 0)
+
+
+def worth(heat: Array, square: Array, sharpness: np.float32) -> Array:
+    """What cells are worth to a person; in the memory of `square`.
+
+    Args:
+        heat: float32; square: squared distances of tags, of the same shape.
+        sharpness: as `sharpness_of` gives it.
+    """
+    if sharpness:
+        square *= sharpness
+        square += np.float32(1)
+        square *= square
+        return np.divide(heat, square, out=square)
+    np.rint(np.sqrt(square, out=square), out=square)
+    return np.subtract(heat, square, out=square)
+
+
+def _best_anywhere(
+    heat: Array, tags: Array, wanted: Array, sharpness: np.float32, value: Array
+) -> int:
     np.subtract(tags[0], wanted[0], out=value)
-    if len(tags) == 1:
-        np.abs(value, out=value)
-    else:
-        np.square(value, out=value)
-        for tag, goal in zip(tags[1:], wanted[1:], strict=True):
-            value += np.square(tag - goal)
-        np.sqrt(value, out=value)
-    np.rint(value, out=value)
-    cell = int(np.subtract(heat, value, out=value).argmax())
+    np.square(value, out=value)
+    for tag, goal in zip(tags[1:], wanted[1:], strict=True):
+        value += np.square(tag - goal)
+    cell = int(worth(heat, value, sharpness).argmax())
     return cell if heat.reshape(-1)[cell] > 0 else -1
 
 
 class BestCellSearch:
-    """Finds, for any tag, the first cell where heat - round(|tag there - tag|) is largest."""
+    """Finds, for any tag, the first cell that is worth most."""
 
-    def __init__(self, heat: Array, tags: Array) -> None:
+    def __init__(self, heat: Array, tags: Array, sharpness: np.float32) -> None:
         """Bound every block.
 
         Args:
             heat: (H, W); tags: (T, H, W).
+            sharpness: see `worth`.
         """
+        self._sharpness = sharpness
         self._cell = _cells(heat.shape)
         self._heat = _in_blocks(heat, -np.inf)
         self._tags = [_in_blocks(tag, 0) for tag in tags]
@@ -69,7 +95,7 @@ class BestCellSearch:
     def best(self, wanted: Array) -> int:
         """The best flat cell for a (T,) tag; -1 if the heat there is not above 0."""
         reach = np.maximum(self._low - wanted[:, None], wanted[:, None] - self._high)
-        bound = self._top - np.rint(_length(np.maximum(reach, 0)))
+        bound = worth(self._top, _square(np.maximum(reach, 0)), self._sharpness)
         first = np.argpartition(-bound, min(FIRST, len(bound) - 1))[:FIRST]
         best = self._best_in(first, wanted)
         bound[first] = -np.inf
@@ -83,7 +109,7 @@ class BestCellSearch:
         """Value, negated flat cell and heat of the winner among some blocks."""
         heat = self._heat[blocks]
         difference = [tag[blocks] - goal for tag, goal in zip(self._tags, wanted, strict=True)]
-        value = heat - np.rint(_length(difference))
+        value = worth(heat, _square(difference), self._sharpness)
         largest = value.max()
         ties = np.flatnonzero(value == largest)
         cells = self._cell[blocks].reshape(-1)[ties]
@@ -91,14 +117,12 @@ class BestCellSearch:
         return float(largest), -int(cells[first]), float(heat.reshape(-1)[ties[first]])
 
 
-def _length(difference: Array | list[Array]) -> Array:
-    """L2 length over the first axis, summed in float32 in its order."""
-    if len(difference) == 1:
-        return np.asarray(np.abs(difference[0]))
+def _square(difference: Array | list[Array]) -> Array:
+    """Squared length over the first axis, summed in float32 in its order."""
     total = np.square(difference[0])
     for other in difference[1:]:
         total += np.square(other)
-    return np.sqrt(total, out=total)
+    return np.asarray(total)
 
 
 def _in_blocks(values: Array, filler: float) -> Array:

@@ -35,7 +35,7 @@ def find_peaks(bounds: Bounds, radius: int, threshold: float, most: int) -> Peak
     return ranked(plane, cell, score, maps.shape, maps.tag.numpy(), most)
 
 
-def refine(bounds: Bounds, groups: Groups, adjust: bool, fill: bool) -> Joints:
+def refine(bounds: Bounds, groups: Groups, adjust: bool, fill: bool, tolerance: float) -> Joints:
     """As `cpu_decode.refine`."""
     maps = bounds.maps
     joints = maps.shape[1]
@@ -43,7 +43,9 @@ def refine(bounds: Bounds, groups: Groups, adjust: bool, fill: bool) -> Joints:
     if fill and len(cell):
         person, joint = np.nonzero(cell < 0)
         plane = groups.image[person].astype(np.intp) * joints + joint
-        cell[person, joint] = best_cells(bounds, plane, groups.tag[person, 0])
+        cell[person, joint] = best_cells(
+            bounds, plane, groups.tag[person, 0], cpu_search.sharpness_of(tolerance)
+        )
 
     def around(image: Cells, joint: Cells, y: Cells, x: Cells) -> Array:
         return _around(maps, image * joints + joint, y, x)
@@ -51,30 +53,34 @@ def refine(bounds: Bounds, groups: Groups, adjust: bool, fill: bool) -> Joints:
     return placed(cell, groups.image, maps.shape[3], adjust, around)
 
 
-def best_cells(bounds: Bounds, plane: Cells, wanted: Array) -> Cells:
-    """The first cell where heat - round(|tag there - tag|) is largest, for N maps and tags.
+def best_cells(bounds: Bounds, plane: Cells, wanted: Array, sharpness: np.float32) -> Cells:
+    """The first cell that is worth most, for N maps and tags.
 
     Args:
         bounds: of the maps.
         plane: (N,) image * K + joint; wanted: (N,) tags.
+        sharpness: see `cpu_search.worth`.
 
     Returns:
         (N,) flat cells; -1 where the heat there is not above 0.
     """
     maps = bounds.maps
-    pair, block = bounds.blocks.with_best(bounds, plane, wanted)
+    pair, block = bounds.blocks.with_best(bounds, plane, wanted, sharpness)
     found = np.full(len(plane), -1, np.intp)
     many = np.bincount(pair, minlength=len(plane)) > MANY
     for one in np.unique(plane[many]):
         pairs = np.flatnonzero(many & (plane == one))
         heat, tags = maps.heat_plane(int(one)), maps.tag_plane(int(one))
-        found[pairs] = cpu_search.best_cells(heat, tags[None], wanted[pairs, None], tags.copy())
+        found[pairs] = cpu_search.best_cells(
+            heat, tags[None], wanted[pairs, None], sharpness, np.empty_like(tags)
+        )
     pair, block = pair[~many[pair]], block[~many[pair]]
     best = np.full(len(plane), -np.inf, np.float32)
     candidates = []
     for rows in _parts(len(pair)):
         of = pair[rows]
-        value, cell, heat = _values(maps, _spots(block[rows], maps, plane[of]), wanted[of])
+        spots = _spots(block[rows], maps, plane[of])
+        value, cell, heat = _values(maps, spots, wanted[of], sharpness)
         np.maximum.at(best, of, value.max(axis=(0, 2)))
         row, at, column = np.nonzero(value == best[of][:, None])
         candidates.append((of[at], *(part[row, at, column] for part in (value, cell, heat))))
@@ -127,12 +133,13 @@ def _around(maps: NetworkMaps, plane: Cells, y: Cells, x: Cells) -> Array:
     return np.concatenate([np.zeros((5, 0), np.float32), *parts], axis=1)
 
 
-def _values(maps: NetworkMaps, spots: Spots, wanted: Array) -> tuple[Array, Cells, Array]:
-    """(BLOCK, M, BLOCK) heat - round(|tag - wanted|), flat cell and heat in M blocks."""
+def _values(
+    maps: NetworkMaps, spots: Spots, wanted: Array, sharpness: np.float32
+) -> tuple[Array, Cells, Array]:
+    """(BLOCK, M, BLOCK) worth, flat cell and heat in M blocks."""
     heat = maps.heat_patches(spots)[_INSIDE, :, _INSIDE]
     value = maps.tag_patches(spots)[_INSIDE, :, _INSIDE] - wanted[:, None]
-    np.rint(np.abs(value, out=value), out=value)
-    np.subtract(heat, value, out=value)
+    value = cpu_search.worth(heat, np.square(value, out=value), sharpness)
     step = np.arange(BLOCK)
     rows = (spots.y * BLOCK + step[:, None]) * maps.shape[3]
     return value, rows[..., None] + (spots.x[:, None] * BLOCK + step), heat

@@ -12,6 +12,7 @@ from torch import Tensor
 
 from gpu_ops import cuda_ops as ops
 from gpu_ops.cpu_decode import float32_above
+from gpu_ops.cpu_search import sharpness_of
 from gpu_ops.cuda_maps import Heat, sources
 from gpu_ops.cuda_staging import Part, Staging
 from gpu_ops.device import Groups, Joints, Maps, Peaks
@@ -82,7 +83,9 @@ class CudaDecoder:
             np.concatenate([found[:n] for found, n in zip(tags, counts, strict=True)]),
         )
 
-    def place_joints(self, maps: Maps, groups: Groups, *, adjust: bool, fill: bool) -> None:
+    def place_joints(
+        self, maps: Maps, groups: Groups, *, adjust: bool, fill: bool, tolerance: float
+    ) -> None:
         """Start placing the joints of all people; see `device.Lane.refine`."""
         heat, tags = sources(maps)
         people, joints = groups.cell.shape
@@ -100,6 +103,7 @@ class CudaDecoder:
             placed,
             adjust=adjust,
             fill=fill,
+            sharpness=sharpness_of(tolerance),
         )
         twin.down()
 

@@ -203,13 +203,17 @@ class CudaLane:
         self._wait("waiting for the network and the people")
         return self._decoder.groups()
 
-    def refine(self, maps: Maps, groups: Groups, *, adjust: bool, refine: bool) -> Joints:
+    def refine(
+        self, maps: Maps, groups: Groups, *, adjust: bool, refine: bool, tolerance: float
+    ) -> Joints:
         """See `device.Lane.refine`."""
         people, joints = groups.cell.shape
         if not people:
             return Joints(np.zeros((0, joints, 2), np.float32), np.zeros((0, joints), np.float32))
         with self._step(f"placing the joints of {people} people"):
-            self._decoder.place_joints(maps, groups, adjust=adjust, fill=refine)
+            self._decoder.place_joints(
+                maps, groups, adjust=adjust, fill=refine, tolerance=tolerance
+            )
             self._done.record()
         self._wait(f"waiting for the joints of {people} people")
         return self._decoder.joints()

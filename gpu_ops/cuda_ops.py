@@ -219,6 +219,7 @@ def place_joints(
     *,
     adjust: bool,
     fill: bool,
+    sharpness: np.float32,
 ) -> None:
     """Find the joints of all people of a batch.
 
@@ -232,6 +233,7 @@ def place_joints(
         found: xy (P, K, 2) and score (P, K), both float32, to be written.
         adjust: shift by a quarter cell.
         fill: look for missing joints.
+        sharpness: see `cpu_search.worth`.
     """
     launch(
         "refine.cu",
@@ -240,7 +242,7 @@ def place_joints(
         (256,),
         heat.arguments()
         + _tags(tags)
-        + numbers(ranges, tops, heat.tiles, *people, int(adjust), int(fill), *found),
+        + numbers(ranges, tops, heat.tiles, *people, int(adjust), int(fill), sharpness, *found),
     )
 
 

@@ -159,13 +159,16 @@ class Lane(AbstractContextManager["Lane", None], Protocol):
     def groups(self) -> Groups | None:
         """Wait for the people; None where the host has to group the peaks."""
 
-    def refine(self, maps: Maps, groups: Groups, *, adjust: bool, refine: bool) -> Joints:
+    def refine(
+        self, maps: Maps, groups: Groups, *, adjust: bool, refine: bool, tolerance: float
+    ) -> Joints:
         """Give joints coordinates, and look for those that were not grouped.
 
         A joint at cell (x, y) goes to (x + 0.5, y + 0.5), with `adjust` moved by 0.25 towards the
         higher neighbour (ties go to the negative side). With `refine` a missing joint is placed on
-        the first cell, in raster order, where heat - round_half_even(|tag - person's tag|) is
-        largest, if the heat there is above 0; its score is the heat.
+        the first cell, in raster order, that is worth most, if the heat there is above 0; its
+        score is the heat. At a distance d from the person's tag a cell is worth
+        heat - round_half_even(d), or with a `tolerance` heat / (1 + (d / tolerance)^2)^2.
         """
 
 

@@ -17,6 +17,7 @@ from torch import Tensor
 from gpu_ops.cpu import IMAGENET_DEVIATION, IMAGENET_MEAN, CpuLane
 from gpu_ops.cpu_decode import resize
 from gpu_ops.cpu_peaks import sample
+from gpu_ops.cpu_search import sharpness_of, worth
 from gpu_ops.device import Groups, Joints, Maps, Peaks
 
 
@@ -65,7 +66,9 @@ class PlainLane(CpuLane):
             np.where(high[..., None], tags, np.float32(0)),
         )
 
-    def refine(self, maps: Maps, groups: Groups, *, adjust: bool, refine: bool) -> Joints:
+    def refine(
+        self, maps: Maps, groups: Groups, *, adjust: bool, refine: bool, tolerance: float
+    ) -> Joints:
         """See `device.Lane.refine`."""
         heat = maps.heat.numpy()
         size = (heat.shape[3], heat.shape[2])
@@ -76,7 +79,7 @@ class PlainLane(CpuLane):
             zip(groups.image, groups.cell, groups.tag, strict=True)
         ):
             squares = [(tag[image] - goal) ** 2 for tag, goal in zip(tags, own, strict=True)]
-            value = heat[image] - np.rint(np.sqrt(sum(squares)))
+            value = worth(heat[image], np.asarray(sum(squares)), sharpness_of(tolerance))
             for joint, found in enumerate(row):
                 cell = int(found) if found >= 0 or not refine else int(value[joint].argmax())
                 y, x = divmod(cell, size[0])

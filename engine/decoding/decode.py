@@ -127,7 +127,13 @@ def _worth_refining(
 def _place(
     lane: Lane, maps: Maps, groups: Groups, settings: GroupingSettings, images: int
 ) -> list[People]:
-    joints = lane.refine(maps, groups, adjust=settings.adjust, refine=settings.refine)
+    joints = lane.refine(
+        maps,
+        groups,
+        adjust=settings.adjust,
+        refine=settings.refine,
+        tolerance=settings.refine_tolerance,
+    )
     detected = groups.cell >= 0
     before = np.where(detected, joints.score, 0).mean(axis=1, dtype=np.float32)
     starts = np.searchsorted(groups.image, np.arange(images + 1))

@@ -18,7 +18,7 @@ import assets
 from engine.errors import WeightsError
 from engine.network.registry import Entry, find, registry, standard_folders
 from engine.reading.typed import from_json
-from engine.settings import Fraction, GroupingSettings, Positive, Settings
+from engine.settings import Fraction, GroupingSettings, Positive, Settings, Tolerance
 
 HEADER = "thresholds"  # key of the JSON in a file's header
 
@@ -32,6 +32,7 @@ class Thresholds(BaseModel):
     min_joints: Annotated[int, Field(ge=0, le=100)] | None = None
     peak_threshold: Fraction | None = None
     tag_distance: Positive | None = None
+    refine_tolerance: Tolerance | None = None
     duplicate_oks: Fraction | None = None
     source: str = ""  # how they were found, for people
 
@@ -43,7 +44,11 @@ class Thresholds(BaseModel):
     @property
     def for_decoding(self) -> Thresholds:
         """Those that decide what is found, without those that choose who of it is shown."""
-        return Thresholds(peak_threshold=self.peak_threshold, tag_distance=self.tag_distance)
+        return Thresholds(
+            peak_threshold=self.peak_threshold,
+            tag_distance=self.tag_distance,
+            refine_tolerance=self.refine_tolerance,
+        )
 
     def over(self, other: Thresholds) -> Thresholds:
         """The other's where these say nothing."""

@@ -1,8 +1,7 @@
 // Where each joint of each person is: found joints are adjusted, missing ones are looked for.
-// One block per (joint, person). A missing joint is at the cell where
-// heat - round(|tag - person's tag|) is largest, of equal cells the first in raster order.
-// No value exceeds the tile's largest heat minus the rounded distance from its range of tags, so
-// only tiles that could hold the winner are looked into.
+// One block per (joint, person). A missing joint is at the cell that is worth most to the person, of
+// equal cells the first in raster order. No cell is worth more than the tile's largest heat at the
+// distance from its range of tags, so only tiles that could hold the winner are looked into.
 #include "maps.cuh"
 
 #define THREADS 256
@@ -12,17 +11,26 @@ struct Person {
     float tag[MOST_TAGS];
 };
 
-__device__ __forceinline__ float distance_at(const Tags& tags, const Person& who, int y, int x) {
+// As cpu_search.worth.
+__device__ __forceinline__ float worth(float heat, float square, float sharpness) {
+    if (sharpness > 0.0f) {
+        float slope = square * sharpness + 1.0f;
+        return heat / (slope * slope);
+    }
+    return heat - rintf(sqrtf(square));
+}
+
+__device__ __forceinline__ float square_at(const Tags& tags, const Person& who, int y, int x) {
     float sum = 0.0f;
     for (int t = 0; t < tags.count; t++) {
         float apart = tag_at(tags, who.image, who.joint, t, y, x) - who.tag[t];
         sum += apart * apart;
     }
-    return sqrtf(sum);
+    return sum;
 }
 
-// The least distance any cell of a tile can have. range (tag, tile, 2) of the map.
-__device__ __forceinline__ float least_distance(
+// The least squared distance any cell of a tile can have. range (tag, tile, 2) of the map.
+__device__ __forceinline__ float least_square(
     const float* range, int tiles, int tile, int count, const Person& who) {
     float sum = 0.0f;
     for (int t = 0; t < count; t++) {
@@ -30,7 +38,7 @@ __device__ __forceinline__ float least_distance(
         float apart = fmaxf(fmaxf(span[0] - who.tag[t], who.tag[t] - span[1]), 0.0f);
         sum += apart * apart;
     }
-    return sqrtf(sum);
+    return sum;
 }
 
 // Raises *best, which all threads share, to the largest rank any thread has found.
@@ -41,14 +49,15 @@ __device__ __forceinline__ void raise(Rank* best, Rank rank) {
 }
 
 __device__ Rank best_of_tile(
-    const Heat& heat, const Tags& tags, const Person& who, int tile, float bound) {
+    const Heat& heat, const Tags& tags, const Person& who, float sharpness, int tile,
+    float bound) {
     int across = (heat.W + TILE - 1) / TILE;
     int x = tile % across * TILE + threadIdx.x % 32, y = tile / across * TILE;
     Rank best = 0;
     for (int end = min(y + TILE, heat.H); y < end && x < heat.W; y++) {
         float value = heat_at(heat, who.image, who.joint, y, x);
         if (!(value >= bound)) continue;
-        value = value - rintf(distance_at(tags, who, y, x));
+        value = worth(value, square_at(tags, who, y, x), sharpness);
         Rank rank = rank_of(value, y * heat.W + x);
         best = rank > best ? rank : best;
     }
@@ -57,16 +66,16 @@ __device__ Rank best_of_tile(
 
 // All threads of the block call it and get the same cell; -1 if the heat there is not above 0.
 __device__ int best_cell(
-    const Heat& heat, const Tags& tags, const Person& who, const float* range, const Rank* tops,
-    int tiles) {
+    const Heat& heat, const Tags& tags, const Person& who, float sharpness, const float* range,
+    const Rank* tops, int tiles) {
     __shared__ Rank shared_best;
     if (threadIdx.x == 0) shared_best = 0;
     __syncthreads();
     Rank own = 0;
     for (int tile = threadIdx.x; tile < tiles; tile += THREADS) {
         int cell = cell_of(tops[tile]);
-        float distance = distance_at(tags, who, cell / heat.W, cell % heat.W);
-        Rank rank = rank_of(value_of(tops[tile]) - rintf(distance), cell);
+        float square = square_at(tags, who, cell / heat.W, cell % heat.W);
+        Rank rank = rank_of(worth(value_of(tops[tile]), square, sharpness), cell);
         own = rank > own ? rank : own;
     }
     raise(&shared_best, own);
@@ -77,12 +86,12 @@ __device__ int best_cell(
         int tile = base + threadIdx.x % 32;
         bool hopeful = false;
         if (tile < tiles) {
-            float least = least_distance(range, tiles, tile, tags.count, who);
-            hopeful = value_of(tops[tile]) - rintf(least) >= bound;
+            float least = least_square(range, tiles, tile, tags.count, who);
+            hopeful = worth(value_of(tops[tile]), least, sharpness) >= bound;
         }
         unsigned hopes = __ballot_sync(0xffffffffu, hopeful);
         for (; hopes; hopes &= hopes - 1) {
-            Rank rank = best_of_tile(heat, tags, who, base + __ffs(hopes) - 1, bound);
+            Rank rank = best_of_tile(heat, tags, who, sharpness, base + __ffs(hopes) - 1, bound);
             own = rank > own ? rank : own;
         }
     }
@@ -100,8 +109,8 @@ __device__ __forceinline__ float quarter(float before, float after) {
 // ranges and tops as tags.cu and peaks.cu wrote them. xy (P, K, 2), score (P, K); 0: no joint.
 extern "C" __global__ void place_joints(
     HEAT_ARGUMENTS, TAG_ARGUMENTS, const float* ranges, const Rank* tops, int tiles,
-    const int* image, const int* cells, const float* person_tag, int adjust, int fill, float* xy,
-    float* score) {
+    const int* image, const int* cells, const float* person_tag, int adjust, int fill,
+    float sharpness, float* xy, float* score) {
     Heat heat = HEAT;
     Tags tags = TAGS;
     int place = blockIdx.y * joints + blockIdx.x;
@@ -111,7 +120,7 @@ extern "C" __global__ void place_joints(
     if (cell < 0 && fill) {  // the same for the whole block
         size_t map = (size_t)who.image * joints + who.joint;
         const float* range = ranges + map * tag_count * tiles * 2;
-        cell = best_cell(heat, tags, who, range, tops + map * tiles, tiles);
+        cell = best_cell(heat, tags, who, sharpness, range, tops + map * tiles, tiles);
     }
     if (threadIdx.x != 0) return;
     float at_x = 0.0f, at_y = 0.0f, found = 0.0f;

@@ -196,9 +196,15 @@ static float rounded(float x) {
     return x < shift ? whole : x;
 }
 
-/* The best that can be found in a block and the least that is: heat - round(|tag - wanted|). */
+/* As cpu_search.worth, of a cell whose tag is `away`; what has no heat is worth none. */
+static float worth(float heat, float away, float sharpness) {
+    float slope = 1 + away * away * sharpness;
+    return sharpness > 0 ? heat / (slope * slope) : heat - rounded(away);
+}
+
+/* The most that a cell of a block may be worth, and the least that its best cell is. */
 static void range_of(const Maps *maps, long long plane, long long block, float wanted,
-                     const float margins[2], float *least, float *most) {
+                     float sharpness, const float margins[2], float *least, float *most) {
     float heat[BLOCK][BLOCK], tags[BLOCK][BLOCK];
     long long y = block / maps->w, x = block % maps->w;
     fine_heat(maps, plane, y, x, heat);
@@ -207,8 +213,8 @@ static void range_of(const Maps *maps, long long plane, long long block, float w
     for (int row = 0; row < BLOCK; row++)
         for (int column = 0; column < BLOCK; column++) {
             float away = fabsf(tags[row][column] - wanted), near = away - margins[1];
-            float high = heat[row][column] + margins[0] - rounded(near > 0 ? near : 0);
-            float low = heat[row][column] - margins[0] - rounded(away + margins[1]);
+            float high = worth(heat[row][column] + margins[0], near > 0 ? near : 0, sharpness);
+            float low = worth(heat[row][column] - margins[0], away + margins[1], sharpness);
             if (high > *most) *most = high;
             if (low > *least) *least = low;
         }
@@ -241,13 +247,13 @@ EXPORTED void posestream_tags(const Maps *maps, float *row, float *low_tags, flo
         }
 }
 
-/* The blocks of a plane that may hold the best cell for a wanted tag.
+/* The blocks of a plane that may hold the best cell for a wanted tag, if any heat is above 0.
 
    low_tags, high_tags: as posestream_tags filled them in; margins: how far estimates of heat and
    of a tag may be off; most: (h * w) to work in; found: (h * w) flat blocks. Returns how many
    were found. */
 EXPORTED long long posestream_best(const Maps *maps, long long plane, float wanted,
-                                   const float *low_tags, const float *high_tags,
+                                   float sharpness, const float *low_tags, const float *high_tags,
                                    const float margins[2], float *most, long long *found) {
     long long blocks = maps->h * maps->w, begin = 0, count = 0, kept = 0;
     const float *tops = maps->tops + plane * blocks;
@@ -255,24 +261,24 @@ EXPORTED long long posestream_best(const Maps *maps, long long plane, float want
     float best = -INFINITY, least, bound;
     for (long long block = 0; block < blocks; block++) {
         float nearest = larger(low[block] - wanted, wanted - high[block]) - margins[1];
-        most[block] = tops[block] + margins[0] - rounded(larger(nearest, 0));
+        most[block] = worth(tops[block] + margins[0], larger(nearest, 0), sharpness);
     }
     const float greatest = largest_of(most, blocks);
     for (long long block = 0; block < blocks; block++)
         if (tops[block] > best) { /* good to begin with: much even at its worst tag */
             float worst = larger(wanted - low[block], high[block] - wanted);
-            if (tops[block] - rounded(worst) > best)
-                best = tops[block] - rounded(worst), begin = block;
+            if (worth(tops[block], worst, sharpness) > best)
+                best = worth(tops[block], worst, sharpness), begin = block;
         }
-    range_of(maps, plane, begin, wanted, margins, &best, &bound);
+    range_of(maps, plane, begin, wanted, sharpness, margins, &best, &bound);
     for (long long block = 0; block < blocks; block++) /* and those that promise nearly the most */
         if (most[block] >= greatest - 0.1f * fabsf(greatest) && most[block] >= best) {
-            range_of(maps, plane, block, wanted, margins, &least, &bound);
+            range_of(maps, plane, block, wanted, sharpness, margins, &least, &bound);
             best = larger(best, least);
         }
     for (long long block = 0; block < blocks; block++)
         if (most[block] >= best) {
-            range_of(maps, plane, block, wanted, margins, &least, &bound);
+            range_of(maps, plane, block, wanted, sharpness, margins, &least, &bound);
             best = larger(best, least);
             most[count] = bound; /* count <= block */
             if (bound >= best) found[count++] = block;
@@ -283,7 +289,7 @@ EXPORTED long long posestream_best(const Maps *maps, long long plane, float want
 }
 
 /* Of these functions and what they take; VERSION of cpu_compiled.py. */
-EXPORTED int posestream_version(void) { return 1; }
+EXPORTED int posestream_version(void) { return 2; }
 
 /* Python imports this file as a module to find it; the functions are called through ctypes. */
 static struct PyModuleDef module = {PyModuleDef_HEAD_INIT, "_blocks", NULL, -1, NULL,

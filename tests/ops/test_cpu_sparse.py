@@ -96,12 +96,13 @@ def test_peaks_are_those_of_the_heat_written_out(blocks, resizing, scene, thresh
 @pytest.mark.parametrize("scene", SCENES)
 @pytest.mark.parametrize("seed", range(3))
 @pytest.mark.parametrize("adjust", [True, False])
-def test_joints_are_those_of_the_heat_written_out(blocks, resizing, scene, seed, adjust):
+@pytest.mark.parametrize("tolerance", [0, 0.05, 0.6])
+def test_joints_are_those_of_the_heat_written_out(blocks, resizing, scene, seed, adjust, tolerance):
     sparse, maps, dense, written = lanes(blocks, *SCENES[scene]())
     b, k, h, w = maps.shape
     wanted = groups(np.random.default_rng(seed), 6, b, k, h * w, 1)
     found = [
-        lane.refine(source, wanted, adjust=adjust, refine=True)
+        lane.refine(source, wanted, adjust=adjust, refine=True, tolerance=tolerance)
         for lane, source in ((sparse, maps), (dense, written))
     ]
     assert np.array_equal(found[0].xy, found[1].xy)

@@ -110,7 +110,7 @@ def test_staging_settles_and_starts_over_with_every_batch(lane):
         lane.find_peaks(maps, radius=2, threshold=0.1, most=30)
         lane.peaks()
         people = groups(np.random.default_rng(1), 5, 1, 3, 40 * 40, 1)
-        lane.refine(maps, people, adjust=True, refine=True)
+        lane.refine(maps, people, adjust=True, refine=True, tolerance=0)
         sizes.append((lane._driver.pinned_bytes, lane._images._used, lane._lists._used))
     assert len(set(sizes)) == 1
 
@@ -164,7 +164,13 @@ def test_maps_of_one_scale_are_not_written_out(lane):
     maps = lane.aggregate(passes, (48, 40), None, two_step=False)
     lane.find_peaks(maps, radius=2, threshold=0.1, most=30)
     lane.peaks()
-    lane.refine(maps, groups(np.random.default_rng(1), 4, 1, 3, 40, 1), adjust=True, refine=True)
+    lane.refine(
+        maps,
+        groups(np.random.default_rng(1), 4, 1, 3, 40, 1),
+        adjust=True,
+        refine=True,
+        tolerance=0,
+    )
     launched = lane._driver.kernels.launched
     assert launched == ["mark_peaks", "best_peaks", "peak_tags", "tag_ranges", "place_joints"]
 

@@ -73,18 +73,18 @@ WRONG_LOGIC = {
     ),
     "halves rounded away from zero": (
         "refine.cu",
-        "value = value - rintf(",
-        "value = value - roundf(",
+        "heat - rintf(sqrtf(",
+        "heat - roundf(sqrtf(",
     ),
     "a distance without its second tag": (
         "refine.cu",
-        "sum += apart * apart;\n    }\n    return sqrtf(sum);\n}\n\n// The least",
-        "sum = apart * apart;\n    }\n    return sqrtf(sum);\n}\n\n// The least",
+        "sum += apart * apart;\n    }\n    return sum;\n}\n\n// The least",
+        "sum = apart * apart;\n    }\n    return sum;\n}\n\n// The least",
     ),
     "tiles given up though they could hold an equal cell": (
         "refine.cu",
-        "rintf(least) >= bound;",
-        "rintf(least) > bound;",
+        "worth(value_of(tops[tile]), least, sharpness) >= bound;",
+        "worth(value_of(tops[tile]), least, sharpness) > bound;",
     ),
     "the last row of a tile forgotten": (
         "refine.cu",
@@ -127,7 +127,7 @@ def computed(device, heat, tag, people):
     with device.lane() as lane:
         lane.find_peaks(maps, radius=2, threshold=lowest, most=30)
         peaks = lane.peaks()
-        joints = lane.refine(maps, people, adjust=True, refine=True)
+        joints = lane.refine(maps, people, adjust=True, refine=True, tolerance=0)
         results = [peaks.cell, peaks.score, peaks.tag, joints.xy, joints.score]
         if device.name == "cpu":
             return results

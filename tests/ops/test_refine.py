@@ -9,12 +9,12 @@ from tests.support.by_hand import joints_by_hand
 from tests.support.map_scenes import dense, groups, heat_map, on, tag_map
 
 
-def place(device, heat, tag, people, *, adjust=True, fill=True):
+def place(device, heat, tag, people, *, adjust=True, fill=True, tolerance=0.0):
     with device.lane() as lane:
         maps = on(device, dense(heat, tag))
         lane.find_peaks(maps, radius=2, threshold=0.1, most=30)
         lane.peaks()
-        return lane.refine(maps, people, adjust=adjust, refine=fill)
+        return lane.refine(maps, people, adjust=adjust, refine=fill, tolerance=tolerance)
 
 
 def one_person(joints=1, tags=1, tag=0.0, cell=-1):
@@ -29,25 +29,27 @@ def one_person(joints=1, tags=1, tag=0.0, cell=-1):
 @pytest.mark.parametrize("fill", [True, False], ids=["fill", "no-fill"])
 @pytest.mark.parametrize("levels", [None, 3], ids=["few-ties", "many-ties"])
 @pytest.mark.parametrize("count", [1, 2], ids=["T1", "T2"])
-def test_joints_match_the_definition(device, count, levels, fill, adjust):
+@pytest.mark.parametrize("tolerance", [0, 0.6], ids=["rounded", "tolerant"])
+def test_joints_match_the_definition(device, tolerance, count, levels, fill, adjust):
     rng = np.random.default_rng(11)
     heat = heat_map(rng, (2, 3, 37, 45), levels)
     tag = tag_map(rng, (2, count, 3, 37, 45))
     people = groups(rng, 9, 2, 3, 37 * 45, count)
-    got = place(device, heat, tag, people, adjust=adjust, fill=fill)
-    xy, score = joints_by_hand(heat, tag, people, adjust, fill)
+    got = place(device, heat, tag, people, adjust=adjust, fill=fill, tolerance=tolerance)
+    xy, score = joints_by_hand(heat, tag, people, adjust, fill, tolerance)
     assert np.array_equal(got.xy, xy)
     assert np.array_equal(got.score, score)
 
 
 @pytest.mark.parametrize("count", [1, 2], ids=["T1", "T2"])
-def test_thirty_people_of_one_image_are_served(device, count):
+@pytest.mark.parametrize("tolerance", [0, 0.6], ids=["rounded", "tolerant"])
+def test_thirty_people_of_one_image_are_served(device, tolerance, count):
     rng = np.random.default_rng(12)
     heat = heat_map(rng, (1, 2, 40, 70))
     tag = tag_map(rng, (1, count, 2, 40, 70), people=30)
     people = groups(rng, 30, 1, 2, 40 * 70, count, missing=0.3)
-    got = place(device, heat, tag, people)
-    xy, score = joints_by_hand(heat, tag, people, True, True)
+    got = place(device, heat, tag, people, tolerance=tolerance)
+    xy, score = joints_by_hand(heat, tag, people, True, True, tolerance)
     assert np.array_equal(got.xy, xy)
     assert np.array_equal(got.score, score)
 
@@ -86,6 +88,25 @@ def test_a_joint_is_absent_where_the_best_cell_has_no_heat(device):
     got = place(device, heat, tag, one_person())
     assert got.score[0, 0] == 0
     assert got.xy[0, 0].tolist() == [0, 0]
+
+
+def test_at_the_tolerance_a_quarter_of_the_heat_is_left(device):
+    heat = np.zeros((1, 1, 40, 40), np.float32)
+    heat[0, 0, 8, 8], heat[0, 0, 30, 30] = 0.8, 0.21
+    tag = np.zeros((1, 1, 1, 40, 40), np.float32)
+    tag[0, 0, 0, 8, 8] = 0.5  # rounds to 0, but is worth 0.8 / 4
+    got = place(device, heat, tag, one_person(), adjust=False, tolerance=0.5)
+    assert got.xy[0, 0].tolist() == [30.5, 30.5]
+    assert got.score[0, 0] == heat[0, 0, 30, 30]
+
+
+def test_with_a_tolerance_any_heat_is_worth_more_than_none(device):
+    heat = np.full((1, 1, 40, 40), -0.01, np.float32)
+    heat[0, 0, 9, 9] = 0.001
+    tag = np.zeros((1, 1, 1, 40, 40), np.float32)
+    tag[0, 0, 0, 9, 9] = 50
+    got = place(device, heat, tag, one_person(), adjust=False, tolerance=0.5)
+    assert got.xy[0, 0].tolist() == [9.5, 9.5]
 
 
 @pytest.mark.parametrize("distance", [0.5, 1.5, 2.5])

@@ -89,7 +89,7 @@ def peaks_by_hand(heat, radius, threshold, most):
     return sorted(found, key=lambda peak: (-peak[0], peak[1]))[:most]
 
 
-def joints_by_hand(heat, tags, groups: Groups, adjust, fill):
+def joints_by_hand(heat, tags, groups: Groups, adjust, fill, tolerance=0.0):
     """xy (P, K, 2), score (P, K) for maps heat (B, K, H, W), tags (B, T, K, H, W) float32."""
     people, joints = groups.cell.shape
     xy = np.zeros((people, joints, 2), np.float32)
@@ -100,7 +100,7 @@ def joints_by_hand(heat, tags, groups: Groups, adjust, fill):
             cell = int(groups.cell[person, joint])
             if cell < 0 and fill:
                 own = tags[groups.image[person], :, joint]
-                cell = _best_cell(plane, own, groups.tag[person])
+                cell = _best_cell(plane, own, groups.tag[person], tolerance)
             if cell >= 0:
                 y, x = divmod(cell, plane.shape[1])
                 xy[person, joint] = _place(plane, y, x, adjust)
@@ -108,14 +108,19 @@ def joints_by_hand(heat, tags, groups: Groups, adjust, fill):
     return xy, score
 
 
-def _best_cell(plane, tags, wanted):
+def _best_cell(plane, tags, wanted, tolerance):
+    sharpness = np.float32(1 / tolerance**2) if tolerance else None
     best, best_cell = -np.inf, -1
     for cell, heat in enumerate(plane.reshape(-1)):
         apart = tags.reshape(len(tags), -1)[:, cell] - wanted  # float32, as is all of this
         square = np.float32(0)
         for one in apart:
             square += one * one
-        value = heat - np.rint(np.sqrt(square))
+        if sharpness is None:
+            value = heat - np.rint(np.sqrt(square))
+        else:
+            slope = square * sharpness + np.float32(1)
+            value = heat / (slope * slope)
         if value > best:
             best, best_cell = value, cell
     return best_cell if plane.reshape(-1)[best_cell] > 0 else -1
