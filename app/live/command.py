@@ -165,20 +165,16 @@ def run_headless(
         PoseError: the engine or the sink cannot be used; or, at the end, sources have failed.
     """
     from app.live.outputs import Context, open_output
-    from app.live.protocol import SourceState
     from app.live.session import LiveSession
     from app.signals import stop_on_signal
     from engine.tracking.stages import smoothed
 
-    failed: dict[str, str] = {}  # source -> why
-
     def hear(event: Event) -> None:
-        if isinstance(event, SourceState) and event.status == "failed":
-            failed[event.source] = event.text
-        if len(plan.sources) > 1 or not failed:  # that of the only one is raised below
+        if len(plan.sources) > 1 or not session.failed:  # that of the only one is raised below
             _print_event(event)
 
     session = LiveSession(plan, hear, wanted=wanted)
+    failed = session.failed  # it fills up later
     look = Look(display=plan.settings.display)
     context = Context(
         session.header,

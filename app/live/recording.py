@@ -11,6 +11,7 @@ import re
 import shutil
 import threading
 import time
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
@@ -73,14 +74,14 @@ class Recorder:
             if source not in self._sources and not self._closed.is_set():
                 self._sources[source] = self._open(source, seeks, rate)
 
-    def end(self, source: str) -> None:
-        """Complete the files of a source; the others continue."""
+    def end(self, source: str, error: str | None = None) -> None:
+        """Complete the files of a source, which failed if there is an error; others continue."""
         with self._lock:
             ended = self._sources.pop(source, None)
             if ended:
                 self._ended.append(ended)
         for lane in ended.lanes if ended else ():
-            lane.end()
+            lane.end(error)
 
     def arrived(self, frame: Frame) -> None:
         """A frame was captured. Capture thread; returns at once."""
@@ -128,13 +129,18 @@ class Recorder:
         if known and known.tracks:
             known.tracks.put(Joined(before, now))
 
-    def finish(self) -> None:
-        """Write what waits and complete the files, in the background; `Recorded` says when."""
+    def finish(self, failed: Mapping[str, str], error: str | None = None) -> None:
+        """Write what waits and complete the files, in the background; `Recorded` says when.
+
+        Args:
+            failed: of sources that did, why; it stands in the last line of their tracks.
+            error: why all of them end, if that was not asked for.
+        """
         with self._lock:
             self._closed.set()
-        for source in self._sources.values():
+        for name, source in self._sources.items():
             for lane in source.lanes:
-                lane.end()
+                lane.end(failed.get(name, error))
 
     def wait(self, seconds: float) -> bool:
         """Wait until all files are complete."""

@@ -24,8 +24,14 @@ Item = tuple[Result, Look, Traces]
 class Sending:
     """Belongs to a session; `write` is called on the engine thread and never waits."""
 
-    def __init__(self, header: Callable[[Result], Mapping[str, Any]], tell: Tell) -> None:
-        self._header, self._tell = header, tell
+    def __init__(
+        self,
+        header: Callable[[Result], Mapping[str, Any]],
+        failed: Mapping[str, str],
+        tell: Tell,
+    ) -> None:
+        """Send to none yet; `failed` says of sources why they ended early, once they have."""
+        self._header, self._failed, self._tell = header, failed, tell
         self._senders: dict[str, _Sender] = {}
 
     def use(self, targets: frozenset[str]) -> None:
@@ -34,7 +40,7 @@ class Sending:
         for target in now.keys() - targets:
             now.pop(target).end()
         for target in targets - now.keys():
-            context = Context(self._header, several=True, raw=True)
+            context = Context(self._header, several=True, raw=True, failed=self._failed)
             now[target] = _Sender(target, context, self._tell)
         self._senders = now
 
@@ -43,11 +49,11 @@ class Sending:
         for sender in self._senders.values():
             sender.put((result, look, traces))
 
-    def close(self) -> None:
-        """End all."""
+    def close(self, error: str | None = None) -> None:
+        """End all; `error` is why, if it was not meant to end."""
         senders, self._senders = self._senders, {}
         for sender in senders.values():
-            sender.end()
+            sender.end(error)
         for sender in senders.values():
             sender.thread.join(2.0)
 
@@ -61,6 +67,7 @@ class _Sender:
         self._frames = self._lost = 0
         self._said = 0.0
         self._over = False
+        self._error: str | None = None
         self.thread = threading.Thread(target=self._run, name=f"sending {target}", daemon=True)
         self.thread.start()
 
@@ -75,8 +82,8 @@ class _Sender:
                 break
         self._waiting.put(item)
 
-    def end(self) -> None:
-        self._over = True
+    def end(self, error: str | None = None) -> None:
+        self._over, self._error = True, error
         self._waiting.put(None)
 
     def _run(self) -> None:
@@ -94,7 +101,7 @@ class _Sender:
             self._tell(Sent(self._target, self._frames, self._lost, None, str(error)))
         finally:
             if output:
-                output.close()
+                output.close(self._error)
 
     def _report(self, output: Output) -> None:
         self._said = time.monotonic()

@@ -7,8 +7,9 @@ from any thread and returns at once: it replaces a reference that the engine rea
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Generator, Mapping, Sequence
-from contextlib import AbstractContextManager, closing
+from collections.abc import Generator, Mapping, Sequence
+from contextlib import closing
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from app.live.plan import CameraMode, Plan
@@ -25,9 +26,9 @@ from app.live.protocol import (
 from app.live.sending import Sending
 from app.live.source_set import OpenSource, SourceSet, paced_in
 from app.live.stages import Revisited
-from app.live.swap import Swap
+from app.live.swap import OpenEstimator, Swap, open_suited
 from app.live.taps import Newest, Tapped
-from app.live.torch_loading import give_memory_back, load_engine
+from app.live.torch_loading import give_memory_back
 from app.overlay.look import Look
 from app.overlay.traces import Tracer, Traces
 from engine.network.choice import weights_for
@@ -43,7 +44,6 @@ if TYPE_CHECKING:
     from app.live.recording import Recorder
     from engine.estimator import PoseEstimator
 
-OpenEstimator = Callable[[Settings], AbstractContextManager["PoseEstimator"]]
 _LONGEST_FINISH = 25.0  # s that writing the rest of a recording may take
 
 
@@ -69,7 +69,7 @@ class LiveSession:
             open_source: likewise.
         """
         self._tell = tell
-        self._open_estimator = open_estimator
+        self._open = partial(open_suited, opener=open_estimator)
         self._asked = self._settings = plan.settings  # as a person set it; as it suits the network
         self._suiting = Thresholds()  # of the checkpoint, once it is known
         self._watched: int | None = None
@@ -83,7 +83,8 @@ class LiveSession:
         self.traces: dict[str, Traces] = {}
         self._recorder: Recorder | None = None
         self._finishing: Recorder | None = None  # the last one that was told to end
-        self._sending = Sending(self.header, tell)
+        self._sending = Sending(self.header, self.failed, tell)
+        self._error: str | None = None  # why the run ended, if it was not asked to
 
     @property
     def sources(self) -> Sequence[Source]:
@@ -94,6 +95,11 @@ class LiveSession:
     def player(self) -> Player | None:
         """The transport, if all sources are files that are played by the clock."""
         return self._set.player
+
+    @property
+    def failed(self) -> Mapping[str, str]:
+        """Why nothing more comes from sources, of those that have failed by now."""
+        return self._set.failed
 
     def flows(self) -> Mapping[str, Flow]:
         """What has become of the frames of each source."""
@@ -110,7 +116,7 @@ class LiveSession:
                 yield from self._results()
         finally:
             self._newest.close()
-            self._sending.close()
+            self._sending.close(self._error)
             give_memory_back()
 
     def frames(self) -> Generator[Frame, None, None]:
@@ -121,7 +127,7 @@ class LiveSession:
         if not self._set.open_all():
             return
         self._set.say("Loading the network…")
-        with closing(Swap(self._opened, self._asked, self._is_ready, self._has_failed)) as swap:
+        with closing(Swap(self._open, self._asked, self._is_ready, self._has_failed)) as swap:
             self._swap = swap
             self._set.say("Opening…")
             sources, inbox, captures = self._set.begin()
@@ -132,6 +138,9 @@ class LiveSession:
                     if self._set.source(result.frame.source):
                         self._traced(result)
                         yield result
+            except Exception as error:
+                self._error = str(error) or type(error).__name__
+                raise
             finally:
                 self.stop()
                 self.record(None)
@@ -155,14 +164,14 @@ class LiveSession:
     def add(self, source: str, name: str) -> None:
         """Watch one more source, or the one of this name again; the others continue."""
         if self._recorder:  # one that is opened again has another clock: its files are new
-            self._recorder.end(name)
+            self._recorder.end(name, self.failed.get(name))
         self._set.add(source, name, self._joined)
 
     def remove(self, name: str) -> None:
         """Do not watch this source any more; the others continue."""
         self._set.remove(name)
         if self._recorder:
-            self._recorder.end(name)
+            self._recorder.end(name, self.failed.get(name))
 
     def change(self, settings: Settings) -> None:
         """Use these values from the next batch on; another model once it is loaded."""
@@ -189,7 +198,7 @@ class LiveSession:
         """Start a recording, or finish the one that runs."""
         before, self._recorder = self._recorder, None
         if before:
-            before.finish()
+            before.finish(self.failed, self._error)
             self._finishing = before
         if plan and self._swap:
             from app.live.recording import Recorder
@@ -215,17 +224,6 @@ class LiveSession:
         assert self._swap is not None, "there is a result, so there is an estimator"
         facts = header(self._set.ever(result.frame.source), self._settings, self._swap.estimator)
         return {**facts, "size": list(result.frame.size), "live": True}
-
-    def _opened(self, settings: Settings) -> AbstractContextManager[PoseEstimator]:
-        """The estimator for these settings, with the thresholds that suit its checkpoint."""
-        suiting = thresholds_of(weights_for(settings.engine))
-        suited = with_thresholds(settings, suiting)
-        if self._open_estimator:
-            return self._open_estimator(suited)
-        load_engine()
-        from engine.network.opening import open_estimator
-
-        return open_estimator(suited)
 
     def _is_ready(self, estimator: PoseEstimator, engine: EngineSettings) -> None:
         estimator.batch = max(len(self._set.sources), 1)

@@ -52,6 +52,7 @@ class SourceSet:
         self._inbox: Inbox | None = None
         self._captures: Captures | None = None
         self._closed = False
+        self.failed: dict[str, str] = {}  # name -> why nothing more comes from it
 
     @property
     def sources(self) -> list[Tapped]:
@@ -131,6 +132,7 @@ class SourceSet:
 
     def _add(self, text: str, name: str, started: Callable[[Tapped], None]) -> None:
         self.remove(name)
+        self.failed.pop(name, None)
         self._tell(SourceState(name, "opening", "Opening…"))
         source = self._opened_or_told(text, name)
         if source is None:
@@ -148,7 +150,7 @@ class SourceSet:
         try:
             return self._opened(text, name)
         except PoseError as error:
-            self._tell(SourceState(name, "failed", str(error)))
+            self._told(Change(name, "failed", str(error)))
             return None
 
     def _opened(self, text: str, name: str) -> Tapped:
@@ -168,6 +170,8 @@ class SourceSet:
         return Tapped(reported, self._see)
 
     def _told(self, change: Change) -> None:
+        if change.status == "failed":
+            self.failed[change.source] = change.text
         self._tell(_as_state(change))
 
 

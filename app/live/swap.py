@@ -3,20 +3,41 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from contextlib import ExitStack
+from contextlib import AbstractContextManager, ExitStack
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from app.live.torch_loading import load_engine
 from engine.errors import PoseError
+from engine.network.choice import weights_for
+from engine.network.thresholds import thresholds_of, with_thresholds
 from engine.settings import EngineSettings, Settings
 from engine.types import Frame, Poses
 
 if TYPE_CHECKING:
-    from contextlib import AbstractContextManager
-
     from engine.estimator import PoseEstimator
 
-    OpenEstimator = Callable[[Settings], AbstractContextManager[PoseEstimator]]
+OpenEstimator = Callable[[Settings], AbstractContextManager["PoseEstimator"]]
+
+
+def open_suited(
+    settings: Settings, opener: OpenEstimator | None = None
+) -> AbstractContextManager[PoseEstimator]:
+    """The estimator for these settings, with the thresholds that suit its checkpoint.
+
+    Args:
+        opener: for tests and measurements; the real one by default.
+
+    Raises:
+        PoseError: the weights or the device cannot be used.
+    """
+    suited = with_thresholds(settings, thresholds_of(weights_for(settings.engine)))
+    if opener:
+        return opener(suited)
+    load_engine()
+    from engine.network.opening import open_estimator
+
+    return open_estimator(suited)
 
 
 @dataclass(slots=True, eq=False)

@@ -19,6 +19,7 @@ from app.live.recording import Recorder, file_stem
 from app.live.session import LiveSession
 from app.overlay.drawing import draw_frame
 from app.overlay.look import Look, Zone
+from engine.errors import DeviceError, PoseError, SourceError
 from engine.settings import DisplaySettings, Settings
 from engine.sources.paced import Paced
 from engine.sources.source import SourceInfo
@@ -58,9 +59,12 @@ class Watching:
         assert not self._thread.is_alive()
 
     def _run(self):
-        with closing(self.session.results()) as results:
-            for result in results:
-                self.results.append(result)
+        try:
+            with closing(self.session.results()) as results:
+                for result in results:
+                    self.results.append(result)
+        except PoseError as error:
+            self.error = error
 
     def see(self, count, source=None):
         """Wait for so many more results."""
@@ -135,7 +139,7 @@ def test_equal_titles_make_distinct_names(tmp_path):
         "Clip",
         "clip-2",
     ]
-    recorder.finish()
+    recorder.finish({})
     assert recorder.wait(5)
 
 
@@ -319,6 +323,78 @@ def test_a_file_that_cannot_be_written_is_said_and_the_others_go_on(tmp_path, mo
     _, videos = recorded(tmp_path, "clip")
     assert counted["clip.ndjson"] > 20
     assert len(videos[""]) == counted["clip.mp4"] > 20
+
+
+class Breaks(Still):
+    """A camera that fails when it is told to."""
+
+    broken = threading.Event()
+
+    def frames(self):
+        for frame in super().frames():
+            if self.name == "b" and self.broken.is_set():
+                raise SourceError("b: the cable is out")
+            yield frame
+
+
+def breaking(bench, monkeypatch):
+    monkeypatch.setattr(Breaks, "broken", threading.Event())
+    return LiveSession(
+        Plan(("a", "b"), Settings()),
+        bench.events.append,
+        open_estimator=bench._open,
+        open_source=lambda text, tell, **options: Breaks(text),
+    )
+
+
+@pytest.mark.parametrize("then", ["left", "tried again", "removed"])
+def test_a_source_that_fails_midway_has_why_in_its_last_line(tmp_path, monkeypatch, then):
+    bench = Bench()
+    session = breaking(bench, monkeypatch)
+    with Watching(session) as watching:
+        watching.see(3, "b")
+        session.record(RecordPlan(tmp_path))
+        watching.see(5, "b")
+        Breaks.broken.set()
+        until(lambda: session.failed, 20)
+        watching.see(5, "a")
+        if then == "tried again":
+            Breaks.broken.clear()
+            session.add("b", "b")
+            watching.see(5, "b")
+        elif then == "removed":
+            session.remove("b")
+    counted = saved(bench)
+    ends = {stem: whole(tmp_path, stem, counted)[0][-1] for stem in "ab"}
+    assert ends["b"]["error"] == "b: the cable is out"
+    assert not ends["b"]["complete"]
+    assert "error" not in ends["a"]
+    if then == "tried again":
+        assert "error" not in whole(tmp_path, "b-2", counted)[0][-1]
+    files = {file.path.name: file.error for file in bench.said(Recorded)[-1].files}
+    assert files["b overlay.mp4"] == "b: the cable is out"
+    assert files["a.ndjson"] is None
+
+
+def test_an_engine_that_fails_midway_stands_in_every_last_line(tmp_path, monkeypatch):
+    bench = Bench()
+    session = breaking(bench, monkeypatch)
+    with Watching(session) as watching:
+        watching.see(3, "b")
+        session.record(RecordPlan(tmp_path, overlay=False))
+        watching.see(5, "b")
+        Breaks.broken.set()
+        until(lambda: session.failed, 20)
+        watching.see(5, "a")
+
+        def fails(frames):
+            raise DeviceError("the card is gone")
+
+        monkeypatch.setattr(bench.estimators[0], "collect", fails)
+        until(lambda: watching.error, 20)
+    counted = saved(bench)
+    ends = {stem: whole(tmp_path, stem, counted)[0][-1]["error"] for stem in "ab"}
+    assert ends == {"a": "the card is gone", "b": "b: the cable is out"}
 
 
 def test_little_disk_space_is_said_once_while_recording(tmp_path, monkeypatch):

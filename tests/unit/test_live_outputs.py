@@ -237,7 +237,7 @@ def test_sending_is_switched_and_counted_and_says_what_is_wrong(monkeypatch):
     events = []
     point = EntryPoint("mine", f"{__name__}:open_mine", outputs.GROUP)
     monkeypatch.setattr(outputs, "entry_points", lambda group: [point])
-    sending = Sending(header, events.append)
+    sending = Sending(header, {}, events.append)
     sending.use(frozenset({"mine:a", "camera:"}))
     for result in results(3):
         sending.write(result, LOOK, NO_TRACES)
@@ -256,3 +256,25 @@ def test_sending_is_switched_and_counted_and_says_what_is_wrong(monkeypatch):
         time.sleep(0.01)
     assert mine.frames == [0, 1, 2]
     sending.close()
+
+
+@pytest.mark.parametrize(
+    ("failed", "error", "says"),
+    [
+        ({}, None, None),
+        ({"cam": "cam: the cable is out"}, None, "cam: the cable is out"),
+        ({}, "the card is gone", "the card is gone"),
+    ],
+)
+def test_the_last_line_that_is_sent_says_what_went_wrong(failed, error, says):
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as receiver:
+        receiver.bind(("127.0.0.1", 0))
+        receiver.settimeout(5)
+        sending = Sending(header, failed, lambda event: None)
+        sending.use(frozenset({f"udp://127.0.0.1:{receiver.getsockname()[1]}"}))
+        for result in results(2):
+            sending.write(result, LOOK, NO_TRACES)
+        sending.close(error)
+        lines = [json.loads(receiver.recv(65536)) for _ in range(4)]
+    assert lines[-1]["type"] == "end"
+    assert lines[-1].get("error") == says
