@@ -13,7 +13,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from engine.decoding.decode import People, collect_people, find_people
-from engine.decoding.scoring import scored_by_size
 from engine.decoding.selection import select
 from engine.errors import DeviceError
 from engine.geometry import Fit, fit
@@ -173,7 +172,12 @@ class PoseEstimator:
     def _decode(self, part: _Part) -> list[People]:
         with part.lane as lane:
             people = collect_people(
-                lane, part.maps, self.skeleton.order, self.grouping, images=len(part.rows)
+                lane,
+                part.maps,
+                self.skeleton.order,
+                self.grouping,
+                images=len(part.rows),
+                scoring=self.checkpoint.scoring,
             )
         self._free.append(part.lane)
         return people
@@ -189,8 +193,7 @@ class PoseEstimator:
         state[people.detected] = JointState.DETECTED
         state[people.joint_score == 0] = JointState.ABSENT
         poses = untracked(placed.to_image(people.xy), people.joint_score, people.score, state)
-        exponent = self.checkpoint.score_by_size
-        score = scored_by_size(poses.score, poses.xy, placed.image, exponent)
+        score = self.checkpoint.scoring.by_size(poses.score, poses.xy, placed.image)
         return select(replace(poses, score=score), self.skeleton, self.grouping)
 
     def warm_up(self, sizes: Sequence[tuple[int, int]]) -> None:

@@ -17,6 +17,7 @@ from app.evaluation.measure import Speed, measure, unfinished
 from app.process.outcome import Outcome
 from app.signals import Stop
 from engine.coco.metrics import ResultRow
+from engine.decoding.scoring import Scoring
 from engine.errors import PoseError
 from engine.geometry import Fit, fit
 from engine.settings import Settings
@@ -46,7 +47,7 @@ class CheckpointDescription:
     skeleton: Skeleton
     path: Path
     published: Any
-    score_by_size: float
+    scoring: Scoring
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,7 +102,7 @@ def describe_engine(open_estimator: Opener, settings: Settings) -> RemoteEngine:
             estimator.skeleton,
             checkpoint.path,
             checkpoint.published,
-            checkpoint.score_by_size,
+            checkpoint.scoring,
         ),
         DeviceDescription(device.name, device.description, device.precision, device.runtime),
         estimator.batch,

@@ -165,7 +165,7 @@ def _model(estimator: PoseEstimator) -> EvaluatedModel:
         device=device.name,
         processor=device.description,
         precision=device.precision,
-        score_by_size=checkpoint.score_by_size,
+        scoring=checkpoint.scoring,
     )
 
 

@@ -9,6 +9,7 @@ from pathlib import Path
 
 from app.signals import Stop, stop_on_signal
 from app.train.about import about
+from engine.decoding.scoring import PAPER_SCORING, Scoring
 from engine.errors import DataError, OutputError, SettingsError, WeightsError
 from engine.files import make_folder
 from engine.network.higher_hrnet import HigherHRNet
@@ -76,7 +77,7 @@ class _Begin:
     name: str  # of its sizes in the table
     network: HigherHRNet
     input_size: int  # short side, pixels
-    score_by_size: float = 0.0  # these two as the checkpoint has them whose keypoints go on
+    scoring: Scoring = PAPER_SCORING  # these two as the checkpoint has them whose keypoints go on
     suiting: Thresholds = field(default_factory=Thresholds)
 
 
@@ -243,7 +244,7 @@ def _from_checkpoint(start: Checkpoint, job: TrainingJob, skeleton: Skeleton, sa
     if new:  # their peaks are low at first: what suits the others would hide them
         return _Begin(start.network_name, network, input_size)
     suiting = thresholds_of(str(start.path)).for_decoding
-    return _Begin(start.network_name, network, input_size, start.score_by_size, suiting)
+    return _Begin(start.network_name, network, input_size, start.scoring, suiting)
 
 
 def _resume(trainer: Trainer, out: Path) -> None:
@@ -273,8 +274,7 @@ def _deliver(trainer: Trainer, job: TrainingJob, begin: _Begin) -> None:
     data = ", ".join(path.name for path in (*job.annotations, *job.data))
     suiting = begin.suiting.over(few_joints(len(trainer.batches.skeleton)))
     notes = suiting.header if suiting.values else {}
-    if begin.score_by_size:
-        notes["score_by_size"] = f"{begin.score_by_size:g}"
+    notes |= begin.scoring.header
     export(
         job.out / WEIGHTS,
         trainer.averaged,

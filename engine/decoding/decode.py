@@ -14,6 +14,7 @@ import torch
 from numpy.typing import NDArray
 
 from engine.decoding.grouping import group, mean_tag
+from engine.decoding.scoring import PAPER_SCORING, Scoring
 from engine.settings import PAPER_GROUPING, GroupingSettings
 from engine.skeleton import COCO
 from gpu_ops import open_device
@@ -28,7 +29,7 @@ class People:
 
     xy: NDArray[np.float32]  # (P, K, 2)
     joint_score: NDArray[np.float32]  # (P, K); 0 where there is no joint
-    score: NDArray[np.float32]  # (P,) mean over all K joint scores before refinement
+    score: NDArray[np.float32]  # (P,) the paper's: mean over all K joint scores before refinement
     detected: NDArray[np.bool_]  # (P, K) the joint is a grouped peak, not a refined cell
 
 
@@ -94,38 +95,67 @@ def find_people(lane: Lane, maps: Maps, order: Sequence[int], settings: Grouping
 
 
 def collect_people(
-    lane: Lane, maps: Maps, order: Sequence[int], settings: GroupingSettings, *, images: int
+    lane: Lane,
+    maps: Maps,
+    order: Sequence[int],
+    settings: GroupingSettings,
+    *,
+    images: int,
+    scoring: Scoring = PAPER_SCORING,
 ) -> list[People]:
     """The second half: wait, group unless the device did, refine. One entry per image."""
     groups = lane.groups()
     if groups is None:
-        return finish(lane, maps, lane.peaks(), order, settings)
-    return _place(lane, maps, groups, settings, images)
+        return finish(lane, maps, lane.peaks(), order, settings, scoring)
+    return _place(lane, maps, groups, settings, images, scoring)
 
 
 def finish(
-    lane: Lane, maps: Maps, peaks: Peaks, order: Sequence[int], settings: GroupingSettings
+    lane: Lane,
+    maps: Maps,
+    peaks: Peaks,
+    order: Sequence[int],
+    settings: GroupingSettings,
+    scoring: Scoring = PAPER_SCORING,
 ) -> list[People]:
     """Group on the host and refine on the device. One entry per image."""
     chosen = [
-        _worth_refining(group(score, tag, order, settings), score, settings)
+        _worth_refining(group(score, tag, order, settings), score, settings, scoring)
         for score, tag in zip(peaks.score, peaks.tag, strict=True)
     ]
-    return _place(lane, maps, as_groups(peaks, chosen), settings, len(chosen))
+    return _place(lane, maps, as_groups(peaks, chosen), settings, len(chosen), scoring)
 
 
 def _worth_refining(
-    people: NDArray[np.intp], score: NDArray[np.float32], settings: GroupingSettings
+    people: NDArray[np.intp],
+    score: NDArray[np.float32],
+    settings: GroupingSettings,
+    scoring: Scoring,
 ) -> NDArray[np.intp]:
-    """Without those that `engine.decoding.selection` leaves out: score and count are known here."""
+    """Without those that `engine.decoding.selection` leaves out: what it looks at is known here.
+
+    But for the size, which can only reduce the score.
+    """
     found = people >= 0
     before = np.where(found, np.take_along_axis(score, people.T, axis=1).T, 0)
-    strong = before.mean(axis=1, dtype=np.float32) >= settings.min_score
+    strong = _score(before, found, scoring) >= settings.min_score
     return np.asarray(people[strong & (found.sum(axis=1) >= settings.min_joints)])
 
 
+def _score(
+    peaks: NDArray[np.float32], found: NDArray[np.bool_], scoring: Scoring
+) -> NDArray[np.float32]:
+    mean = np.asarray(peaks.mean(axis=1, dtype=np.float32))
+    return scoring.by_joints(mean, found.mean(axis=1))
+
+
 def _place(
-    lane: Lane, maps: Maps, groups: Groups, settings: GroupingSettings, images: int
+    lane: Lane,
+    maps: Maps,
+    groups: Groups,
+    settings: GroupingSettings,
+    images: int,
+    scoring: Scoring,
 ) -> list[People]:
     joints = lane.refine(
         maps,
@@ -135,7 +165,7 @@ def _place(
         tolerance=settings.refine_tolerance,
     )
     detected = groups.cell >= 0
-    before = np.where(detected, joints.score, 0).mean(axis=1, dtype=np.float32)
+    before = _score(np.where(detected, joints.score, np.float32(0)), detected, scoring)
     starts = np.searchsorted(groups.image, np.arange(images + 1))
     return [
         People(joints.xy[a:b], joints.score[a:b], before[a:b], detected[a:b])

@@ -255,14 +255,14 @@ def stored_name(text: Mapping[str, str]) -> str | None:
     return name
 
 
-def stored_share(text: Mapping[str, str], key: str) -> float:
-    """A number from 0 to 1 from the text of a file of ours; 0 without one.
+def stored_share(text: Mapping[str, str], key: str, default: float) -> float:
+    """A number from 0 to 1 from the text of a file of ours.
 
     Raises:
         WeightsError: it is something else.
     """
     try:
-        value = float(text.get(key, "0"))
+        value = float(text.get(key, default))
     except ValueError:
         value = -1.0
     if not 0 <= value <= 1:  # also refuses NaN

@@ -11,6 +11,7 @@ from torch import Tensor, nn
 
 import assets
 from engine import files
+from engine.decoding.scoring import PAPER_SCORING, Scoring
 from engine.errors import WeightsError
 from engine.network import convert, storage
 from engine.network.higher_hrnet import HigherHRNet
@@ -30,7 +31,7 @@ class TrainedNetwork:
     network: nn.Module  # eval mode, CPU, float32
     skeleton: Skeleton
     input_size: int  # short side in pixels that suits it
-    score_by_size: float = 0.0  # how far small people's scores are reduced, see `scoring.py`
+    scoring: Scoring = PAPER_SCORING
     ramp: bool = False  # its tags start from a ramp over the picture, see `tag_scale.py`
 
     def tag_factor(self, input_size: int) -> float:
@@ -124,7 +125,10 @@ def _assemble(
         path=path,
         sha256=sha256,
         published=entry,
-        score_by_size=storage.stored_share(text, "score_by_size"),
+        scoring=Scoring(
+            size=storage.stored_share(text, "score_by_size", default=0.0),
+            joints=storage.stored_share(text, "score_by_joints", default=1.0),
+        ),
         ramp=any(sizes.tag_slope),
     )
 

@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from pydantic import TypeAdapter, ValidationError
 
 from engine.coco.files import by_image
+from engine.decoding.scoring import PAPER_SCORING
 from engine.network.weights import Checkpoint
 from engine.reading.fields import Whole
 from engine.training.measure import ValidationSet
@@ -53,7 +54,7 @@ def find_unlabelled(
     annotated = by_image(images.truth.annotations)
     found: dict[int, list[Box]] = {}
     # Whether a person is there does not depend on how large: scores as the network gives them.
-    every = images.people(replace(checkpoint, score_by_size=0.0), flip=True)
+    every = images.people(replace(checkpoint, scoring=PAPER_SCORING), flip=True)
     for done, (image, poses, _) in enumerate(every, start=1):
         boxes = without_label(poses, annotated.get(image.entry.id, ()), min_score=min_score)
         if boxes:

@@ -14,6 +14,7 @@ import numpy as np
 from app.evaluation.command import paper_settings
 from app.evaluation.run import EvaluationJob
 from engine.coco.ground_truth import GroundTruth, load_ground_truth
+from engine.decoding.scoring import PAPER_SCORING
 from engine.geometry import fit
 from engine.skeleton import COCO
 from engine.types import Frame, JointState, untracked
@@ -141,7 +142,11 @@ class Knowing:
         self.seen: list[list[int]] = []  # image ids of every batch
         weights = Path(__file__)
         self.checkpoint = SimpleNamespace(
-            score_by_size=0.0, name="knowing", network_name="w32", path=weights, published=None
+            scoring=PAPER_SCORING,
+            name="knowing",
+            network_name="w32",
+            path=weights,
+            published=None,
         )
         self.device = SimpleNamespace(
             name="cpu", description="a test", precision="fp32", runtime="torch"

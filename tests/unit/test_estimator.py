@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 import torch
 
+from engine.decoding.scoring import PAPER_SCORING, Scoring
 from engine.errors import DeviceError
 from engine.estimator import PoseEstimator
 from engine.network.opening import open_estimator
@@ -145,12 +146,12 @@ class ThreePeople(torch.nn.Module):
         return low, high
 
 
-def estimator(device=None, *, by_size=0.0, ramp=False, apart=0.0, **engine):
+def estimator(device=None, *, scoring=PAPER_SCORING, ramp=False, apart=0.0, **engine):
     checkpoint = TrainedNetwork(
         network=ThreePeople(apart),
         skeleton=COCO,
         input_size=256,
-        score_by_size=by_size,
+        scoring=scoring,
         ramp=ramp,
     )
     return PoseEstimator(
@@ -183,7 +184,8 @@ def test_people_come_back_in_image_pixels():
 
 def test_small_people_score_lower_where_the_checkpoint_says_so():
     (plain,), (by_size,) = (
-        engine.collect(engine.submit([frame()])) for engine in (estimator(), estimator(by_size=0.5))
+        engine.collect(engine.submit([frame()]))
+        for engine in (estimator(), estimator(scoring=Scoring(size=0.5)))
     )
     assert np.array_equal(plain.xy, by_size.xy, equal_nan=True)
     assert (by_size.score < plain.score).all()

@@ -15,6 +15,7 @@ from app.tracks.table import FORMATS, open_writer, read, read_recording
 from app.tracks.writer import Ending
 from engine.coco.ground_truth import load_ground_truth
 from engine.coco.metrics import judge
+from engine.decoding.scoring import PAPER_SCORING, Scoring
 from engine.errors import DataError, WeightsError
 from engine.network import storage
 from engine.network.higher_hrnet import HigherHRNet
@@ -53,11 +54,13 @@ def test_others_may_read_a_checkpoint_as_any_new_file(tmp_path):
 
 
 @pytest.mark.parametrize("value", ["nan", "-0.1", "1.5", "inf", "half", ""])
-def test_how_size_counts_is_a_share(tmp_path, value):
-    with pytest.raises(WeightsError, match="its metadata has score_by_size"):
-        load_checkpoint(checkpoint(tmp_path, score_by_size=value))
-    assert load_checkpoint(checkpoint(tmp_path, score_by_size="0.3")).score_by_size == 0.3
-    assert load_checkpoint(checkpoint(tmp_path)).score_by_size == 0
+@pytest.mark.parametrize("key", ["score_by_size", "score_by_joints"])
+def test_how_size_and_joints_count_is_a_share(tmp_path, key, value):
+    with pytest.raises(WeightsError, match=f"its metadata has {key}"):
+        load_checkpoint(checkpoint(tmp_path, **{key: value}))
+    kept = Scoring(size=0.3, joints=0.4)
+    assert load_checkpoint(checkpoint(tmp_path, **kept.header)).scoring == kept
+    assert load_checkpoint(checkpoint(tmp_path)).scoring == PAPER_SCORING
 
 
 @pytest.mark.parametrize("name", [TAG, "a,b", "=1+1", "a\nb", "a\tb", "", "x" * 200, '"'])

@@ -12,6 +12,7 @@ from typing import Any
 from app.evaluation.measure import Speed
 from engine.coco.diagnosis.diagnose import Diagnosis
 from engine.coco.ground_truth import GroundTruth
+from engine.decoding.scoring import PAPER_SCORING, Scoring
 from engine.geometry import opencv_version
 from engine.network.registry import Entry
 from engine.settings import PAPER_GROUPING, EngineSettings, GroupingSettings
@@ -32,7 +33,7 @@ class EvaluatedModel:
     device: str
     processor: str
     precision: str
-    score_by_size: float = 0.0  # exponent, see engine/decoding/scoring.py
+    scoring: Scoring = PAPER_SCORING
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -80,8 +81,7 @@ class Report:
         flip = "mirrored pass averaged" if self.engine.flip else "no mirrored pass"
         changed = "".join(f", {name} {value}" for name, value in _changed(self.grouping))
         several = "scales" if len(self.engine.scales) > 1 else "scale"
-        by_size = self.model.score_by_size
-        scored = f", scores times size^{by_size:g}" if by_size else ""
+        scored = f", {self.model.scoring}" if str(self.model.scoring) else ""
         return f"{flip}, {several} {scales}, {self.model.precision}{scored}{changed}"
 
 
