@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import re
+from collections.abc import Sequence
+from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
 
@@ -28,7 +31,18 @@ _ICONS = {"info": "info", "warning": "warning", "error": "warning"}
 _COLOURS = {"info": "accent", "warning": "warning", "error": "bad"}
 _KEPT = 500
 _MOVING = (QEvent.Type.Resize, QEvent.Type.Show, QEvent.Type.Hide)
+_WORD = re.compile(r"[a-z]+ ")
 _WIDEST, _BESIDE = 560, 140  # pixels of the text; of all that is beside it
+
+
+def sentence(text: str, names: Sequence[str] = ()) -> str:
+    """The text with a capital letter; one that begins with a name, a file or an address stays.
+
+    The command line puts `posestream: ` before the same text.
+    """
+    if not _WORD.match(text) or any(text.startswith(name) for name in names):
+        return text
+    return text[0].upper() + text[1:]
 
 
 class Notices(QFrame):
@@ -73,11 +87,13 @@ class Notices(QFrame):
         self.closer.setIcon(style.icon("close", theme["muted"], 16))
         self._mark_level()
 
-    def say(self, told: Told, *, asked: bool = False) -> None:
+    def say(self, told: Told, *, asked: bool = False, names: Sequence[str] = ()) -> None:
         """Show a sentence and keep it in the log; an error stays until it is closed.
 
-        What answers a key or a click (`asked`) is shown where only errors may be, too.
+        What answers a key or a click (`asked`) is shown where only errors may be, too. `names` of
+        sources keep their first letter.
         """
+        told = replace(told, text=sentence(told.text, names))
         self.log = [*self.log[-_KEPT + 1 :], (datetime.now(), told)]
         if self._away and told.level != "error" and not asked:
             if told.level == "warning" or not self._held or self._held.level == "info":

@@ -51,10 +51,7 @@ class PeoplePanel(Section):
     def refresh(self) -> None:
         """Show who is there now."""
         roster = self._roster
-        order = {source: place for place, source in enumerate(self._titles)}
-        people = sorted(
-            roster.people.items(), key=lambda item: (order.get(item[0][0], len(order)), item[0][1])
-        )
+        people = sorted(roster.people.items(), key=lambda item: self._place(item[0]))
         self.set_summary(f"{roster.count} in view" if people else "")
         rows = {
             self.list.topLevelItem(i).data(0, _WHO): self.list.topLevelItem(i)  # type: ignore[union-attr]
@@ -69,6 +66,12 @@ class PeoplePanel(Section):
                 self._fill(row, who, seen)
         self.keep.setEnabled(bool(people))
         self._show_rows(len(people))
+
+    def _place(self, who: Who) -> tuple[bool, int, int]:
+        """Those in view first, then as sources and numbers are ordered."""
+        titles = list(self._titles)
+        source = titles.index(who[0]) if who[0] in self._titles else len(titles)
+        return self._roster.has_left(who), source, who[1]
 
     def _show_rows(self, count: int) -> None:
         shown = min(count, _MOST_ROWS)

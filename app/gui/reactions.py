@@ -40,6 +40,7 @@ class Reactions(QObject):
         self.recording = False
         self._modes: dict[str, str] = {}
         self._lost: set[str] = set()  # sources that are lost at present
+        self._came: set[str] = set()  # sources that have delivered a picture
         self._measured: Ready | None = None  # the engine that the figures are of
         self._free: int | None = None
         self._ticks = 0
@@ -91,6 +92,7 @@ class Reactions(QObject):
         window.roster.forget(dict.fromkeys(names))
         window.controls.people.set_titles(titles)
         self._lost &= set(names)
+        self._came &= set(names)
         self._modes = {name: mode for name, mode in self._modes.items() if name in names}
         window.setWindowTitle(
             f"{', '.join(titles.values())} – posestream" if names else "posestream"
@@ -141,6 +143,7 @@ class Reactions(QObject):
         window.ages.clear()
         self._modes.clear()
         self._lost.clear()
+        self._came.clear()
         self._measured = None
         window.stack.setCurrentWidget(window.watching)
         names = window.runner.plan.names
@@ -149,8 +152,6 @@ class Reactions(QObject):
         window.canvas.setFocus()
         window.transport.hide()
         self._timer.start(_REFRESH)
-        for source in reversed(window.runner.plan.sources):
-            window.preferences.keep_recent(source)
 
     def _send_everything(self) -> None:
         """Tell a new session what was chosen before it began."""
@@ -176,6 +177,15 @@ class Reactions(QObject):
             if shown.result:
                 self._window.roster.see(shown.result)
         self._window.canvas.show_newest(newest)
+        for name in newest.keys() - self._came:
+            self._keep_recent(name)
+
+    def _keep_recent(self, name: str) -> None:
+        """Offer a source the next time: it works, which not every address does that is typed."""
+        source = self._window.runner.source_of(name)
+        if source:
+            self._came.add(name)
+            self._window.preferences.keep_recent(source)
 
     def _show_events(self) -> None:
         for event in self._window.runner.bridge.events():

@@ -10,6 +10,7 @@ from PyQt6.QtCore import QObject, pyqtSignal
 from app.overlay.look import Look, Who, Zone
 from engine.types import UNTRACKED, Result
 
+_LEFT = 1.0  # s out of sight after which a person is no more in view for the list's order
 _GONE = 10.0  # s after which a person without a name is removed from the list
 
 
@@ -42,6 +43,11 @@ class Roster(QObject):
     def count(self) -> int:
         """How many people are in the newest frames, all sources together."""
         return sum(seen.here for seen in self.people.values())
+
+    def has_left(self, who: Who) -> bool:
+        """Whether a person has been out of sight for longer than a moment."""
+        seen = self.people[who]
+        return not seen.here and not 0 <= self._times.get(who[0], 0.0) - seen.time <= _LEFT
 
     def look(self, look: Look) -> Look:
         """The look with everything decided about people."""

@@ -11,6 +11,7 @@ from PyQt6.QtGui import QColor, QImage, QPainter, QPen, QTextOption
 from app.gui import style
 from app.gui.bridge import Shown
 from app.gui.images import frame_image, screen_image
+from app.gui.notices import sentence
 from app.gui.people import paint_mosaics, paint_scene
 from app.gui.view import View
 from app.live.protocol import SourceState
@@ -147,7 +148,7 @@ class Tile:
             return
         if self.shown:
             painter.fillRect(area, QColor(0, 0, 0, 140))
-        text = self.state.text if self.state else "Opening…"
+        text = sentence(self.state.text, (self.source,)) if self.state else "Opening…"
         lost = status in ("reconnecting", "failed")
         if status == "failed":
             advice = _ENGINE_ADVICE if self.engine_failed else _SOURCE_ADVICE

@@ -73,7 +73,7 @@ class Window(QMainWindow):
 
     def say(self, told: Told, *, asked: bool = False) -> None:
         """Show a sentence and keep it in the log; `asked`: it answers a key or a click."""
-        self.notices.say(told, asked=asked)
+        self.notices.say(told, asked=asked, names=self.runner.plan.names)
 
     def show_page(self) -> None:
         """Offer sources instead of a picture."""

@@ -2,6 +2,7 @@
 
 import re
 from contextlib import contextmanager
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -11,6 +12,8 @@ from PyQt6.QtWidgets import QInputDialog, QMenu
 
 from app.gui.menus import open_menu, rename_person
 from app.gui.people import paint_mosaics, paint_scene, qt_plate
+from app.gui.people_panel import PeoplePanel
+from app.gui.roster import Roster
 from app.live.offered import Offer
 from app.live.protocol import Recorded, SamePerson
 from app.live.session import LiveSession
@@ -19,7 +22,7 @@ from app.overlay.look import Look, Zone
 from app.overlay.marks import Target, scene_of
 from app.overlay.traces import Traces
 from engine.settings import DisplaySettings
-from engine.types import untracked
+from engine.types import Frame, Result, untracked
 from tests.support.live_fakes import FakeEstimator
 from tests.support.synthetic import people as synthetic
 
@@ -72,6 +75,31 @@ def test_with_several_sources_people_stand_in_the_order_of_the_sources(qtbot, op
     panel.refresh()
     rows = [panel.list.topLevelItem(row).text(0) for row in range(4)]
     assert rows == ["0 · z", "1 · z", "0 · a", "1 · a"]
+
+
+def seen(source, at, *numbers):
+    frame = Frame(np.zeros((270, 480, 3), np.uint8), 0, at, 0.0, source)
+    return Result(frame, replace(synthetic(len(numbers), (480, 270), at), ids=np.int32(numbers)))
+
+
+def test_people_in_view_stand_above_those_who_have_left(qtbot):
+    roster = Roster()
+    panel = PeoplePanel(roster)
+    qtbot.addWidget(panel)
+    panel.set_titles({"a": "a", "b": "b"})
+
+    def rows():
+        panel.refresh()
+        return [panel.list.topLevelItem(i).text(0) for i in range(panel.list.topLevelItemCount())]
+
+    roster.see(seen("a", 0.0, 1, 2))
+    roster.see(seen("b", 0.0, 1))
+    roster.see(seen("a", 0.5, 2))
+    assert rows() == ["1 · a", "2 · a", "1 · b"], "a moment out of sight moves no row"
+    roster.see(seen("a", 1.5, 2))
+    assert rows() == ["2 · a", "1 · b", "1 · a"]
+    roster.see(seen("a", 2.0, 1, 2))
+    assert rows() == ["1 · a", "2 · a", "1 · b"]
 
 
 def test_the_view_keeps_to_the_followed_person(qtbot, open_window):

@@ -6,6 +6,7 @@ from PyQt6.QtGui import QImage, QPainter
 from PyQt6.QtWidgets import QInputDialog, QMenu
 
 from app.gui.menus import open_menu
+from app.gui.notices import sentence
 from app.live.plan import CameraMode
 from app.live.protocol import SourceState
 from engine.errors import WeightsError
@@ -81,8 +82,8 @@ def answer(qtbot, window, text):
 @pytest.mark.parametrize(
     ("bad", "why"),
     [
-        ("camera:nope", "no camera is called 'nope'"),
-        ("nowhere.mp4", "there is no file nowhere.mp4"),
+        ("camera:nope", "No camera is called 'nope'"),
+        ("nowhere.mp4", "There is no file nowhere.mp4"),
         ("http://127.0.0.1:9/x", "connection refused"),
     ],
 )
@@ -101,11 +102,34 @@ def test_at_the_start_one_bad_source_of_three_says_why_and_the_others_run(
     qtbot.waitUntil(window.transport.isVisible, timeout=8000)
 
 
+def test_only_what_has_shown_a_picture_is_offered_the_next_time(qtbot, open_window, preferences):
+    window = real(open_window, WIDE, "nowhere.mp4", "http://127.0.0.1:9/x")
+    painting(qtbot, window, WIDE)
+    window.choose(HIGH)
+    painting(qtbot, window, HIGH)
+    qtbot.waitUntil(lambda: "refused" in words(window, "http://127.0.0.1:9/x"), timeout=8000)
+    assert set(preferences.recent) == {WIDE, HIGH}
+
+
+@pytest.mark.parametrize(
+    ("text", "shown"),
+    [
+        ("there is no file x.mp4", "There is no file x.mp4"),
+        ("rtsp://door/1: access denied", "rtsp://door/1: access denied"),
+        ("w48.pt is damaged", "w48.pt is damaged"),
+        ("door has ended.", "door has ended."),
+        ("", ""),
+    ],
+)
+def test_sentences_begin_with_a_capital_and_names_stay_as_they_are(text, shown):
+    assert sentence(text, ["door"]) == shown
+
+
 def test_of_several_dropped_at_once_one_bad_source_says_why(qtbot, open_window):
     window = real(open_window)
     window.choose([WIDE, "nowhere.mp4", HIGH])
     painting(qtbot, window, WIDE, HIGH)
-    qtbot.waitUntil(lambda: "there is no file" in words(window, "nowhere.mp4"), timeout=8000)
+    qtbot.waitUntil(lambda: "There is no file" in words(window, "nowhere.mp4"), timeout=8000)
 
 
 def test_a_source_that_failed_is_tried_again_while_the_others_go_on(qtbot, open_window, tmp_path):
@@ -129,7 +153,7 @@ def test_the_only_source_that_fails_says_why_until_it_is_closed(qtbot, open_wind
     window = real(open_window, "nowhere.mp4")
     qtbot.waitUntil(lambda: bool(window.canvas.tiles))
     idle(qtbot, window)
-    assert "there is no file nowhere.mp4" in words(window, "nowhere.mp4")
+    assert "There is no file nowhere.mp4" in words(window, "nowhere.mp4")
     assert "edit or remove the source" in words(window, "nowhere.mp4")
     assert window.notices.property("level") == "error"
 
@@ -152,7 +176,7 @@ def test_a_failure_of_the_engine_is_on_every_tile_and_no_fault_of_the_source(
     idle(qtbot, window)
     for name in sources:
         if name == "b":
-            assert "nothing listens there" in words(window, name)
+            assert "Nothing listens there" in words(window, name)
             assert "edit or remove the source" in words(window, name)
         else:
             assert "w48.pt is damaged" in words(window, name)
