@@ -65,12 +65,12 @@ def colourful(image):
 def test_an_error_stays_on_screen_as_a_sentence(qtbot, open_window):
     window = open_window("a", fail_after=2)
     qtbot.waitUntil(lambda: window.notices.isVisible(), timeout=8000)
-    assert window.notices.text.text() == "cannot go on: the camera was unplugged"
+    assert window.notices.text.text() == "Cannot go on: the camera was unplugged"
     idle(qtbot, window)
     qtbot.keyClick(window, Qt.Key.Key_Escape)
     assert not window.notices.isVisible()
     assert [said.text for _, said in window.notices.log] == [
-        "cannot go on: the camera was unplugged"
+        "Cannot go on: the camera was unplugged"
     ]
 
 
