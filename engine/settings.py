@@ -27,6 +27,7 @@ log = logging.getLogger(__name__)
 
 Fraction = Annotated[float, Field(ge=0, le=1)]
 Positive = Annotated[float, Field(gt=0)]
+Reach = Annotated[int, Field(ge=0, le=2)]
 Tolerance = Annotated[float, Field(ge=0, le=100)]
 
 
@@ -94,7 +95,8 @@ class GroupingSettings(Section):
     most_people: Annotated[int, Field(ge=1, le=100)] = 30  # peaks kept per joint
     refine: bool = True  # look for a person's missing joints in the whole heatmap
     refine_tolerance: Tolerance = 0.0  # tags so far leave a quarter of the heat there; 0: paper
-    adjust: bool = True  # shift a quarter cell towards the higher neighbour
+    adjust: bool = True  # shift towards the higher neighbour
+    adjust_reach: Reach = 0  # cells; a parabola through the heat so far to both sides; 0: a quarter
     ignore_too_much: bool = False  # match candidates as mmpose 0.6 did
     duplicate_oks: Fraction = 0.4  # people more alike than this are one; 1: keep all
     min_score: Fraction = 0.2  # people below this are not shown; 0: keep all

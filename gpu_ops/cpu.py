@@ -29,6 +29,7 @@ from gpu_ops.device import (
     NothingHeld,
     Pass,
     Peaks,
+    Placing,
 )
 from gpu_ops.runtimes.plan import RuntimePlan
 from gpu_ops.runtimes.prepare import prepare
@@ -157,14 +158,11 @@ class CpuLane(NothingHeld):
         """See `device.Lane.groups`."""
         return None
 
-    def refine(
-        self, maps: Maps, groups: Groups, *, adjust: bool, refine: bool, tolerance: float
-    ) -> Joints:
+    def refine(self, maps: Maps, groups: Groups, placing: Placing) -> Joints:
         """See `device.Lane.refine`."""
         if self._bounds and self._bounds.maps is maps and self._bounds.maps.unread():
-            return cpu_sparse.refine(self._bounds, groups, adjust, refine, tolerance)
-        heat, tag = maps.heat.numpy(), maps.tag.numpy()
-        return cpu_decode.refine(heat, tag, groups, adjust, refine, tolerance)
+            return cpu_sparse.refine(self._bounds, groups, placing)
+        return cpu_decode.refine(maps.heat.numpy(), maps.tag.numpy(), groups, placing)
 
 
 def _processor_name() -> str:

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from gpu_ops.cpu_peaks import sample_tags
 from gpu_ops.cpu_search import best_cells, sharpness_of
-from gpu_ops.device import Groups, Joints, Peaks
+from gpu_ops.device import Groups, Joints, Peaks, Placing
 
 Array = NDArray[np.float32]
 Cells = NDArray[np.intp]
@@ -175,36 +175,41 @@ class _Maxima:
         return cell[best], score[best]
 
 
-def refine(
-    heat: Array, tag: Array, groups: Groups, adjust: bool, fill: bool, tolerance: float
-) -> Joints:
+def refine(heat: Array, tag: Array, groups: Groups, placing: Placing) -> Joints:
     """Coordinates for the grouped joints, and the best cell for each joint that was not.
 
     Args:
         heat: (B, K, H, W); tag: (B, T, K, h, w).
         groups: people, all images one after another.
-        adjust: shift each joint by a quarter cell towards the higher neighbour.
-        fill: look for missing joints.
-        tolerance: of tags there; see `device.Lane.refine`.
+        placing: see `device.Lane.refine`.
     """
     cell = groups.cell.astype(np.intp)
-    if fill and len(cell):
-        cell = _fill(heat, tag, groups, sharpness_of(tolerance))
+    if placing.fill and len(cell):
+        cell = _fill(heat, tag, groups, sharpness_of(placing.tolerance))
 
     def around(image: Cells, joint: Cells, y: Cells, x: Cells) -> Array:
-        h, w = heat.shape[2:]
-        rows = (y, y, y, np.minimum(y + 1, h - 1), np.maximum(y - 1, 0))
-        columns = (x, np.minimum(x + 1, w - 1), np.maximum(x - 1, 0), x, x)
+        rows, columns = cross(y, x, max(placing.reach, 1), heat.shape[2:])
         return heat[image, joint, rows, columns]
 
-    return placed(cell, groups.image, heat.shape[3], adjust, around)
+    return placed(cell, groups.image, heat.shape[3], placing, around)
+
+
+def cross(y: Cells, x: Cells, reach: int, shape: tuple[int, ...]) -> tuple[Cells, Cells]:
+    """(5, N) rows and columns of N cells, and `reach` to the right, left, below and above of them.
+
+    Beyond an edge of the (H, W) map, of the cells at the edge.
+    """
+    h, w = shape
+    rows = np.stack((y, y, y, np.minimum(y + reach, h - 1), np.maximum(y - reach, 0)))
+    columns = np.stack((x, np.minimum(x + reach, w - 1), np.maximum(x - reach, 0), x, x))
+    return rows, columns
 
 
 def placed(
     cell: Cells,
     image: NDArray[np.int32],
     width: int,
-    adjust: bool,
+    placing: Placing,
     around: Callable[[Cells, Cells, Cells, Cells], Array],
 ) -> Joints:
     """Coordinates and scores of joints at cells.
@@ -212,9 +217,8 @@ def placed(
     Args:
         cell: (P, K) flat, -1 where there is no joint; image: (P,).
         width: W of the heat.
-        adjust: as of `refine`.
-        around: image, joint, row and column (N,) to (5, N) heat there, and to the right, to the
-            left, below and above of it; beyond an edge, there.
+        placing: as of `refine`.
+        around: image, joint, row and column (N,) to the (5, N) heat of a `cross` there.
     """
     person, joint = np.nonzero(cell >= 0)
     y, x = np.divmod(cell[person, joint], width)
@@ -222,12 +226,21 @@ def placed(
     joints = Joints(np.zeros((*cell.shape, 2), np.float32), np.zeros(cell.shape, np.float32))
     joints.score[person, joint] = here
     at = np.stack((x, y), axis=1) + np.float32(0.5)
-    if adjust:
-        # A quarter cell towards the higher neighbour; ties go to the negative side.
-        positive = np.stack((right > left, below > above), axis=1)
-        at = at + np.where(positive, np.float32(0.25), np.float32(-0.25))
+    if placing.adjust:
+        shift = (_shift(left, here, right, placing), _shift(above, here, below, placing))
+        at = at + np.stack(shift, axis=1)
     joints.xy[person, joint] = at
     return joints
+
+
+def _shift(before: Array, here: Array, after: Array, placing: Placing) -> Array:
+    """How far to move along one axis, cells."""
+    if not placing.reach:
+        return np.where(after > before, np.float32(0.25), np.float32(-0.25))
+    bend = 2 * here - before - after
+    half = np.float32(placing.reach / 2)
+    top = (after - before) * half / np.where(bend > 0, bend, np.float32(1))
+    return np.where(bend > 0, top.clip(-half, half), np.float32(0))
 
 
 def _fill(heat: Array, tag: Array, groups: Groups, sharpness: np.float32) -> Cells:

@@ -14,10 +14,10 @@ from numpy.typing import NDArray
 
 from gpu_ops import cpu_search
 from gpu_ops.cpu_compiled import Bounds
-from gpu_ops.cpu_decode import float32_above, placed
+from gpu_ops.cpu_decode import cross, float32_above, placed
 from gpu_ops.cpu_maps import BLOCK, RING, SIDE, USABLE, Array, Cells, NetworkMaps, Spots
 from gpu_ops.cpu_peaks import ranked
-from gpu_ops.device import Groups, Joints, Peaks
+from gpu_ops.device import Groups, Joints, Peaks, Placing
 
 MANY = 512  # blocks worth looking into: the whole map takes less time, for example a constant one
 AT_ONCE = 1024  # blocks: what is computed of them stays in the cache
@@ -35,22 +35,22 @@ def find_peaks(bounds: Bounds, radius: int, threshold: float, most: int) -> Peak
     return ranked(plane, cell, score, maps.shape, maps.tag.numpy(), most)
 
 
-def refine(bounds: Bounds, groups: Groups, adjust: bool, fill: bool, tolerance: float) -> Joints:
+def refine(bounds: Bounds, groups: Groups, placing: Placing) -> Joints:
     """As `cpu_decode.refine`."""
     maps = bounds.maps
     joints = maps.shape[1]
     cell = groups.cell.astype(np.intp)
-    if fill and len(cell):
+    if placing.fill and len(cell):
         person, joint = np.nonzero(cell < 0)
         plane = groups.image[person].astype(np.intp) * joints + joint
         cell[person, joint] = best_cells(
-            bounds, plane, groups.tag[person, 0], cpu_search.sharpness_of(tolerance)
+            bounds, plane, groups.tag[person, 0], cpu_search.sharpness_of(placing.tolerance)
         )
 
     def around(image: Cells, joint: Cells, y: Cells, x: Cells) -> Array:
-        return _around(maps, image * joints + joint, y, x)
+        return _around(maps, image * joints + joint, y, x, max(placing.reach, 1))
 
-    return placed(cell, groups.image, maps.shape[3], adjust, around)
+    return placed(cell, groups.image, maps.shape[3], placing, around)
 
 
 def best_cells(bounds: Bounds, plane: Cells, wanted: Array, sharpness: np.float32) -> Cells:
@@ -116,11 +116,9 @@ def _maxima(
     return spots.plane[at], cell, here[row, at, column]
 
 
-def _around(maps: NetworkMaps, plane: Cells, y: Cells, x: Cells) -> Array:
-    """(5, N) heat at N cells, and to the right, to the left, below and above of them."""
-    height, width = maps.shape[2:]
-    rows = np.stack((y, y, y, np.minimum(y + 1, height - 1), np.maximum(y - 1, 0)))
-    columns = np.stack((x, np.minimum(x + 1, width - 1), np.maximum(x - 1, 0), x, x))
+def _around(maps: NetworkMaps, plane: Cells, y: Cells, x: Cells, reach: int) -> Array:
+    """(5, N) heat at N cells, and `reach` <= USABLE to the right, left, below and above of them."""
+    rows, columns = cross(y, x, reach, maps.shape[2:])
     spots = Spots(plane, y // BLOCK, x // BLOCK)
     rows += RING - BLOCK * spots.y
     columns += RING - BLOCK * spots.x

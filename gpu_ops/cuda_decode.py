@@ -12,10 +12,9 @@ from torch import Tensor
 
 from gpu_ops import cuda_ops as ops
 from gpu_ops.cpu_decode import float32_above
-from gpu_ops.cpu_search import sharpness_of
 from gpu_ops.cuda_maps import Heat, sources
 from gpu_ops.cuda_staging import Part, Staging
-from gpu_ops.device import Groups, Joints, Maps, Peaks
+from gpu_ops.device import Groups, Joints, Maps, Peaks, Placing
 
 Arrays = list[NDArray[Any]]
 
@@ -83,9 +82,7 @@ class CudaDecoder:
             np.concatenate([found[:n] for found, n in zip(tags, counts, strict=True)]),
         )
 
-    def place_joints(
-        self, maps: Maps, groups: Groups, *, adjust: bool, fill: bool, tolerance: float
-    ) -> None:
+    def place_joints(self, maps: Maps, groups: Groups, placing: Placing) -> None:
         """Start placing the joints of all people; see `device.Lane.refine`."""
         heat, tags = sources(maps)
         people, joints = groups.cell.shape
@@ -101,9 +98,7 @@ class CudaDecoder:
             self._tops_of(maps, heat),
             self._sent(groups),
             placed,
-            adjust=adjust,
-            fill=fill,
-            sharpness=sharpness_of(tolerance),
+            placing=placing,
         )
         twin.down()
 

@@ -22,7 +22,7 @@ from gpu_ops.cuda_errors import named
 from gpu_ops.cuda_graphs import Graphs
 from gpu_ops.cuda_maps import Heat, NetworkMaps, plain, two_step
 from gpu_ops.cuda_staging import Staging
-from gpu_ops.device import Groups, Joints, Maps, Network, OutOfMemory, Pass, Peaks
+from gpu_ops.device import Groups, Joints, Maps, Network, OutOfMemory, Pass, Peaks, Placing
 
 
 class CudaLane:
@@ -203,17 +203,13 @@ class CudaLane:
         self._wait("waiting for the network and the people")
         return self._decoder.groups()
 
-    def refine(
-        self, maps: Maps, groups: Groups, *, adjust: bool, refine: bool, tolerance: float
-    ) -> Joints:
+    def refine(self, maps: Maps, groups: Groups, placing: Placing) -> Joints:
         """See `device.Lane.refine`."""
         people, joints = groups.cell.shape
         if not people:
             return Joints(np.zeros((0, joints, 2), np.float32), np.zeros((0, joints), np.float32))
         with self._step(f"placing the joints of {people} people"):
-            self._decoder.place_joints(
-                maps, groups, adjust=adjust, fill=refine, tolerance=tolerance
-            )
+            self._decoder.place_joints(maps, groups, placing)
             self._done.record()
         self._wait(f"waiting for the joints of {people} people")
         return self._decoder.joints()

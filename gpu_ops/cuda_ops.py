@@ -14,8 +14,10 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from gpu_ops.cpu_search import sharpness_of
 from gpu_ops.cuda_maps import MOST_TAGS, TILE, Arguments, Heat, Tags
 from gpu_ops.cuda_maps import with_numbers as numbers
+from gpu_ops.device import Placing
 
 MOST_PEAKS = 128  # of kernels/peaks.cu
 MOST_RADIUS = 4  # of kernels/peaks.cu
@@ -217,9 +219,7 @@ def place_joints(
     people: Sequence[Tensor],
     found: Sequence[Tensor],
     *,
-    adjust: bool,
-    fill: bool,
-    sharpness: np.float32,
+    placing: Placing,
 ) -> None:
     """Find the joints of all people of a batch.
 
@@ -231,9 +231,7 @@ def place_joints(
         tops: from `mark_peaks`.
         people: image (P,) int32, cell (P, K) int32, tag (P, T) float32.
         found: xy (P, K, 2) and score (P, K), both float32, to be written.
-        adjust: shift by a quarter cell.
-        fill: look for missing joints.
-        sharpness: see `cpu_search.worth`.
+        placing: see `device.Lane.refine`.
     """
     launch(
         "refine.cu",
@@ -242,7 +240,8 @@ def place_joints(
         (256,),
         heat.arguments()
         + _tags(tags)
-        + numbers(ranges, tops, heat.tiles, *people, int(adjust), int(fill), sharpness, *found),
+        + numbers(ranges, tops, heat.tiles, *people, int(placing.adjust), placing.reach)
+        + numbers(int(placing.fill), sharpness_of(placing.tolerance), *found),
     )
 
 

@@ -79,6 +79,18 @@ class Joints:
     score: NDArray[np.float32]  # (P, K) heatmap response; 0 where there is no joint
 
 
+@dataclass(frozen=True, slots=True)
+class Placing:
+    """How joints get their coordinates; the defaults are the paper's."""
+
+    adjust: bool = True  # towards the higher neighbour
+    reach: int = (
+        0  # cells, 0 to 2: a parabola through the heat so far to both sides; 0: a quarter cell
+    )
+    fill: bool = True  # look for joints that were not grouped
+    tolerance: float = 0.0  # of tags there; 0: their distance is rounded
+
+
 class NothingHeld:
     """The `with` block of a device or lane that has nothing to make current or to release."""
 
@@ -159,16 +171,18 @@ class Lane(AbstractContextManager["Lane", None], Protocol):
     def groups(self) -> Groups | None:
         """Wait for the people; None where the host has to group the peaks."""
 
-    def refine(
-        self, maps: Maps, groups: Groups, *, adjust: bool, refine: bool, tolerance: float
-    ) -> Joints:
+    def refine(self, maps: Maps, groups: Groups, placing: Placing) -> Joints:
         """Give joints coordinates, and look for those that were not grouped.
 
         A joint at cell (x, y) goes to (x + 0.5, y + 0.5), with `adjust` moved by 0.25 towards the
-        higher neighbour (ties go to the negative side). With `refine` a missing joint is placed on
-        the first cell, in raster order, that is worth most, if the heat there is above 0; its
-        score is the heat. At a distance d from the person's tag a cell is worth
-        heat - round_half_even(d), or with a `tolerance` heat / (1 + (d / tolerance)^2)^2.
+        higher neighbour (ties go to the negative side); with a `reach` to the top of the parabola
+        through the heat there and `reach` cells to both sides, at most reach / 2 away, and not at
+        all where it has no top. Beyond an edge the heat is that at the edge.
+
+        With `fill` a missing joint is placed on the first cell, in raster order, that is worth
+        most, if the heat there is above 0; its score is the heat. At a distance d from the
+        person's tag a cell is worth heat - round_half_even(d), or with a `tolerance`
+        heat / (1 + (d / tolerance)^2)^2.
         """
 
 

@@ -18,7 +18,7 @@ from gpu_ops.cpu import IMAGENET_DEVIATION, IMAGENET_MEAN, CpuLane
 from gpu_ops.cpu_decode import resize
 from gpu_ops.cpu_peaks import sample
 from gpu_ops.cpu_search import sharpness_of, worth
-from gpu_ops.device import Groups, Joints, Maps, Peaks
+from gpu_ops.device import Groups, Joints, Maps, Peaks, Placing
 
 
 def plain_warp(
@@ -66,10 +66,8 @@ class PlainLane(CpuLane):
             np.where(high[..., None], tags, np.float32(0)),
         )
 
-    def refine(
-        self, maps: Maps, groups: Groups, *, adjust: bool, refine: bool, tolerance: float
-    ) -> Joints:
-        """See `device.Lane.refine`."""
+    def refine(self, maps: Maps, groups: Groups, placing: Placing) -> Joints:
+        """See `device.Lane.refine`; joints are moved as in the paper."""
         heat = maps.heat.numpy()
         size = (heat.shape[3], heat.shape[2])
         tags = [resize(maps.tag[:, index].numpy(), size) for index in range(maps.tag.shape[1])]
@@ -79,12 +77,12 @@ class PlainLane(CpuLane):
             zip(groups.image, groups.cell, groups.tag, strict=True)
         ):
             squares = [(tag[image] - goal) ** 2 for tag, goal in zip(tags, own, strict=True)]
-            value = worth(heat[image], np.asarray(sum(squares)), sharpness_of(tolerance))
+            value = worth(heat[image], np.asarray(sum(squares)), sharpness_of(placing.tolerance))
             for joint, found in enumerate(row):
-                cell = int(found) if found >= 0 or not refine else int(value[joint].argmax())
+                cell = int(found) if found >= 0 or not placing.fill else int(value[joint].argmax())
                 y, x = divmod(cell, size[0])
-                if found >= 0 or (refine and heat[image, joint, y, x] > 0):
-                    shift = _quarter(heat[image, joint], x, y) if adjust else (0.0, 0.0)
+                if found >= 0 or (placing.fill and heat[image, joint, y, x] > 0):
+                    shift = _quarter(heat[image, joint], x, y) if placing.adjust else (0.0, 0.0)
                     joints.xy[person, joint] = (x + 0.5 + shift[0], y + 0.5 + shift[1])
                     joints.score[person, joint] = heat[image, joint, y, x]
         return joints

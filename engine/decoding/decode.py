@@ -18,7 +18,7 @@ from engine.decoding.scoring import PAPER_SCORING, Scoring
 from engine.settings import PAPER_GROUPING, GroupingSettings
 from engine.skeleton import COCO
 from gpu_ops import open_device
-from gpu_ops.device import Groups, Lane, Maps, Peaks
+from gpu_ops.device import Groups, Lane, Maps, Peaks, Placing
 
 NMS_RADIUS = 2  # cells: a 5 x 5 window
 
@@ -160,9 +160,12 @@ def _place(
     joints = lane.refine(
         maps,
         groups,
-        adjust=settings.adjust,
-        refine=settings.refine,
-        tolerance=settings.refine_tolerance,
+        Placing(
+            adjust=settings.adjust,
+            reach=settings.adjust_reach,
+            fill=settings.refine,
+            tolerance=settings.refine_tolerance,
+        ),
     )
     detected = groups.cell >= 0
     before = _score(np.where(detected, joints.score, np.float32(0)), detected, scoring)

@@ -18,7 +18,7 @@ import assets
 from engine.errors import WeightsError
 from engine.network.registry import Entry, find, registry, standard_folders
 from engine.reading.typed import from_json
-from engine.settings import Fraction, GroupingSettings, Positive, Settings, Tolerance
+from engine.settings import Fraction, GroupingSettings, Positive, Reach, Settings, Tolerance
 
 HEADER = "thresholds"  # key of the JSON in a file's header
 
@@ -33,6 +33,7 @@ class Thresholds(BaseModel):
     peak_threshold: Fraction | None = None
     tag_distance: Positive | None = None
     refine_tolerance: Tolerance | None = None
+    adjust_reach: Reach | None = None
     duplicate_oks: Fraction | None = None
     source: str = ""  # how they were found, for people
 
@@ -48,6 +49,7 @@ class Thresholds(BaseModel):
             peak_threshold=self.peak_threshold,
             tag_distance=self.tag_distance,
             refine_tolerance=self.refine_tolerance,
+            adjust_reach=self.adjust_reach,
         )
 
     def over(self, other: Thresholds) -> Thresholds:

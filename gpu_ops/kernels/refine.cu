@@ -101,15 +101,19 @@ __device__ int best_cell(
     return there > 0.0f ? cell : -1;
 }
 
-__device__ __forceinline__ float quarter(float before, float after) {
-    return after > before ? 0.25f : -0.25f;
+// How far to move along one axis: as _shift of cpu_decode.py.
+__device__ __forceinline__ float shift(float before, float here, float after, int reach) {
+    if (reach == 0) return after > before ? 0.25f : -0.25f;
+    float bend = 2.0f * here - before - after, half = 0.5f * (float)reach;
+    if (!(bend > 0.0f)) return 0.0f;
+    return fminf(fmaxf((after - before) * half / bend, -half), half);
 }
 
 // image (P,), cells (P, K) with -1 where a joint is missing, person_tag (P, T).
 // ranges and tops as tags.cu and peaks.cu wrote them. xy (P, K, 2), score (P, K); 0: no joint.
 extern "C" __global__ void place_joints(
     HEAT_ARGUMENTS, TAG_ARGUMENTS, const float* ranges, const Rank* tops, int tiles,
-    const int* image, const int* cells, const float* person_tag, int adjust, int fill,
+    const int* image, const int* cells, const float* person_tag, int adjust, int reach, int fill,
     float sharpness, float* xy, float* score) {
     Heat heat = HEAT;
     Tags tags = TAGS;
@@ -130,10 +134,11 @@ extern "C" __global__ void place_joints(
         at_x = (float)x + 0.5f;
         at_y = (float)y + 0.5f;
         if (adjust) {
-            at_x += quarter(heat_at(heat, b, j, y, max(x - 1, 0)),
-                            heat_at(heat, b, j, y, min(x + 1, W - 1)));
-            at_y += quarter(heat_at(heat, b, j, max(y - 1, 0), x),
-                            heat_at(heat, b, j, min(y + 1, H - 1), x));
+            int step = max(reach, 1);
+            at_x += shift(heat_at(heat, b, j, y, max(x - step, 0)), found,
+                          heat_at(heat, b, j, y, min(x + step, W - 1)), reach);
+            at_y += shift(heat_at(heat, b, j, max(y - step, 0), x), found,
+                          heat_at(heat, b, j, min(y + step, H - 1), x), reach);
         }
     }
     xy[(size_t)place * 2] = at_x;

@@ -9,7 +9,7 @@ from app.bench.scenes import network_maps
 from gpu_ops import cpu_compiled, cpu_decode
 from gpu_ops.cpu import CpuLane
 from gpu_ops.cpu_maps import NetworkMaps
-from gpu_ops.device import Maps, Pass
+from gpu_ops.device import Maps, Pass, Placing
 from tests.support.compiled import compiled_from_source
 from tests.support.map_scenes import groups, heat_map, tag_map
 
@@ -95,15 +95,22 @@ def test_peaks_are_those_of_the_heat_written_out(blocks, resizing, scene, thresh
 
 @pytest.mark.parametrize("scene", SCENES)
 @pytest.mark.parametrize("seed", range(3))
-@pytest.mark.parametrize("adjust", [True, False])
-@pytest.mark.parametrize("tolerance", [0, 0.05, 0.6])
-def test_joints_are_those_of_the_heat_written_out(blocks, resizing, scene, seed, adjust, tolerance):
+@pytest.mark.parametrize(
+    "placing",
+    [
+        Placing(),
+        Placing(adjust=False),
+        Placing(reach=1, tolerance=0.6),
+        Placing(reach=2, tolerance=0.05),
+    ],
+    ids=str,
+)
+def test_joints_are_those_of_the_heat_written_out(blocks, resizing, scene, seed, placing):
     sparse, maps, dense, written = lanes(blocks, *SCENES[scene]())
     b, k, h, w = maps.shape
     wanted = groups(np.random.default_rng(seed), 6, b, k, h * w, 1)
     found = [
-        lane.refine(source, wanted, adjust=adjust, refine=True, tolerance=tolerance)
-        for lane, source in ((sparse, maps), (dense, written))
+        lane.refine(source, wanted, placing) for lane, source in ((sparse, maps), (dense, written))
     ]
     assert np.array_equal(found[0].xy, found[1].xy)
     assert np.array_equal(found[0].score, found[1].score)

@@ -10,7 +10,7 @@ import torch
 from engine.geometry import fit
 from gpu_ops.cuda_graphs import MOST_GRAPHS, Graphs, bucket
 from gpu_ops.cuda_staging import Staging
-from gpu_ops.device import DeviceFailure, OutOfMemory, Pass
+from gpu_ops.device import DeviceFailure, OutOfMemory, Pass, Placing
 from tests.support.emulated_device import EmulatedDriver, emulated
 from tests.support.emulation import need_compiler
 from tests.support.map_scenes import dense, groups, heat_map, tag_map
@@ -110,7 +110,7 @@ def test_staging_settles_and_starts_over_with_every_batch(lane):
         lane.find_peaks(maps, radius=2, threshold=0.1, most=30)
         lane.peaks()
         people = groups(np.random.default_rng(1), 5, 1, 3, 40 * 40, 1)
-        lane.refine(maps, people, adjust=True, refine=True, tolerance=0)
+        lane.refine(maps, people, Placing())
         sizes.append((lane._driver.pinned_bytes, lane._images._used, lane._lists._used))
     assert len(set(sizes)) == 1
 
@@ -164,13 +164,7 @@ def test_maps_of_one_scale_are_not_written_out(lane):
     maps = lane.aggregate(passes, (48, 40), None, two_step=False)
     lane.find_peaks(maps, radius=2, threshold=0.1, most=30)
     lane.peaks()
-    lane.refine(
-        maps,
-        groups(np.random.default_rng(1), 4, 1, 3, 40, 1),
-        adjust=True,
-        refine=True,
-        tolerance=0,
-    )
+    lane.refine(maps, groups(np.random.default_rng(1), 4, 1, 3, 40, 1), Placing())
     launched = lane._driver.kernels.launched
     assert launched == ["mark_peaks", "best_peaks", "peak_tags", "tag_ranges", "place_joints"]
 

@@ -11,6 +11,7 @@ import pytest
 from gpu_ops import cuda_ops as ops
 from gpu_ops.cpu import CpuDevice
 from gpu_ops.cuda_maps import sources
+from gpu_ops.device import Placing
 from tests.support.emulated_device import emulated
 from tests.support.emulation import (
     FORWARD,
@@ -96,6 +97,8 @@ WRONG_LOGIC = {
         "after > before ? 0.25f",
         "after >= before ? 0.25f",
     ),
+    "a top beyond its reach": ("refine.cu", ", -half), half);", ", -half), 9.0f);"),
+    "a slope that is not squared": ("refine.cu", "heat / (slope * slope)", "heat / slope"),
     "tags a cell too far to the left": ("tags.cu", "left + lane;", "left + lane + 1;"),
 }
 
@@ -127,8 +130,10 @@ def computed(device, heat, tag, people):
     with device.lane() as lane:
         lane.find_peaks(maps, radius=2, threshold=lowest, most=30)
         peaks = lane.peaks()
-        joints = lane.refine(maps, people, adjust=True, refine=True, tolerance=0)
-        results = [peaks.cell, peaks.score, peaks.tag, joints.xy, joints.score]
+        results = [peaks.cell, peaks.score, peaks.tag]
+        for placing in (Placing(), Placing(reach=2, tolerance=4)):
+            joints = lane.refine(maps, people, placing)
+            results += [joints.xy, joints.score]
         if device.name == "cpu":
             return results
         source, tags = sources(maps)

@@ -1,20 +1,22 @@
 """Joints of people: adjusted where they were found, looked for where they are missing."""
 
+from dataclasses import asdict
+
 import numpy as np
 import pytest
 
 from gpu_ops.cpu_decode import resize
-from gpu_ops.device import Groups
+from gpu_ops.device import Groups, Placing
 from tests.support.by_hand import joints_by_hand
 from tests.support.map_scenes import dense, groups, heat_map, on, tag_map
 
 
-def place(device, heat, tag, people, *, adjust=True, fill=True, tolerance=0.0):
+def place(device, heat, tag, people, **placing):
     with device.lane() as lane:
         maps = on(device, dense(heat, tag))
         lane.find_peaks(maps, radius=2, threshold=0.1, most=30)
         lane.peaks()
-        return lane.refine(maps, people, adjust=adjust, refine=fill, tolerance=tolerance)
+        return lane.refine(maps, people, Placing(**placing))
 
 
 def one_person(joints=1, tags=1, tag=0.0, cell=-1):
@@ -25,18 +27,23 @@ def one_person(joints=1, tags=1, tag=0.0, cell=-1):
     )
 
 
-@pytest.mark.parametrize("adjust", [True, False], ids=["adjust", "no-adjust"])
+@pytest.mark.parametrize(
+    ("adjust", "reach"),
+    [(True, 0), (True, 1), (True, 2), (False, 2)],
+    ids=["quarter", "reach1", "reach2", "no-adjust"],
+)
 @pytest.mark.parametrize("fill", [True, False], ids=["fill", "no-fill"])
 @pytest.mark.parametrize("levels", [None, 3], ids=["few-ties", "many-ties"])
 @pytest.mark.parametrize("count", [1, 2], ids=["T1", "T2"])
 @pytest.mark.parametrize("tolerance", [0, 0.6], ids=["rounded", "tolerant"])
-def test_joints_match_the_definition(device, tolerance, count, levels, fill, adjust):
+def test_joints_match_the_definition(device, tolerance, count, levels, fill, adjust, reach):
     rng = np.random.default_rng(11)
     heat = heat_map(rng, (2, 3, 37, 45), levels)
     tag = tag_map(rng, (2, count, 3, 37, 45))
     people = groups(rng, 9, 2, 3, 37 * 45, count)
-    got = place(device, heat, tag, people, adjust=adjust, fill=fill, tolerance=tolerance)
-    xy, score = joints_by_hand(heat, tag, people, adjust, fill, tolerance)
+    placing = Placing(adjust=adjust, reach=reach, fill=fill, tolerance=tolerance)
+    got = place(device, heat, tag, people, **asdict(placing))
+    xy, score = joints_by_hand(heat, tag, people, placing)
     assert np.array_equal(got.xy, xy)
     assert np.array_equal(got.score, score)
 
@@ -49,7 +56,7 @@ def test_thirty_people_of_one_image_are_served(device, tolerance, count):
     tag = tag_map(rng, (1, count, 2, 40, 70), people=30)
     people = groups(rng, 30, 1, 2, 40 * 70, count, missing=0.3)
     got = place(device, heat, tag, people, tolerance=tolerance)
-    xy, score = joints_by_hand(heat, tag, people, True, True, tolerance)
+    xy, score = joints_by_hand(heat, tag, people, Placing(tolerance=tolerance))
     assert np.array_equal(got.xy, xy)
     assert np.array_equal(got.score, score)
 
@@ -125,7 +132,7 @@ def test_a_person_far_from_every_tag_still_gets_the_exact_cell(device):
     tag = tag_map(rng, (1, 2, 1, 16, 16))
     people = one_person(tags=2, tag=25.0)
     got = place(device, heat, tag, people)
-    xy, score = joints_by_hand(heat, _upsampled(tag, (64, 64)), people, True, True)
+    xy, score = joints_by_hand(heat, _upsampled(tag, (64, 64)), people, Placing())
     assert np.array_equal(got.xy, xy)
     assert np.array_equal(got.score, score)
 
@@ -136,13 +143,14 @@ def _upsampled(tag, size):
 
 
 @pytest.mark.parametrize("place_of", [(0, 0), (0, 44), (36, 0), (36, 44), (18, 44)], ids=str)
-def test_adjusting_at_a_border_compares_with_the_cell_itself(device, place_of):
+@pytest.mark.parametrize("reach", [0, 1, 2])
+def test_adjusting_at_a_border_compares_with_the_cell_at_the_border(device, reach, place_of):
     y, x = place_of
     heat = heat_map(np.random.default_rng(15), (1, 1, 37, 45))
     tag = np.zeros((1, 1, 1, 37, 45), np.float32)
     people = one_person(cell=y * 45 + x)
-    got = place(device, heat, tag, people)
-    xy, _ = joints_by_hand(heat, tag, people, True, True)
+    got = place(device, heat, tag, people, reach=reach)
+    xy, _ = joints_by_hand(heat, tag, people, Placing(reach=reach))
     assert np.array_equal(got.xy, xy)
 
 
@@ -151,3 +159,23 @@ def test_ties_of_neighbours_go_to_the_negative_side(device):
     tag = np.zeros((1, 1, 1, 37, 45), np.float32)
     got = place(device, heat, tag, one_person(cell=10 * 45 + 10))
     assert got.xy[0, 0].tolist() == [10.25, 10.25]
+
+
+def test_the_top_of_a_parabola_is_nearer_to_the_joint_than_a_quarter_cell(device):
+    """A joint between cells, as both stages show it: bumps at strides 4 and 2, made finer."""
+    away = {reach: [] for reach in (0, 2)}
+    for x in np.linspace(30, 34, 17):
+        heat = (_bump(x, 4) + _bump(x, 2))[None, None] / 2
+        tag = np.zeros((1, 1, 1, 64, 64), np.float32)
+        for reach, found in away.items():
+            got = place(device, heat, tag, one_person(cell=int(heat.argmax())), reach=reach)
+            found.append(np.abs(got.xy[0, 0] - (x, 31.3)).max())
+    assert np.mean(away[2]) < 0.5 * np.mean(away[0])
+    assert max(away[2]) < 0.12
+    assert max(away[0]) > 0.2
+
+
+def _bump(x, stride):
+    across, down = ((np.arange(64 // stride) + 0.5) * stride - at for at in (x, 31.3))
+    bump = np.exp(-(down[:, None] ** 2 + across**2) / (2 * (2 * stride) ** 2)).astype(np.float32)
+    return resize(bump[None, None], (64, 64))[0, 0]

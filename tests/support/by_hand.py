@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from gpu_ops.device import Groups
+from gpu_ops.device import Groups, Placing
 
 
 def warp_by_hand(image, affine, size):
@@ -89,7 +89,7 @@ def peaks_by_hand(heat, radius, threshold, most):
     return sorted(found, key=lambda peak: (-peak[0], peak[1]))[:most]
 
 
-def joints_by_hand(heat, tags, groups: Groups, adjust, fill, tolerance=0.0):
+def joints_by_hand(heat, tags, groups: Groups, placing: Placing):
     """xy (P, K, 2), score (P, K) for maps heat (B, K, H, W), tags (B, T, K, H, W) float32."""
     people, joints = groups.cell.shape
     xy = np.zeros((people, joints, 2), np.float32)
@@ -98,12 +98,12 @@ def joints_by_hand(heat, tags, groups: Groups, adjust, fill, tolerance=0.0):
         for joint in range(joints):
             plane = heat[groups.image[person], joint]
             cell = int(groups.cell[person, joint])
-            if cell < 0 and fill:
+            if cell < 0 and placing.fill:
                 own = tags[groups.image[person], :, joint]
-                cell = _best_cell(plane, own, groups.tag[person], tolerance)
+                cell = _best_cell(plane, own, groups.tag[person], placing.tolerance)
             if cell >= 0:
                 y, x = divmod(cell, plane.shape[1])
-                xy[person, joint] = _place(plane, y, x, adjust)
+                xy[person, joint] = _place(plane, y, x, placing)
                 score[person, joint] = plane[y, x]
     return xy, score
 
@@ -126,10 +126,21 @@ def _best_cell(plane, tags, wanted, tolerance):
     return best_cell if plane.reshape(-1)[best_cell] > 0 else -1
 
 
-def _place(plane, y, x, adjust):
-    h, w = plane.shape
-    if not adjust:
+def _place(plane, y, x, placing):
+    if not placing.adjust:
         return x + 0.5, y + 0.5
-    right = plane[y, min(x + 1, w - 1)] > plane[y, max(x - 1, 0)]
-    below = plane[min(y + 1, h - 1), x] > plane[max(y - 1, 0), x]
-    return x + (0.75 if right else 0.25), y + (0.75 if below else 0.25)
+    return (
+        np.float32(x + 0.5) + _shift(plane[y], x, placing.reach),
+        np.float32(y + 0.5) + _shift(plane[:, x], y, placing.reach),
+    )
+
+
+def _shift(line, at, reach):
+    before, after = (line[np.clip(at + step * max(reach, 1), 0, len(line) - 1)] for step in (-1, 1))
+    if not reach:
+        return np.float32(0.25 if after > before else -0.25)
+    bend = 2 * line[at] - before - after
+    if not bend > 0:
+        return np.float32(0)
+    half = np.float32(reach / 2)
+    return np.clip((after - before) * half / bend, -half, half)
