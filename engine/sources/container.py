@@ -41,6 +41,9 @@ _TRANSPORT = {
     "udp": {"fifo_size": "65536", "overrun_nonfatal": "1", "buffer_size": "4194304"},
     "http": {"multiple_requests": "0"},
 }
+_NO_STAMPS = 0x80  # FFmpeg's AVFMT_NOTIMESTAMPS
+# Enough to learn the size: by default FFmpeg watches for 5 s, which is how old pictures then are.
+_PICTURES_ONLY = {"fpsprobesize": "0", "analyzeduration": "1", "probesize": "100000"}
 _LOW_DELAY = {"fflags": "nobuffer", "analyzeduration": "1000000", "probesize": "1000000"}
 
 
@@ -103,7 +106,8 @@ def _opened(address: Address) -> Container:
         if not scheme_of(address.text).startswith("http") or address.format:
             raise
         try:  # an ESP32 camera leaves out what must separate its first picture from the header
-            return _tried(replace(careful, format="mjpeg"))
+            options = {**careful.options, **_PICTURES_ONLY}
+            return _tried(replace(careful, format="mjpeg", options=options))
         except av.error.FFmpegError:
             pass
         raise
@@ -212,6 +216,11 @@ def describe(
 def is_snapshot(container: Container) -> bool:
     """Whether the address gives a single picture, not a stream of them."""
     return container.format.name == "image2" or container.format.name.endswith("_pipe")
+
+
+def has_stamps(container: Container) -> bool:
+    """Whether the sender says when its pictures were taken; FFmpeg invents 25 fps otherwise."""
+    return not container.format.flags & _NO_STAMPS and not is_snapshot(container)
 
 
 def expected_frames(container: Container, stream: Stream) -> int | None:

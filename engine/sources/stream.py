@@ -22,7 +22,7 @@ from engine.sources import container as opening
 from engine.sources.addresses import is_url, shown
 from engine.sources.choice import Container, Stream
 from engine.sources.clock import ArrivalClock
-from engine.sources.container import Address, is_snapshot, open_container
+from engine.sources.container import Address, has_stamps, is_snapshot, open_container
 from engine.sources.reasons import reason
 from engine.sources.source import SourceInfo
 from engine.sources.upright import Upright
@@ -67,11 +67,13 @@ class StreamSource:
         clock, index = ArrivalClock(), 0
         while not self._closed.is_set():
             container, stream = open_container(self._address, self.name)
-            snapshot = is_url(self._address.text) and is_snapshot(container)
+            remote = is_url(self._address.text)
+            snapshot = remote and is_snapshot(container)
+            stamped = not remote or has_stamps(container)
             with container:
-                for decoded, pixels in self._pictures(container, stream):
+                for decoded, pixels in self._pictures(container, stream, stamped=stamped):
                     arrived = time.perf_counter()
-                    seconds = clock.seconds(None if snapshot else decoded.time, arrived)
+                    seconds = clock.seconds(decoded.time if stamped else None, arrived)
                     yield Frame(pixels, index, seconds, arrived, self.name)
                     index += 1
             if not snapshot or index == 0:
@@ -79,7 +81,7 @@ class StreamSource:
             self._closed.wait(SNAPSHOT_SECONDS)
 
     def _pictures(
-        self, container: Container, stream: Stream
+        self, container: Container, stream: Stream, *, stamped: bool
     ) -> Iterator[tuple[av.VideoFrame, NDArray[np.uint8]]]:
         """Every frame that can be decoded, and its upright pixels."""
         stream.thread_type = "SLICE"  # frame threads would each hold a frame back
@@ -92,11 +94,11 @@ class StreamSource:
             for decoded in _decode(packet):
                 if upright is None:
                     upright = Upright(decoded)
-                    self._describe(stream, upright)
+                    self._describe(stream, upright, stamped=stamped)
                 yield decoded, upright.pixels(decoded)
 
-    def _describe(self, stream: Stream, upright: Upright) -> None:
-        rate = stream.average_rate or stream.guessed_rate
+    def _describe(self, stream: Stream, upright: Upright, *, stamped: bool) -> None:
+        rate = (stream.average_rate or stream.guessed_rate) if stamped else None
         self.info = SourceInfo(
             kind="stream",
             size=upright.size,

@@ -6,10 +6,12 @@ import threading
 import time
 from contextlib import closing, contextmanager
 
+import numpy as np
 import pytest
 
 import engine.sources.container
 from app.live.protocol import SourceState
+from engine.sources.live import open_live
 from tests.support.fresh_python import loaded_after
 from tests.support.live_fakes import Bench
 from tests.support.rtsp_camera import RtspServer, has_gstreamer
@@ -105,6 +107,23 @@ def test_the_gap_stands_in_the_lines(tmp_path):
     assert after - before > 0.15, "the gap is as long as the source was away"
     indices = [line["index"] for line in lines if line["type"] == "frame"]
     assert indices == sorted(set(indices))
+
+
+def frames_of(server, count):
+    source = open_live(server.url, lambda change: None)
+    frames = [frame for _, frame in zip(range(count), source.frames(), strict=False)]
+    source.close()
+    return source, frames
+
+
+@pytest.mark.parametrize("first_boundary", [True, False], ids=["whole", "esp32"])
+def test_pictures_without_time_stamps_have_the_time_they_arrived(first_boundary):
+    with MjpegServer(rate=8, first_boundary=first_boundary) as server:
+        source, frames = frames_of(server, 16)
+    gaps = np.diff([frame.time for frame in frames])
+    assert np.median(gaps[4:]) == pytest.approx(1 / 8, abs=0.03), "not 1/25, FFmpeg's guess"
+    assert source.info.rate is None
+    assert frames[0].arrived - server.sent[0] < 2.5, "seconds of watching before it is opened"
 
 
 def test_a_stream_that_changes_its_size_is_followed_and_named():

@@ -28,10 +28,14 @@ def picture(number: int, size: tuple[int, int]) -> bytes:
 class MjpegServer:
     """An HTTP camera. `kill` breaks all connections, as a power cut would."""
 
-    def __init__(self, port: int | None = None, rate: float = 25.0) -> None:
+    def __init__(
+        self, port: int | None = None, rate: float = 25.0, *, first_boundary: bool = True
+    ) -> None:
         self.port = port or free_port()
         self.size = (320, 240)
         self.rate = rate
+        self.first_boundary = first_boundary  # left out by an ESP32 camera's older programs
+        self.sent: list[float] = []  # when pictures of the newest connection were, perf_counter
         self.silent = False
         self._server: ThreadingHTTPServer | None = None
 
@@ -60,12 +64,17 @@ class MjpegServer:
                 self.send_header("Content-Type", "multipart/x-mixed-replace; boundary=frame")
                 self.end_headers()
                 number = 0
+                boundary = b"--frame\r\n"
+                if outer.first_boundary:
+                    self.wfile.write(boundary)
+                outer.sent = sent = []
                 while alive.is_set():
                     if not outer.silent:
                         data = picture(number, outer.size)
-                        head = f"--frame\r\nContent-Type: image/jpeg\r\nContent-Length: {len(data)}"
+                        head = f"Content-Type: image/jpeg\r\nContent-Length: {len(data)}\r\n\r\n"
+                        sent.append(time.perf_counter())
                         try:
-                            self.wfile.write(head.encode() + b"\r\n\r\n" + data + b"\r\n")
+                            self.wfile.write(head.encode() + data + b"\r\n" + boundary)
                         except OSError:
                             return
                         number += 1
