@@ -18,7 +18,7 @@ from app.tracks.c3d_points import read_points
 from app.tracks.dense import WholeWriter, checked_dense, dense, empty_places, results_of
 from app.tracks.header import checked_header
 from app.tracks.person_names import person_name
-from app.tracks.trc import keypoint_of, marker
+from app.tracks.trc import keypoint_of, markers
 from app.tracks.writer import Writer
 from engine.errors import DataError, OutputError
 from engine.offline.recording import Recording
@@ -28,9 +28,16 @@ _MOST = 65535  # frames: a 16-bit number
 
 
 def open_writer(path: Path, header: Mapping[str, Any]) -> Writer:
-    """A writer of a new file."""
+    """A writer of a new file.
+
+    Raises:
+        OutputError: C3D cannot name the keypoints.
+    """
     import ezc3d  # noqa: F401 - if it is missing, that is said before the first frame
 
+    for name in markers(header["keypoints"]):
+        if ":" in name:
+            raise OutputError(f"in C3D a colon ends a person's name, and a keypoint is {name!r}")
     return WholeWriter(path, header, _save)
 
 
@@ -74,7 +81,7 @@ def _save(path: Path, recording: Recording) -> None:
     if count > _MOST:
         raise OutputError(f"C3D holds {_MOST} frames, this recording has {count}: write trc")
     unit = str(recording.header.get("units", "px"))
-    names = [marker(name) for name in recording.skeleton.names]
+    names = markers(recording.skeleton.names)
     before = [f"{person_name(i)}:" for i in found.ids] if people > 1 else [""] * people
     points = np.full((4, people * joints, count), np.nan)
     points[:2] = found.xy.reshape(count, people * joints, 2).transpose(2, 1, 0)

@@ -19,16 +19,25 @@ from numpy.typing import NDArray
 from app.tracks.dense import WholeWriter, checked_dense, results_of
 from app.tracks.hdf5 import Contents, opened
 from app.tracks.header import checked_header
-from app.tracks.person_names import DESCRIPTION
+from app.tracks.person_names import DESCRIPTION, ids_of
 from app.tracks.writer import Writer
+from engine.errors import OutputError
 from engine.types import Result
 
 _MODULE = "processing/behavior"
 
 
 def open_writer(path: Path, header: Mapping[str, Any]) -> Writer:
-    """A writer of a new file."""
+    """A writer of a new file.
+
+    Raises:
+        OutputError: NWB cannot name one of the keypoints.
+    """
     from app.tracks.nwb_file import save
+
+    for name in header["keypoints"]:
+        if "/" in name or ":" in name:
+            raise OutputError(f"NWB has no / and no : in names, and a keypoint is {name!r}")
 
     return WholeWriter(path, header, save)
 
@@ -40,10 +49,10 @@ def read(path: Path) -> tuple[dict[str, Any], Iterator[Result]]:
         DataError: there is none, or the people's keypoints or times differ.
     """
     with opened(path, "NWB with poses") as file:
-        people = _of_type(file, _MODULE, "PoseEstimation")
+        people = _people(file)
         if not people:
             raise ValueError(f"there is no PoseEstimation in {_MODULE}")
-        parts, limbs = _skeleton(file, people[0])
+        parts, limbs = _skeleton(file, next(iter(people)))
         series = [[f"{person}/{part}" for part in parts] for person in people]
         time = _times(file, series[0][0])
         for one in (one for row in series for one in row):
@@ -51,7 +60,7 @@ def read(path: Path) -> tuple[dict[str, Any], Iterator[Result]]:
                 raise ValueError(f"{one} has other times than {series[0][0]}")
         xy = np.array([[_places(file, one, len(time)) for one in row] for row in series])
         score = np.array([[_scores(file, one, len(time)) for one in row] for row in series])
-        names = [_person(file, one) for one in people]
+        names = list(people.values())
     header: dict[str, Any] = {"source": path.stem, "size": [0, 0], "rate": None}
     header = checked_header({**header, "keypoints": parts, "skeleton": limbs}, str(path))
     xy, score = xy.transpose(2, 0, 1, 3), score.transpose(2, 0, 1)  # (N, K, T…) to (T, N, K…)
@@ -67,10 +76,18 @@ def _of_type(file: Contents, group: str, kind: str) -> list[str]:
     return [one for one in every if file.attribute(one, "neurodata_type") == kind]
 
 
+def _people(file: Contents) -> dict[str, str]:
+    """The name of each PoseEstimation by its path, in the order of their numbers."""
+    every = _of_type(file, _MODULE, "PoseEstimation")
+    names = [_person(file, one) for one in every]  # HDF5 has person100 before person11
+    order = np.argsort(ids_of(names), kind="stable")
+    return {every[n]: names[n] for n in order}
+
+
 def _person(file: Contents, path: str) -> str:
     """A name with the person's number: ours is in the description where there is one person."""
     said = file.texts(f"{path}/description") if f"{path}/description" in file else []
-    match = re.fullmatch(DESCRIPTION.format(r"(\d{1,9})"), "".join(said))
+    match = re.fullmatch(DESCRIPTION.format(r"(\d{1,10})"), "".join(said))
     return match.group(1) if match else path.rpartition("/")[2]
 
 

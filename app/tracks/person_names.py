@@ -5,6 +5,8 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Sequence
 
+from engine.reading.fields import LARGEST_ID
+
 DESCRIPTION = "the person with id {}"  # of a PoseEstimation of NWB, whose name may be another
 
 
@@ -20,8 +22,9 @@ def person_names(ids: Iterable[int]) -> list[str]:
 
 def id_of(name: str, position: int) -> int:
     """The number in a name such as person03 or track_7; else the position among all names."""
-    match = re.fullmatch(r"[A-Za-z]*[ _-]?(\d{1,9})", name.strip())
-    return int(match.group(1)) if match else position
+    match = re.fullmatch(r"[A-Za-z]*[ _-]?(\d{1,10})", name.strip())
+    number = int(match.group(1)) if match else position
+    return number if number <= LARGEST_ID else position
 
 
 def ids_of(names: Sequence[str]) -> tuple[int, ...]:

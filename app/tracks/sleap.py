@@ -7,7 +7,7 @@ back. People without an id are left out.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -64,10 +64,10 @@ def _save(path: Path, recording: Recording) -> None:
         "point_scores": found.score.transpose(1, 2, 0).astype(np.float64),
         "instance_scores": found.person.T.astype(np.float64),
         "tracking_scores": np.where(seen, 1.0, np.nan).T,
-        "track_names": np.array(person_names(found.ids), "S"),
-        "node_names": np.array(names, "S"),
+        "track_names": _utf8(person_names(found.ids)),
+        "node_names": _utf8(names),
         "edge_inds": np.array(limbs, np.int64).reshape(-1, 2),
-        "edge_names": np.array([(names[a], names[b]) for a, b in limbs], "S").reshape(-1, 2),
+        "edge_names": _utf8([names[at] for limb in limbs for at in limb]).reshape(-1, 2),
         _TIME: found.time,
     }
     with h5py.File(path, "w") as file:
@@ -77,6 +77,11 @@ def _save(path: Path, recording: Recording) -> None:
             file.create_dataset(name, data=str(recording.header.get("source", "")))
         file.create_dataset("video_ind", data=0)
         file.create_dataset("provenance", data="{}")
+
+
+def _utf8(texts: Sequence[str]) -> NDArray[np.bytes_]:
+    """Texts of equal length in bytes, as SLEAP stores and decodes them."""
+    return np.array([text.encode() for text in texts], "S")
 
 
 def _scores(file: Contents, name: str, shape: tuple[int, ...]) -> NDArray[np.float64]:

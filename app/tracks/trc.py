@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import glob
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from itertools import islice
 from pathlib import Path
 from typing import Any
@@ -19,11 +19,13 @@ import numpy as np
 
 from app.tracks.dense import mean_rate
 from app.tracks.header import checked_header
+from app.tracks.person_names import id_of
 from app.tracks.writer import Ending, Writer
-from engine.errors import DataError
+from engine.errors import DataError, OutputError
 from engine.files import HIDDEN, cannot_write
 from engine.offline.recording import unseen_frame
 from engine.reading.cells import Cells, text_lines
+from engine.reading.fields import check_name
 from engine.skeleton import COCO
 from engine.types import UNTRACKED, JointState, Poses, Result, no_people
 
@@ -43,8 +45,12 @@ class TrcWriter:
     """Rows are gathered in a part file per person, because the first lines hold their number."""
 
     def __init__(self, path: Path, header: Mapping[str, Any]) -> None:
-        """Nothing is created before the first person."""
-        self._stem, self._keypoints = path, tuple(header["keypoints"])
+        """Nothing is created before the first person.
+
+        Raises:
+            OutputError: two keypoints have the same marker, or one has none.
+        """
+        self._stem, self._markers = path, markers(header["keypoints"])
         self._rate = header.get("rate")
         self._unit = str(header.get("units", "px"))
         self._places = 2 if self._unit == "px" else 5
@@ -102,7 +108,7 @@ class TrcWriter:
             frames = [f for f in self._frames if indices[0] <= f[0] <= indices[-1]]
             with part.open(encoding="utf-8") as rows, path.open("w", encoding="utf-8") as file:
                 file.write(self._top(path.name, frames))
-                file.writelines(_filled(frames, rows, len(self._keypoints)))
+                file.writelines(_filled(frames, rows, len(self._markers)))
             part.unlink()
         except OSError as error:
             raise cannot_write(path, error) from error
@@ -114,20 +120,20 @@ class TrcWriter:
             number,
             number,
             count,
-            len(self._keypoints),
+            len(self._markers),
             self._unit,
             number,
             frames[0][0] + 1,
             count,
         )
-        markers = "\t\t\t".join(marker(name) for name in self._keypoints)
-        axes = "\t".join(f"X{k}\tY{k}\tZ{k}" for k in range(1, len(self._keypoints) + 1))
+        names = "\t\t\t".join(self._markers)
+        axes = "\t".join(f"X{k}\tY{k}\tZ{k}" for k in range(1, len(self._markers) + 1))
         return (
             f"PathFileType\t4\t(X/Y/Z)\t{name}\n"
             + "\t".join(_KEYS.split())
             + "\n"
             + "\t".join(map(str, values))
-            + f"\nFrame#\tTime\t{markers}\t\t\n\t\t{axes}\n"
+            + f"\nFrame#\tTime\t{names}\t\t\n\t\t{axes}\n"
         )
 
     def _part(self, person: int) -> Path:
@@ -165,8 +171,29 @@ def marker(keypoint: str) -> str:
     """left_shoulder as the models of OpenSim call it: LShoulder."""
     side, _, part = keypoint.partition("_")
     if part and side in ("left", "right"):
-        return side[0].upper() + part.title().replace("_", "")
-    return keypoint.title().replace("_", "")
+        return side[0].upper() + part.title().replace("_", "").strip()
+    return keypoint.title().replace("_", "").strip()
+
+
+def markers(keypoints: Sequence[str]) -> list[str]:
+    """The marker of each keypoint.
+
+    Raises:
+        OutputError: two have the same, or one could not be read back.
+    """
+    found: dict[str, str] = {}
+    for name in keypoints:
+        try:
+            other = found.setdefault(check_name(marker(name)), name)
+        except ValueError as error:
+            raise OutputError(
+                f"keypoint {name!r} has no marker {marker(name)!r}: {error}"
+            ) from error
+        if other != name:
+            raise OutputError(
+                f"keypoints {other!r} and {name!r} would both be the marker {marker(name)}"
+            )
+    return list(found)
 
 
 def keypoint_of(marker_name: str) -> str:
@@ -190,8 +217,8 @@ def _filled(frames: list[tuple[int, float]], rows: Iterator[str], keypoints: int
 
 
 def _results(path: Path, keypoints: int) -> Iterator[Result]:
-    match = re.search(r"person(\d{1,9})", path.stem)
-    person = int(match.group(1)) if match else 0
+    match = re.search(r"person\d{1,10}", path.stem)
+    person = id_of(match.group(), 0) if match else 0
     for number, text in text_lines(path):
         cells = Cells(f"{path}, line {number}", text.split("\t"))
         if number <= 5 or not cells.text(0, "Frame#"):
