@@ -11,8 +11,9 @@ import errno
 import hashlib
 import json
 import os
+import sys
 from collections.abc import Iterable, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -77,6 +78,45 @@ def write_whole(path: Path, data: bytes) -> None:
     """
     with whole(path) as part:
         part.write_bytes(data)
+
+
+@contextmanager
+def claimed(folder: Path, name: str) -> Iterator[None]:
+    """Let no other command work on the files called `name` in a folder while the block runs.
+
+    A process that ends, however it ends, holds nothing. Where the file system has no locks, or
+    takes no files, nothing is held.
+
+    Raises:
+        OutputError: another command works on them.
+    """
+    lock = folder / HIDDEN / f"{name}.lock"
+    with ExitStack() as stack:
+        with suppress(OSError):  # what cannot be written is told where it is written
+            lock.parent.mkdir(parents=True, exist_ok=True)
+            file = stack.enter_context(lock.open("ab"))
+            if not hold(file.fileno()):
+                raise OutputError(
+                    f"another command is working on {folder / name}: wait until it has ended, or "
+                    "choose another folder with -o"
+                )
+        yield
+
+
+def hold(handle: int) -> bool:
+    """Lock an open file until it is closed; False: another process has."""
+    try:
+        if sys.platform == "win32":
+            import msvcrt
+
+            msvcrt.locking(handle, msvcrt.LK_NBLCK, 1)
+        else:
+            import fcntl
+
+            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except (BlockingIOError, PermissionError):
+        return False
+    return True
 
 
 def write_state(path: Path, version: int, value: Any) -> None:

@@ -3,18 +3,30 @@
 from __future__ import annotations
 
 from collections.abc import Generator, Iterator, Sequence
+from contextlib import nullcontext
 from dataclasses import replace
 from typing import Any
 
 from app.cluster import tasks
 from app.cluster.work import Associated, Batch, Call, Detected, Failure, Survey, Work
 from app.process.outcome import Outcome
+from engine.errors import OutputError
+from engine.files import claimed
 from engine.sources.addresses import shown
 
 Flow = Generator[Batch, list[Any], Outcome]
 
 
 def process_input(work: Work) -> Flow:
+    """Do the steps, unless another command works on the same files."""
+    try:
+        with nullcontext() if work.deliver else claimed(work.files.folder, work.files.name):
+            return (yield from _steps(work))
+    except OutputError as error:
+        return Outcome(shown(work.job.source), error=str(error))
+
+
+def _steps(work: Work) -> Flow:
     """Survey, detect segments, associate, draw parts, join; or all in one piece."""
     (found,) = yield Batch([_call(work, "survey", tasks.survey, work)])
     if isinstance(found, Failure):

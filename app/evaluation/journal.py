@@ -17,6 +17,7 @@ from typing import Any, BinaryIO, Self
 from app.tracks.unexpected import explained
 from engine.coco.metrics import ResultRow
 from engine.errors import OutputError
+from engine.files import hold
 
 SYNC_EVERY = 2.0  # s; a power cut costs at most this much work, a killed program none
 NAME = "journal.jsonl"
@@ -57,6 +58,9 @@ class EvaluationJournal:
         try:
             folder.mkdir(parents=True, exist_ok=True)
             self._stream: BinaryIO = self._file.open("ab")
+            if not hold(self._stream.fileno()):
+                self._stream.close()
+                raise OutputError(f"another command is evaluating into {folder}: choose another -o")
             self._stream.truncate(kept)
             if not kept:
                 self._write(header)

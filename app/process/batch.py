@@ -119,7 +119,7 @@ class _Batch:
 
     def _in_turn(self, tasks: Sequence[Task], bars: Bars, stop: Stop) -> Iterator[Outcome]:
         """One engine, one input after the other."""
-        from app.process.one_input import process_one
+        from app.process.one_input import alone, process_one
 
         with self.open_estimator(self.settings) as estimator:
             bars.say(_about(estimator))
@@ -128,10 +128,10 @@ class _Batch:
                     return
                 arguments = (job, files, settings, estimator)
                 one = partial(process_one, *arguments, bars, stop, force=force)
-                if self.address is None:
-                    yield one()
-                else:
-                    yield process_and_deliver(*arguments, self.address, one, force=force)
+                if self.address is not None:
+                    sent = (*arguments, self.address, one)
+                    one = partial(process_and_deliver, *sent, force=force)
+                yield alone(job, files, one)
 
     def _at_once(self, tasks: Sequence[Task], bars: Bars, stop: Stop) -> Iterator[Outcome]:
         """An engine per process, after one was opened here to see that it can be."""

@@ -9,7 +9,7 @@ output fails, the tracks still go to the end, and the failure is reported.
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing
 from dataclasses import dataclass, field, replace
 
@@ -27,8 +27,9 @@ from app.tracks.ndjson import read as read_tracks
 from app.tracks.rounding import rounded
 from app.tracks.sink import Sink
 from app.tracks.unexpected import explained
-from engine.errors import SettingsError, SourceError
+from engine.errors import OutputError, SettingsError, SourceError
 from engine.estimator import PoseEstimator
+from engine.files import claimed
 from engine.offline.postprocess import postprocess
 from engine.offline.recording import collect
 from engine.pipeline import associate
@@ -41,6 +42,15 @@ from engine.tracking.stages import Stages
 from engine.types import Frame, Result
 
 _INTERRUPTED = "interrupted"
+
+
+def alone(job: Job, files: Outputs, process: Callable[[], Outcome]) -> Outcome:
+    """Process an input, unless another command works on its files: that is the outcome then."""
+    try:
+        with claimed(files.folder, files.name):
+            return process()
+    except OutputError as error:
+        return Outcome(shown(job.source), error=str(error))
 
 
 def process_one(

@@ -16,11 +16,12 @@ from collections.abc import Callable, Generator, Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import AbstractContextManager, ExitStack
+from functools import partial
 from multiprocessing.connection import wait as wait_for
 from typing import Any, NamedTuple
 
 from app.process.inputs import Job
-from app.process.one_input import process_one
+from app.process.one_input import alone, process_one
 from app.process.outcome import Outcome
 from app.process.outputs import Outputs
 from app.process.progress import Bars
@@ -135,6 +136,6 @@ def _end_with_parent() -> None:
 
 def _work(task: Task) -> Outcome:
     with Bars(None) as bars, stop_on_signal() as stop:
-        return process_one(
-            task.job, task.files, task.settings, _Worker.estimator, bars, stop, force=task.force
-        )
+        arguments = (task.job, task.files, task.settings, _Worker.estimator, bars, stop)
+        one = partial(process_one, *arguments, force=task.force)
+        return alone(task.job, task.files, one)

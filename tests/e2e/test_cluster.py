@@ -198,3 +198,23 @@ def test_a_folder_that_a_machine_cannot_see_is_one_line(tmp_path, clip, monkeypa
     monkeypatch.setattr(tasks, "read_stored", lambda address: None)
     summary, _ = on_cluster([clip], tmp_path / "out")
     assert "cannot see" in summary.reports[0].error
+
+
+def test_a_second_command_leaves_the_files_of_the_first_alone(tmp_path, clip):
+    second = []
+
+    class Twice(Inline):
+        """Starts the same command once more in the middle."""
+
+        def start(self, call):
+            if call.title.startswith("associate"):
+                second.append(on_cluster([clip], tmp_path / "out", "cluster.segment=1"))
+            return super().start(call)
+
+    first, _ = on_cluster([clip], tmp_path / "out", "cluster.segment=1", executor=Twice())
+    assert first.exit_code == 0
+    [(refused, executor)] = second
+    assert "another command is working on" in refused.reports[0].error
+    assert executor.titles == ["open the engine"]
+    process([clip], tmp_path / "one")
+    assert contents(tmp_path / "out") == contents(tmp_path / "one")

@@ -359,3 +359,21 @@ def test_memory_does_not_grow_with_the_length_of_a_video(tmp_path):
 
     process([clip], tmp_path / "out", when=measure)
     assert resident[950] - resident[200] < 20
+
+
+def test_a_second_command_leaves_the_files_of_the_first_alone(tmp_path):
+    clip, other = (write_clip(tmp_path / name, 12) for name in ("clip.mp4", "other.mp4"))
+    second = []
+
+    def start_another(number):
+        if number == 6 and not second:
+            second.append(None)
+            second[0] = process([clip, other], tmp_path / "out")
+
+    first = process([clip], tmp_path / "out", when=start_another)
+    assert first.exit_code == 0
+    refused, done = second[0].reports
+    assert "another command is working on" in refused.error
+    assert done.complete
+    assert len(lines(tmp_path / "out" / "clip.ndjson")) == 14  # with header and end
+    assert process([clip], tmp_path / "out").reports[0].skipped

@@ -136,6 +136,21 @@ def test_an_unfinished_run_is_not_overwritten_by_accident(job):
     evaluate(changed(job, resume=True))
 
 
+def test_a_second_run_into_the_same_folder_is_refused(job, content):
+    refused = []
+
+    def start_another(image):
+        if not refused:
+            with pytest.raises(OutputError, match="another command is evaluating into") as found:
+                evaluate(changed(job, resume=True))
+            refused.append(found)
+
+    evaluate(changed(job, open=scenes.opener(scenes.Knowing(content, before=start_another))))
+    assert refused
+    evaluate(changed(job, out=job.out.parent / "alone"))
+    assert results(job) == results(changed(job, out=job.out.parent / "alone"))
+
+
 def test_a_finished_run_may_be_repeated(job):
     evaluate(job)
     whole = results(job)
