@@ -154,7 +154,10 @@ def bar(title: str) -> Iterator[DownloadProgress]:
 @app.command("import")
 def import_command(
     file: Annotated[Path, typer.Argument(help="A .pth or .safetensors checkpoint.")],
-    name: Annotated[str | None, typer.Option(help="Keep it under this name.")] = None,
+    name: Annotated[
+        str | None,
+        typer.Option(help="Keep it under this name; default: its own, or that of the file."),
+    ] = None,
     replace: Annotated[bool, typer.Option(help="Replace a checkpoint of this name.")] = False,
 ) -> None:
     """Check a checkpoint you have and keep it, converted, under a name."""

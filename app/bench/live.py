@@ -37,7 +37,7 @@ _WARM_UP = 3  # results that are not counted
 
 
 class StampedCamera:
-    """Noise on a slope, at a fixed rate whether or not anybody is ready."""
+    """Noise on a slope, at a fixed rate whether or not the engine is ready."""
 
     def __init__(
         self, name: str = "stamped", size: tuple[int, int] = SIZE, rate: float = RATE

@@ -72,7 +72,7 @@ def command(
         bool, typer.Option("--relink", help="Rejoin pieces of tracks after the last frame.")
     ] = False,
     fill_gaps: Annotated[
-        float | None, typer.Option(help="Fill gaps of tracks up to so many seconds.")
+        float | None, typer.Option(help="Fill gaps of tracks up to so many seconds; default: none.")
     ] = None,
     zero_phase: Annotated[
         bool, typer.Option("--zero-phase", help="Smooth both ways in time, without lag.")

@@ -13,11 +13,12 @@ if TYPE_CHECKING:
 app = typer.Typer(
     no_args_is_help=True,
     add_completion=False,
-    help="Merge, split, drop and rename the ids of tracks.",
+    help="Merge, split, swap, drop and rename the ids of tracks; show and undo such edits.",
 )
 
 Tracks = Annotated[Path, typer.Argument(help="An NDJSON file that `process` wrote.")]
 Id = Annotated[int, typer.Argument(min=0, help="The id of a person.")]
+Unused = Annotated[int, typer.Argument(min=0, help="An id that is not in the tracks.")]
 Start = Annotated[float | None, typer.Option("--from", help="Seconds; default: the beginning.")]
 End = Annotated[float | None, typer.Option("--to", help="Seconds; default: the end.")]
 
@@ -47,18 +48,18 @@ def split(
 
 @app.command()
 def swap(tracks: Tracks, one: Id, other: Id, start: Start = None, end: End = None) -> None:
-    """Exchange two ids, from a moment on or between two moments."""
+    """Exchange two ids, from a moment on or between two moments; default: everywhere."""
     _add(tracks, "swap", (one, other), start, end)
 
 
 @app.command()
 def drop(tracks: Tracks, person: Id, start: Start = None, end: End = None) -> None:
-    """Take a person out."""
+    """Remove a person, from a moment on or between two moments; default: everywhere."""
     _add(tracks, "drop", (person,), start, end)
 
 
 @app.command()
-def rename(tracks: Tracks, old: Id, new: Id) -> None:
+def rename(tracks: Tracks, old: Id, new: Unused) -> None:
     """Give a person an id that is not in use."""
     _add(tracks, "rename", (old, new))
 
@@ -75,14 +76,16 @@ def show(tracks: Tracks) -> None:
 @app.command()
 def undo(
     tracks: Tracks,
-    everything: Annotated[bool, typer.Option("--all", help="Back to the original bytes.")] = False,
+    everything: Annotated[
+        bool, typer.Option("--all", help="Undo all edits: the original bytes.")
+    ] = False,
 ) -> None:
-    """Take back the last edit."""
+    """Undo the last edit."""
     from app.tracks.edits import EditedTracks
 
     edited = EditedTracks(tracks)
     for edit in edited.undo(len(edited.edits) if everything else 1):
-        print(f"taken back: {_said(edit)}")
+        print(f"undone: {_said(edit)}")
     _mention(edited.left)
 
 
