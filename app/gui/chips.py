@@ -16,6 +16,7 @@ from app.gui.section import name
 
 _WIDEST, _NARROWEST = 250, 100  # pixels of a chip
 _BESIDE = 42  # pixels of a chip that are not its name
+_ALIKE = 8  # characters at the beginning of names that look alike in a narrow place
 _TELLING = 3  # characters at the end of a file's name that are always shown
 _NUMERIC_HOST = re.compile(r"\d+(\.\d+){3}")
 _LAST_WORD = re.compile(r"[^\W_]+$")
@@ -176,6 +177,13 @@ def could_be(shown: str, text: str) -> bool:
     """Whether a shortened name could as well be that of another one."""
     front, cut, end = shown.partition("…")
     return bool(cut and front) and text.startswith(front) and _SUFFIX.sub("", text).endswith(end)
+
+
+def telling(text: str, others: Sequence[str]) -> str:
+    """A name from the first word on that tells it from those that begin with the same words."""
+    alike = [other for other in others if other != text and other[:_ALIKE] == text[:_ALIKE]]
+    begin = where_they_differ([text, *alike]) if alike else 0
+    return f"…{text[begin:]}" if begin else text
 
 
 def where_they_differ(texts: Sequence[str]) -> int:

@@ -9,6 +9,7 @@ from PyQt6.QtCore import QPoint, Qt, pyqtSignal
 from PyQt6.QtGui import QColor, QIcon, QPainter, QPixmap
 from PyQt6.QtWidgets import QAbstractItemView, QHeaderView, QTreeWidget, QTreeWidgetItem, QWidget
 
+from app.gui.chips import telling
 from app.gui.roster import Roster, Seen
 from app.gui.section import Section, note, tick
 from app.overlay.look import Who
@@ -31,6 +32,7 @@ class PeoplePanel(Section):
         super().__init__("People", parent=parent)
         self._roster = roster
         self._titles: dict[str, str] = {}
+        self._short: dict[str, str] = {}  # what tells each from the others
         self._shown = -1  # rows
         self.list = QTreeWidget()
         self._hint = note("No people in view.", role="muted")
@@ -47,6 +49,8 @@ class PeoplePanel(Section):
     def set_titles(self, titles: Mapping[str, str]) -> None:
         """What sources are called; with several, each person's is shown."""
         self._titles = dict(titles)
+        every = list(titles.values())
+        self._short = {source: telling(title, every) for source, title in titles.items()}
 
     def refresh(self) -> None:
         """Show who is there now."""
@@ -96,11 +100,12 @@ class PeoplePanel(Section):
         roster = self._roster
         hidden, followed = who in roster.hidden, who == roster.followed
         state = " (hidden)" if hidden else " (followed)" if followed else ""
-        called = f"{roster.title(who)}{state}"
+        called = shown = f"{roster.title(who)}{state}"
         if len(self._titles) > 1:
-            short = roster.names.get(who) or str(who[1])
-            called = f"{short}{state} · {self._titles.get(who[0], who[0])}"
-        texts = (called, f"{seen.seconds:.0f} s", f"{seen.score:.2f}")
+            short = f"{roster.names.get(who) or who[1]}{state} · "
+            called = short + self._titles.get(who[0], who[0])
+            shown = short + self._short.get(who[0], who[0])
+        texts = (shown, f"{seen.seconds:.0f} s", f"{seen.score:.2f}")
         for column, text in enumerate(texts):
             if row.text(column) != text:
                 row.setText(column, text)
@@ -118,7 +123,7 @@ class PeoplePanel(Section):
         tree.setHeaderLabels(["Person", "Seen", "Score"])
         tree.setRootIsDecorated(False)
         tree.setUniformRowHeights(True)
-        tree.setTextElideMode(Qt.TextElideMode.ElideMiddle)
+        tree.setTextElideMode(Qt.TextElideMode.ElideRight)
         tree.setSelectionMode(QAbstractItemView.SelectionMode.SingleSelection)
         tree.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
         tree.setAccessibleName("People in view")

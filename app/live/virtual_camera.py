@@ -5,7 +5,9 @@ Needs a driver: v4l2loopback on Linux, OBS's virtual camera on Windows and macOS
 
 from __future__ import annotations
 
-from typing import Any
+import re
+import sys
+from typing import Any, Final
 
 import pyvirtualcam
 
@@ -16,6 +18,8 @@ from app.overlay.traces import Traces
 from engine.errors import OutputError
 from engine.types import Result
 
+_ACT: Final = {"linux": "load v4l2loopback"}
+_BACKEND = re.compile(r"^'\w+' backend: ")
 _RATE = 30.0  # frames per second announced to other programs
 
 
@@ -64,8 +68,11 @@ class CameraOutput:
         try:
             return pyvirtualcam.Camera(width, height, _RATE, device=self._device)
         except (RuntimeError, ValueError, OSError) as error:
-            first = str(error).strip().splitlines()[0] if str(error).strip() else "no device"
-            raise OutputError(
-                "there is no virtual camera to send to; load v4l2loopback (Linux) or start OBS's "
-                f"virtual camera once (Windows, macOS): {first}"
-            ) from error
+            act = _ACT.get(sys.platform, "start OBS's virtual camera once")
+            raise OutputError(f"there is no virtual camera; {act} ({_short(error)})") from error
+
+
+def _short(error: Exception) -> str:
+    """What the driver's side says, without the advice that follows."""
+    text = str(error).strip().partition("\n")[0].partition(". ")[0]
+    return _BACKEND.sub("", text) or "no device"

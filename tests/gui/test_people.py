@@ -77,6 +77,24 @@ def test_with_several_sources_people_stand_in_the_order_of_the_sources(qtbot, op
     assert rows == ["0 · z", "1 · z", "0 · a", "1 · a"]
 
 
+def test_sources_whose_names_begin_alike_are_told_apart_in_the_list(qtbot):
+    roster = Roster()
+    panel = PeoplePanel(roster)
+    qtbot.addWidget(panel)
+    titles = ["gait of 0417 left side.mp4", "gait of 0417 right side.mp4", "stage.mp4"]
+    panel.set_titles({title: title for title in titles})
+    for title in titles:
+        roster.see(seen(title, 0.0, 4))
+    panel.refresh()
+    rows = [panel.list.topLevelItem(row) for row in range(3)]
+    assert [row.text(0) for row in rows] == [
+        "4 · …left side.mp4",
+        "4 · …right side.mp4",
+        "4 · stage.mp4",
+    ]
+    assert [row.toolTip(0) for row in rows] == [f"4 · {title}" for title in titles]
+
+
 def seen(source, at, *numbers):
     frame = Frame(np.zeros((270, 480, 3), np.uint8), 0, at, 0.0, source)
     return Result(frame, replace(synthetic(len(numbers), (480, 270), at), ids=np.int32(numbers)))

@@ -192,7 +192,10 @@ def test_udp_and_websocket_carry_the_same_people():
 def test_without_a_virtual_camera_one_line_says_so():
     with pytest.raises(OutputError, match="there is no virtual camera") as error:
         send("camera:", results(1))
-    assert "\n" not in str(error.value)
+    text = str(error.value)
+    assert "\n" not in text
+    assert len(text) < 120, "it stands in a narrow sidebar"
+    assert "backend" not in text
 
 
 @pytest.mark.parametrize("target", ["osc://127.0.0.1", "lsl:x?people=0", "gopher://x:1"])
