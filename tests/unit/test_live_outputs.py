@@ -15,19 +15,13 @@ from app.live.protocol import Sent
 from app.live.sending import Sending
 from app.overlay.look import Look
 from app.overlay.traces import NO_TRACES
-from app.tracks.ndjson_writer import NdjsonWriter, header_of
 from engine.errors import OutputError
 from engine.skeleton import COCO
-from engine.sources.source import SourceInfo
 from engine.types import Frame, JointState, Poses, Result
+from tests.support.sent_people import header, ndjson, of_lsl, of_osc, people, same
 from tests.support.stream_servers import free_port
 
 LOOK = Look(names={("cam", 1): "Zoë"})
-
-
-def header(result):
-    info = SourceInfo(kind="camera", size=result.frame.size, live=True)
-    return header_of(result.frame.source, info, COCO.names, COCO.limbs)
 
 
 CONTEXT = Context(header, several=False, raw=False)
@@ -46,43 +40,6 @@ def results(count=5):
         pixels = np.zeros((240, 320, 3), np.uint8)
         made.append(Result(Frame(pixels, i, i / 10, time.perf_counter(), "cam"), poses))
     return made
-
-
-class Kept(list):
-    """Lines, as the tracks file has them."""
-
-    def add(self, line):
-        self.append(json.loads(line))
-
-    def close(self):
-        pass
-
-
-def ndjson(made):
-    """index -> people: id, score and (K, 3) with NaN where absent."""
-    lines = Kept()
-    writer = NdjsonWriter(lines, header(made[0]), raw=False)
-    for result in made:
-        writer.write(result)
-    return {line["index"]: people(line) for line in lines if line["type"] == "frame"}
-
-
-def people(line):
-    absent = [np.nan, np.nan, 0.0]
-    return [
-        (p["id"], p["score"], np.array([k or absent for k in p["keypoints"]], np.float32))
-        for p in line["people"]
-    ]
-
-
-def same(found, expected):
-    assert found.keys() == expected.keys()
-    for index, line in expected.items():
-        assert len(found[index]) == len(line)
-        for (number, score, joints), (n, s, j) in zip(found[index], line, strict=True):
-            assert number == n
-            assert score == pytest.approx(s, abs=1e-4)
-            np.testing.assert_allclose(joints, j, atol=1e-3)
 
 
 def send(target, made, wait=0.0):
@@ -111,19 +68,14 @@ def test_osc_reaches_a_real_receiver_with_the_same_people():
         thread.join()
     source = next(values for address, values in got if address.endswith("source"))
     assert source == ("cam", 320, 240, *COCO.names)
-    found, names, index = {}, set(), -1
-    for address, values in got:
-        if address.endswith("frame"):
-            index = values[1]
-            assert values[2] == made[index].frame.time
-            found[index] = []
-        elif address.endswith("person"):
-            name, number, label, score, *joints = values
-            assert name == "cam"
-            names.add((number, label))
-            found[index].append((number, score, np.array(joints, np.float32).reshape(17, 3)))
-    same(found, ndjson(made))
-    assert names == {(0, ""), (1, "Zoë")}
+    for _, (_, index, seconds, _) in (message for message in got if message[0].endswith("frame")):
+        assert seconds == made[index].frame.time
+    persons = [values for address, values in got if address.endswith("person")]
+    assert {(name, number, label) for name, number, label, *_ in persons} == {
+        ("cam", 0, ""),
+        ("cam", 1, "Zoë"),
+    }
+    same(of_osc(got), ndjson(made))
 
 
 def test_lsl_reaches_a_real_inlet_with_the_same_people():
@@ -142,9 +94,7 @@ def test_lsl_reaches_a_real_inlet_with_the_same_people():
     found = {}
     for result in made[1:]:
         sample, stamp = inlet.pull_sample(timeout=10)
-        places = np.array(sample, np.float32).reshape(3, 2 + 51)
-        here = places[~np.isnan(places[:, 0])]
-        found[result.frame.index] = [(int(p[0]), p[1], p[2:].reshape(17, 3)) for p in here]
+        found[result.frame.index] = of_lsl(sample, 3)
         captured = pylsl.local_clock() - (time.perf_counter() - result.frame.arrived)
         assert stamp == pytest.approx(captured, abs=0.05)
     expected = ndjson(made)
