@@ -30,7 +30,7 @@ COMMANDS = {
         "Measure accuracy on COCO and explain the errors.",
     ),
     "convert": ("app.tracks.convert", "command", "Turn tracks from one format into another."),
-    "edit": ("app.tracks.edit", "app", "Merge, split, drop and rename the ids of tracks."),
+    "edit": ("app.tracks.edit", "app", "Merge, split, swap, drop and rename the ids of tracks."),
     "bench": ("app.bench.command", "command", "Measure what each step costs on this machine."),
     "train": ("app.train.command", "command", "Train on keypoints in COCO format."),
     "data": ("app.data", "app", "Fetch and pack data sets."),
@@ -90,9 +90,17 @@ def _options(
         bool,
         typer.Option("--version", is_eager=True, callback=_show_version, help="Show the version."),
     ] = False,
-    quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Log errors only.")] = False,
+    quiet: Annotated[
+        bool, typer.Option("--quiet", "-q", help="No warnings; before the command.")
+    ] = False,
     verbose: Annotated[
-        int, typer.Option("--verbose", "-v", count=True, help="Log more; -vv: everything.")
+        int,
+        typer.Option(
+            "--verbose",
+            "-v",
+            count=True,
+            help="More messages; -vv: those of libraries too. Before the command.",
+        ),
     ] = 0,
 ) -> None:
     level = logging.ERROR if quiet else logging.WARNING - 10 * min(verbose, 2)

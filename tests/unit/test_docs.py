@@ -44,3 +44,9 @@ def test_a_command_of_the_documentation_is_understood(page, line):
 def test_links_within_the_repository_lead_somewhere(page):
     targets = LINK.findall(FENCE.sub("", page.read_text(encoding="utf-8")))
     assert [t for t in targets if not (page.parent / t).exists()] == []
+
+
+def test_the_site_asks_no_other_server():
+    site = (ROOT / "mkdocs.yml").read_text(encoding="utf-8")
+    assert "font: false" in site
+    assert "\nrepo_url:" not in site  # Material asks GitHub for stars and releases with it
