@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import logging
 import os
-import pickle
 import socket
 import time
 from collections.abc import Callable, Iterator, Sequence
@@ -13,7 +12,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from app.cluster.tasks import VERSION, guarded
-from app.cluster.work import Call, Failure
+from app.cluster.work import Call, Failure, packed
 from engine.errors import SettingsError
 from engine.settings import ClusterSettings
 
@@ -21,6 +20,9 @@ LOCAL = "local"
 # Ray prints pages about a task that it runs again, on standard output, which may be JSON.
 _ENVIRONMENT = {"RAY_DEDUP_LOGS_SKIP_REGEX": "^", "RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO": "0"}
 _PATIENCE = 5.0  # s for the head to answer
+# Ray speaks HTTP/2 (RFC 9113): both sides begin with a frame of settings, ours after a preface.
+_FRAME, _SETTINGS = 9, b"\4"  # bytes of a frame's head; its type
+_HELLO = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n" + b"\0\0\0" + _SETTINGS + b"\0" * 5
 _LOOK_EVERY = 10.0  # s between two looks at what machines there are
 _STORE = 256 << 20  # bytes of a local run's object store: answers are small
 
@@ -96,17 +98,25 @@ def resources_now() -> Resources:
 
 
 def _need_answer(address: str) -> None:
-    """Ray tries for minutes where nothing answers."""
+    """Ray tries for minutes where nothing answers, or something else than a cluster."""
     host, colon, port = address.rpartition(":")
     if not colon or not port.isdecimal() or "://" in address:
         return
+    place = (host.strip("[]"), int(port))
     try:
-        socket.create_connection((host.strip("[]"), int(port)), timeout=_PATIENCE).close()
+        with socket.create_connection(place, timeout=_PATIENCE) as head:
+            head.sendall(_HELLO)
+            answer = head.recv(_FRAME)
     except (OSError, OverflowError) as error:
         raise SettingsError(
             f"nothing answers at {address} ({getattr(error, 'strerror', None) or error}): check "
             "the address of the cluster's head, or use --cluster local"
         ) from error
+    if answer[3:4] != _SETTINGS and "RAY_USE_TLS" not in os.environ:
+        raise SettingsError(
+            f"what answers at {address} is no Ray cluster: check the address of the cluster's "
+            "head, or use --cluster local"
+        )
 
 
 def _join(ray: Any, address: str) -> None:
@@ -175,15 +185,11 @@ class RayExecutor:
         """Submit a task."""
         task = self._heavy if call.engine else self._light
         # Ray's own pickling walks through every object in Python, for each task anew.
-        return task.remote(VERSION, pickle.dumps((call.function, call.arguments)))
+        return task.remote(VERSION, packed(call))
 
     def wait(self, running: Sequence[Any], seconds: float) -> Sequence[Any]:
-        """The tasks that have ended."""
+        """One task that has ended, if any: others that have are found by the next call."""
         ready, _ = self._ray.wait(list(running), num_returns=1, timeout=seconds, fetch_local=False)
-        if ready and len(running) > 1:  # others may have ended as well
-            ready, _ = self._ray.wait(
-                list(running), num_returns=len(running), timeout=0, fetch_local=False
-            )
         return list(ready)
 
     def answer(self, ended: Any) -> Any:

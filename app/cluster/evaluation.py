@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pickle
 from collections.abc import Callable, Generator, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -191,12 +192,14 @@ class ClusterMeasure:
         journal: Any,
         skip_unreadable: bool,
     ) -> Iterator[Call]:
+        shared = pickle.dumps((self._open, self._settings))
         positions = unfinished(images, journal, batch)
         size = batch * max(1, round(_IMAGES / batch))
         for start in range(0, len(positions), size):
             chosen = [images[position] for position in positions[start : start + size]]
-            arguments = (self._open, self._settings, chosen, category, skip_unreadable)
-            yield Call(f"images from {start}", measure_shard, arguments, engine=True)
+            arguments = (chosen, category, skip_unreadable)
+            title = f"images from {start}"
+            yield Call(title, measure_shard, arguments, engine=True, shared=shared)
 
 
 def _added(speeds: Sequence[Speed]) -> Speed:

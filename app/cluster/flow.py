@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pickle
 from collections.abc import Generator, Iterator, Sequence
 from contextlib import nullcontext
 from dataclasses import replace
@@ -63,10 +64,15 @@ def _in_one_piece(work: Work, found: Survey, note: str) -> Flow:
 
 
 def _detections(work: Work, found: Survey) -> Iterator[Call]:
-    small = replace(found, segments=(), drawn=())
+    shared = _shared(work, found)
     for number, segment in enumerate(found.segments):
-        arguments = (work, small, number, segment)
-        yield _call(work, f"detect {number}", tasks.detect_segment, *arguments, engine=True)
+        title = f"detect {number} {work.job.name}"
+        yield Call(title, tasks.detect_segment, (number, segment), engine=True, shared=shared)
+
+
+def _shared(work: Work, found: Survey) -> bytes:
+    """What all tasks of an input are given; a list of segments would make every task large."""
+    return pickle.dumps((work, replace(found, segments=(), drawn=())))
 
 
 def _is_unsound(answer: Any) -> bool:
@@ -87,9 +93,9 @@ def _unsound(answers: Sequence[Detected]) -> str:
 
 
 def _overlay(work: Work, found: Survey, report: Outcome) -> Generator[Batch, list[Any], None]:
-    small = replace(found, segments=(), drawn=())
+    shared = _shared(work, found)
     calls = (
-        _call(work, f"draw {number}", tasks.draw, work, small, number, part)
+        Call(f"draw {number} {work.job.name}", tasks.draw, (number, part), shared=shared)
         for number, part in enumerate(found.drawn)
     )
     answers = yield Batch(calls)

@@ -15,7 +15,7 @@ from app.cluster.work import Batch, Call
 from app.process.outcome import Outcome
 from app.signals import Stop
 
-POLL = 0.25  # s between two looks at whether a stop was requested
+POLL = 0.5  # s between two looks at whether a stop was requested
 
 
 class Executor(Protocol):
@@ -26,7 +26,7 @@ class Executor(Protocol):
         ...
 
     def wait(self, running: Sequence[Any], seconds: float) -> Sequence[Any]:
-        """Those of the running calls that have ended; waits for the first, at most so long."""
+        """Some of the running calls that have ended; waits for the first, at most so long."""
         ...
 
     def answer(self, ended: Any) -> Any:

@@ -6,7 +6,6 @@ is stored whole under a name of its own and found again by the next run.
 
 from __future__ import annotations
 
-import pickle
 import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, closing, contextmanager
@@ -28,6 +27,7 @@ from app.cluster.work import (
     Survey,
     Work,
     key_of,
+    unpacked,
 )
 from app.overlay.encoding import frames_together
 from app.process.content import Content
@@ -104,8 +104,7 @@ def guarded(version: str, call: bytes) -> Any:
             "install the same on every machine"
         )
     try:
-        function, arguments = pickle.loads(call)
-        return function(*arguments)
+        return unpacked(call)()
     except PoseError as error:
         return Failure(str(error))
     except Exception as error:  # noqa: BLE001 - one input's failure must not end the others

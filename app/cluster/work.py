@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import hashlib
 import json
+import pickle
 from collections.abc import Callable, Iterable
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -96,6 +98,18 @@ class Call:
     function: Callable[..., Any]
     arguments: tuple[Any, ...]
     engine: bool = False  # it needs the device
+    shared: bytes = b""  # arguments before these, pickled once for many calls
+
+
+def packed(call: Call) -> bytes:
+    """A call to send; `unpacked` gives it back."""
+    return pickle.dumps((call.function, call.shared, call.arguments))
+
+
+def unpacked(data: bytes) -> Callable[[], Any]:
+    """What calls the function with all its arguments."""
+    function, shared, arguments = pickle.loads(data)
+    return partial(function, *(pickle.loads(shared) if shared else ()), *arguments)
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,8 +3,10 @@
     PYTHONPATH=. python tests/measure/cluster.py NAME [FOLDER]
 
 workers: a worker is killed -9 at ten moments. nodes: a node at three. driver: the command at five,
-and started again. many: 200 inputs of which 7 are bad. efficiency: 16 workers that sleep. plan:
-100,000 segments. Each prints what it found. The real network: cluster_real.py; S3: stores.py.
+and started again. interrupt: the same by Ctrl-C, three times. grows: a node is added in the middle.
+token: a wrong token of Ray, none, and wrong addresses. many: 200 inputs of which 7 are bad.
+efficiency: 16 workers that sleep. plan: 100,000 segments. Each prints what it found. The real
+network: cluster_real.py; S3: stores.py.
 """
 
 from __future__ import annotations
@@ -13,6 +15,7 @@ import os
 import random
 import resource
 import signal
+import socket
 import subprocess
 import sys
 import tempfile
@@ -22,12 +25,16 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from unittest import mock
 
+from app.cluster.connection import RayExecutor
 from app.cluster.plan import print_plan
 from app.cluster.process import process_on_cluster
+from app.cluster.scheduler import POLL
+from app.cluster.work import packed
 from app.process.inputs import Job
 from engine.settings import load_settings
 from tests.support.clips import write_clip
-from tests.support.ray_walkers import SECONDS, walkers
+from tests.support.process_tree import descendants, gone_after
+from tests.support.ray_walkers import SECONDS, asleep, walkers
 from tests.support.walkers_estimator import process
 
 STORE = 100 << 20  # bytes of an object store
@@ -164,7 +171,12 @@ def nodes(folder: Path, times: int = 3) -> None:
             more.append(cluster.add_node(**args))
 
 
-def driver(folder: Path, times: int = 5) -> None:
+def interrupt(folder: Path) -> None:
+    """As `driver`, by Ctrl-C."""
+    driver(folder, 3, signal.SIGINT)
+
+
+def driver(folder: Path, times: int = 5, by: signal.Signals = signal.SIGKILL) -> None:
     clip = write_clip(folder / "clip.mp4", 300, sound=True, options={"g": "20"})
     process([clip], folder / "one")
     os.environ[SECONDS] = "0.05"
@@ -180,14 +192,16 @@ def driver(folder: Path, times: int = 5) -> None:
                     time.sleep(0.02)
                 time.sleep(chance.uniform(0, 0.5))
                 workers = processes(b"ray::guarded")
-                running.kill()
+                began = time.monotonic()
+                running.send_signal(by)
                 code = running.wait()
+                took = time.monotonic() - began
             spent = gone_after(workers, 120)
             again = sum(stored(parts).get(name) != stamp for name, stamp in stamps.items())
             stamps = stored(parts)
             print(
-                f"driver kill {n}: exit {code}, {len(stamps)} segments kept, {again} made again, "
-                f"{len(workers)} busy workers gone after {spent} s",
+                f"{by.name} {n}: exit {code} after {took:.1f} s, {len(stamps)} segments kept, "
+                f"{again} made again, {len(workers)} busy workers gone after {spent} s",
                 flush=True,
             )
         with subprocess.Popen(command) as running:
@@ -204,7 +218,8 @@ def driver(folder: Path, times: int = 5) -> None:
 
 def driven(folder: Path) -> None:
     with joined(sys.argv[3]):
-        on_ray([folder / "clip.mp4"], folder / "killed", "cluster.segment=1")
+        summary = on_ray([folder / "clip.mp4"], folder / "killed", "cluster.segment=1")
+    sys.exit(summary.exit_code)
 
 
 def stored(parts: Path) -> dict[str, int]:
@@ -216,34 +231,80 @@ def stored(parts: Path) -> dict[str, int]:
     return found
 
 
-def descendants(pid: int) -> list[int]:
-    """The processes that a process and its children started."""
-    parents = {}
-    for entry in Path("/proc").glob("[0-9]*"):
-        with suppress(OSError, IndexError):
-            parents[int(entry.name)] = int(
-                (entry / "stat").read_text().rpartition(")")[2].split()[1]
-            )
-    found = [pid]
-    for one in found:
-        found += [child for child, parent in parents.items() if parent == one]
-    return found[1:]
+def grows(folder: Path) -> None:
+    """A cluster of one slot that gets two more: how many tasks ran at once, before and after."""
+    clip = write_clip(folder / "clip.mp4", 300, sound=True, options={"g": "20"})
+    process([clip], folder / "one")
+    os.environ[SECONDS] = "0.2"
+    busy: list[tuple[float, int]] = []
+    added: list[float] = []
+    ended = threading.Event()
+
+    def watch() -> None:
+        while not ended.wait(0.2):
+            busy.append((time.monotonic(), len(processes(b"ray::guarded"))))
+
+    def add() -> None:
+        time.sleep(12)
+        cluster.add_node(**{**args, "num_cpus": 2})
+        added.append(time.monotonic())
+
+    with cluster_of(1, 1) as (cluster, args, _), joined(cluster.address):
+        threads = [threading.Thread(target=watch), threading.Thread(target=add)]
+        for thread in threads:
+            thread.start()
+        summary = on_ray([clip], folder / "many", "cluster.segment=1", "output.overlay=false")
+        ended.set()
+        for thread in threads:
+            thread.join()
+    compare(f"a node joined (exit {summary.exit_code})", folder / "one", folder / "many")
+    before = max((count for at, count in busy if at < added[0]), default=0)
+    after = [(at - added[0], count) for at, count in busy if at >= added[0]]
+    first = next((at for at, count in after if count > before), None)
+    most = max((count for _, count in after), default=0)
+    print(
+        f"tasks at once: {before} before, {most} after; more than before {first} s after it joined"
+    )
 
 
-def gone_after(pids: list[int], most: float) -> float | None:
-    """Seconds until none of these processes is left; None: after `most` seconds one is."""
-    began = time.monotonic()
-    while time.monotonic() - began < most:
-        if not any(alive(pid) for pid in pids):
-            return round(time.monotonic() - began, 1)
-        time.sleep(0.1)
-    return None
+JOIN = """
+import sys
+from unittest import mock
+from app.cluster.connection import connected
+from engine.errors import PoseError
+with mock.patch("ray._private.services.resolve_ip_for_localhost", lambda text: text):
+    try:
+        with connected(sys.argv[1]) as found:
+            print("joined:", found)
+    except PoseError as error:
+        sys.exit(str(error))
+"""
 
 
-def alive(pid: int) -> bool:
-    with suppress(OSError):
-        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
-    return False
+def token(folder: Path) -> None:
+    """What the command says where Ray's token, or the address, is wrong."""
+    mode = {"RAY_AUTH_MODE": "token", "HOME": str(folder)}
+    os.environ |= {**mode, "RAY_AUTH_TOKEN": "a" * 32}
+
+    def trial(name: str, address: str, **changes: str) -> None:
+        wanted = {key: value for key, value in {**os.environ, **changes}.items() if value}
+        began = time.monotonic()
+        command = [sys.executable, "-c", JOIN, address]
+        ended = subprocess.run(command, env=wanted, capture_output=True, text=True, timeout=200)
+        spent = time.monotonic() - began
+        print(
+            f"{name}: exit {ended.returncode} after {spent:.0f} s\n  {ended.stdout}{ended.stderr}"
+        )
+
+    with cluster_of(1, 1) as (cluster, _, _):
+        trial("the right token", cluster.address)
+        trial("a wrong token", cluster.address, RAY_AUTH_TOKEN="b" * 32)
+        trial("no token", cluster.address, RAY_AUTH_TOKEN="")
+        trial("token mode off", cluster.address, RAY_AUTH_MODE="disabled")
+        trial("nothing set", cluster.address, RAY_AUTH_MODE="", RAY_AUTH_TOKEN="")
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        trial("a port that says nothing", f"127.0.0.1:{silent.getsockname()[1]}")
+    trial("no such host", "nowhere.invalid:6379")
 
 
 def many(folder: Path, count: int = 200, bad: int = 7) -> None:
@@ -283,27 +344,53 @@ def many(folder: Path, count: int = 200, bad: int = 7) -> None:
 
 
 def efficiency(folder: Path, cpus: int = 16) -> None:
-    clip = write_clip(folder / "clip.mp4", 1, size=(64, 48))
     clip = write_clip(folder / "clip.mp4", 1920, size=(64, 48), options={"g": "30"})
-    seconds = 0.25
+    short = write_clip(folder / "short.mp4", 120, size=(64, 48), options={"g": "30"})
+    seconds, changes = 0.25, ("output.overlay=false", "cluster.segment=2")
     spent: dict[int, float] = {}
-    for count in (1, cpus):
-        with local(count, seconds):
-            shorter = (
-                clip
-                if count > 1
-                else write_clip(folder / "short.mp4", 120, size=(64, 48), options={"g": "30"})
-            )
-            on_ray([shorter], folder / f"warm{count}", "output.overlay=false", "cluster.segment=2")
+    for count, one, frames in ((1, short, 120), (cpus, clip, 1920)):
+        with local(count, seconds) as ray:
+            with sizes_of_arguments() as sizes:
+                on_ray([one], folder / f"warm{count}", *changes)
             began, used = time.monotonic(), time.process_time()
-            on_ray([shorter], folder / f"e{count}", "output.overlay=false", "cluster.segment=2")
-            spent[count] = (time.monotonic() - began) / (120 if count == 1 else 1920)
-            driver_cost = (time.process_time() - used) / (1920 / 60) * 1e3
+            on_ray([one], folder / f"e{count}", *changes)
+            spent[count] = (time.monotonic() - began) / frames
+            segments = frames // 60
+            ours = (time.process_time() - used) / segments * 1e3
+            if count > 1:
+                floor = bare(ray, segments, 60 * seconds, max(sizes)) * 1e3
     print(f"frame costs {spent[1] * 1e3:.1f} ms with 1 worker, {spent[cpus] * 1e3:.2f} with {cpus}")
     print(
         f"efficiency {spent[1] / spent[cpus] / cpus:.2f}, of the ideal {seconds * 1e3:.0f} ms: "
-        f"{seconds / spent[cpus] / cpus:.2f}; driver {driver_cost:.1f} ms of CPU per segment"
+        f"{seconds / spent[cpus] / cpus:.2f}; driver {ours:.1f} ms of CPU per segment, Ray alone "
+        f"{floor:.1f} for tasks that sleep as long, with arguments of {max(sizes)} bytes: "
+        f"{ours / floor:.2f} times"
     )
+
+
+@contextmanager
+def sizes_of_arguments():
+    """How many bytes each task is given."""
+    sizes, start = [], RayExecutor.start
+
+    def counted(executor, call):
+        sizes.append(len(packed(call)))
+        return start(executor, call)
+
+    with mock.patch.object(RayExecutor, "start", counted):
+        yield sizes
+
+
+def bare(ray, count: int, seconds: float, size: int) -> float:
+    """Processor time in s per task that this process spends on tasks of Ray that only sleep."""
+    task, data, used = ray.remote(asleep), bytes(size), time.process_time()
+    running = [
+        task.options(scheduling_strategy="SPREAD").remote(seconds, data) for _ in range(count)
+    ]
+    while running:
+        ended, running = ray.wait(running, num_returns=1, timeout=POLL)
+        ray.get(ended)
+    return (time.process_time() - used) / count
 
 
 def plan(folder: Path) -> None:

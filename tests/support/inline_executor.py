@@ -5,7 +5,7 @@ from __future__ import annotations
 import pickle
 
 from app.cluster.tasks import VERSION, guarded
-from app.cluster.work import Call
+from app.cluster.work import Call, packed
 
 
 class Inline:
@@ -23,7 +23,7 @@ class Inline:
     def start(self, call: Call) -> int:
         handle = len(self.titles)
         self.titles.append(call.title)
-        data = pickle.dumps((call.function, call.arguments))
+        data = packed(call)
         answer = guarded(VERSION, data)
         if self._lose(call.title):
             answer = guarded(VERSION, data)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 
@@ -16,3 +17,9 @@ SECONDS = "POSESTREAM_TEST_SECONDS"  # per frame, in the environment of the work
 def walkers(settings: Settings) -> Iterator[Walkers]:
     """Finds three people who walk."""
     yield Walkers(float(os.environ.get(SECONDS, "0")))
+
+
+def asleep(seconds: float, data: bytes) -> int:
+    """A task that only sleeps."""
+    time.sleep(seconds)
+    return len(data)

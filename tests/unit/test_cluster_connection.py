@@ -1,7 +1,9 @@
 """What Ray prints and raises, and what the user sees of it."""
 
+import socket
 import subprocess
 import sys
+import threading
 from pathlib import Path
 
 import pytest
@@ -10,6 +12,7 @@ pytest.importorskip("ray", reason="needs the extra `cluster`")
 
 import ray
 
+from app.cluster import connection
 from app.cluster.connection import RayExecutor, Resources, Slots, connected
 from app.cluster.tasks import VERSION, guarded
 from app.cluster.work import Failure
@@ -32,6 +35,38 @@ def test_ray_that_does_not_start_is_one_line(monkeypatch):
         connected("local"),
     ):
         pass
+
+
+@pytest.mark.parametrize(
+    ("answer", "message"),
+    [
+        (b"HTTP/1.1 400 Bad Request\r\n\r\n", "is no Ray cluster"),
+        (b"SSH-2.0-OpenSSH_9.9\r\n", "is no Ray cluster"),
+        (b"", r"nothing answers at .* \(timed out\)"),
+    ],
+)
+def test_another_program_at_the_address_is_one_line(monkeypatch, answer, message):
+    monkeypatch.setattr(connection, "_PATIENCE", 0.5)
+    with socket.create_server(("127.0.0.1", 0)) as server:
+
+        def serve():
+            peer, _ = server.accept()
+            with peer:
+                peer.sendall(answer)
+                done.wait(20)
+
+        done = threading.Event()
+        thread = threading.Thread(target=serve)
+        thread.start()
+        try:
+            with (
+                pytest.raises(SettingsError, match=message),
+                connected(f"127.0.0.1:{server.getsockname()[1]}"),
+            ):
+                pass
+        finally:
+            done.set()
+            thread.join()
 
 
 def test_another_version_of_ray_is_one_line_with_both(monkeypatch):
