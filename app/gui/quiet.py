@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from PyQt6.QtCore import Qt
-from PyQt6.QtGui import QWheelEvent
+from PyQt6.QtGui import QValidator, QWheelEvent
 from PyQt6.QtWidgets import QComboBox, QDoubleSpinBox, QSlider
 
 
@@ -38,7 +38,7 @@ class QuietCombo(QComboBox):
 
 
 class QuietNumber(QDoubleSpinBox):
-    """A number that is typed; without arrows."""
+    """A number that is typed, with a point or a comma; without arrows."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -47,6 +47,11 @@ class QuietNumber(QDoubleSpinBox):
         self.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
         self.setKeyboardTracking(False)
         self.setProperty("kind", "plain")
+
+    def validate(self, text: str | None, at: int) -> tuple[QValidator.State, str, int]:
+        """Take the other mark for the system's: Qt reads 0,42 as 0 where it is a point."""
+        mark = self.locale().decimalPoint()
+        return super().validate((text or "").replace(",", mark).replace(".", mark), at)
 
     def wheelEvent(self, event: QWheelEvent | None) -> None:  # noqa: N802
         """Move only with focus."""

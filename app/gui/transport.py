@@ -192,8 +192,9 @@ def clock_text(seconds: float) -> str:
 
 
 def seconds_in(text: str) -> float | None:
-    """The seconds of "65.2", "1:05.2" or "1:01:05"; None if it is no time."""
-    found = re.fullmatch(r"(?:(\d+):)?(?:(\d+):)?(\d+(?:\.\d*)?)", text.strip())
+    """The seconds of "65.2", "65,2", "1:05.2" or "1:01:05"; None if it is no time."""
+    pointed = text.strip().replace(",", ".")
+    found = re.fullmatch(r"(?:(\d+):)?(?:(\d+):)?(\d+(?:\.\d*)?)", pointed)
     if not found:
         return None
     first, second, seconds = found.groups()

@@ -62,7 +62,14 @@ def test_the_frame_number_and_the_time_are_shown(qtbot, open_window):
 
 @pytest.mark.parametrize(
     ("text", "seconds"),
-    [("65.2", 65.2), ("1:05.2", 65.2), ("1:01:05", 3665.0), ("soon", None), ("", None)],
+    [
+        ("65.2", 65.2),
+        ("65,2", 65.2),
+        ("1:05.2", 65.2),
+        ("1:01:05", 3665.0),
+        ("soon", None),
+        ("", None),
+    ],
 )
 def test_a_typed_time_is_understood(text, seconds):
     assert seconds_in(text) == seconds
