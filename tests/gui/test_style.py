@@ -67,6 +67,8 @@ def shown(window, kinds):
 
 def said(widget):
     text = widget.currentText() if isinstance(widget, QComboBox) else widget.text()
+    if isinstance(widget, QLineEdit):
+        text = text or widget.placeholderText()
     return text if any(letter.isalnum() for letter in text) else ""
 
 
