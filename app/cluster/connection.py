@@ -5,11 +5,13 @@ from __future__ import annotations
 import logging
 import os
 import socket
+import sys
+import tempfile
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, BinaryIO
 
 from app.cluster.tasks import VERSION, guarded
 from app.cluster.work import Call, Failure, packed
@@ -121,8 +123,8 @@ def _need_answer(address: str) -> None:
 
 def _join(ray: Any, address: str) -> None:
     common = {"logging_level": logging.ERROR, "log_to_driver": False}
-    try:
-        if address == LOCAL:
+    if address == LOCAL:
+        try:
             ray.init(
                 address="local",
                 include_dashboard=False,
@@ -130,25 +132,57 @@ def _join(ray: Any, address: str) -> None:
                 _node_ip_address="127.0.0.1",
                 **common,
             )
-        else:
+        except Exception as error:  # Ray has no type for what fails while it starts
+            raise SettingsError(
+                f"cannot start Ray on this machine: {_first_line(error)} Run it again when the "
+                "machine is less busy, or use --workers"
+            ) from error
+        return
+    with _standard_error() as said:
+        try:
             ray.init(address=address, **common)
-    except Exception as error:  # Ray has no type for what fails while it starts
-        text = str(error)
-        if "version mismatch" in text.lower():
-            raise SettingsError(
-                f"the Ray cluster at {address} has other versions: {' '.join(text.split())} "
-                "Install the same Ray and Python on all machines"
-            ) from error
-        first = text.splitlines()[0] if text else type(error).__name__
-        if address == LOCAL:
-            raise SettingsError(
-                f"cannot start Ray on this machine: {first} Run it again when the machine is less "
-                "busy, or use --workers"
-            ) from error
-        raise SettingsError(
-            f"cannot join the Ray cluster at {address}: {first}; check the address with "
-            "`ray status`, or use --cluster local"
-        ) from error
+        except Exception as error:  # likewise
+            said.seek(0)
+            raise SettingsError(_unjoined(address, error, said.read())) from error
+
+
+def _unjoined(address: str, error: Exception, said: bytes) -> str:
+    """Why a cluster cannot be joined, and what to do; `said` is what Ray wrote meanwhile."""
+    text = str(error)
+    if "version mismatch" in text.lower():
+        return (
+            f"the Ray cluster at {address} has other versions: {' '.join(text.split())} "
+            "Install the same Ray and Python on all machines"
+        )
+    if b"InvalidAuthToken" in said:
+        return (
+            f"the Ray cluster at {address} refuses this machine's token: copy ~/.ray/auth_token of "
+            "the cluster's head here, or set RAY_AUTH_MODE=token and RAY_AUTH_TOKEN as there"
+        )
+    return (
+        f"cannot join the Ray cluster at {address}: {_first_line(error)}; check the address with "
+        "`ray status`, or use --cluster local"
+    )
+
+
+def _first_line(error: Exception) -> str:
+    return next(iter(str(error).splitlines()), type(error).__name__)
+
+
+@contextmanager
+def _standard_error() -> Iterator[BinaryIO]:
+    """Take what is written to standard error: Ray's C++ says there why, and twenty times."""
+    sys.stderr.flush()
+    before = os.dup(2)
+    try:
+        with tempfile.TemporaryFile() as file:
+            os.dup2(file.fileno(), 2)
+            try:
+                yield file
+            finally:
+                os.dup2(before, 2)
+    finally:
+        os.close(before)
 
 
 def _of_a_task(text: str) -> str:

@@ -1,5 +1,6 @@
 """What Ray prints and raises, and what the user sees of it."""
 
+import os
 import socket
 import subprocess
 import sys
@@ -67,6 +68,21 @@ def test_another_program_at_the_address_is_one_line(monkeypatch, answer, message
         finally:
             done.set()
             thread.join()
+
+
+def test_a_token_that_is_refused_is_one_line(monkeypatch, capfd):
+    def init(**arguments):
+        for _ in range(20):  # as Ray's C++ does
+            os.write(2, b"W gcs_client.cc:210: Unauthenticated: RPC error: InvalidAuthToken: \n")
+        raise ConnectionError("Failed to connect to Ray cluster at auto")
+
+    monkeypatch.setattr(ray, "is_initialized", lambda: False)
+    monkeypatch.setattr(ray, "init", init)
+    with pytest.raises(SettingsError, match="refuses this machine's token"), connected("auto"):
+        pass
+    assert capfd.readouterr().err == ""
+    os.write(2, b"back")
+    assert capfd.readouterr().err == "back"
 
 
 def test_another_version_of_ray_is_one_line_with_both(monkeypatch):
