@@ -94,7 +94,7 @@ class GroupingSettings(Section):
     tag_distance: Positive = 1.0  # tags closer than this belong to one person
     most_people: Annotated[int, Field(ge=1, le=100)] = 30  # peaks kept per joint
     refine: bool = True  # look for a person's missing joints in the whole heatmap
-    refine_tolerance: Tolerance = 0.0  # tags so far leave a quarter of the heat there; 0: paper
+    refine_tolerance: Tolerance = 0.0  # tags so far are another's; 0: rounded, as in the paper
     adjust: bool = True  # shift towards the higher neighbour
     adjust_reach: Reach = 0  # cells; a parabola through the heat so far to both sides; 0: a quarter
     ignore_too_much: bool = False  # match candidates as mmpose 0.6 did

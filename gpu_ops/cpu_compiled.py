@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 
 from gpu_ops.cpu_maps import BLOCK, SLACK, Array, Cells, NetworkMaps
 
-VERSION = 2  # of what the functions take, also in native/blocks.c
+VERSION = 3  # of what the functions take, also in native/blocks.c
 _ADDRESS, _LONG = ctypes.c_void_p, ctypes.c_longlong
 
 

@@ -1,7 +1,8 @@
 """Where in a heatmap a person's missing joint is: an exact search that looks at few cells.
 
 A cell's worth falls with the distance of its tag from the person's: by the rounded distance, as in
-the paper's code, or, with a tolerance, to heat / (1 + (distance / tolerance)^2)^2.
+the paper's code, or, with a tolerance, to heat * (1 - (distance / tolerance)^2)^2, and to nothing
+from there on (Tukey's biweight): what is that far away belongs to another person.
 
 The definition is a search over the whole map for each joint and person, and in the reference that
 is nearly all the time decoding takes. Here the map is cut into blocks whose best possible value is
@@ -20,6 +21,7 @@ Cells = NDArray[np.intp]
 
 BLOCK = 16  # cells on a side
 FIRST = 6  # blocks looked into before the others' bounds are compared with the best of them
+LOWEST = float(np.finfo(np.float32).min)  # minus infinity times 0 is no number
 FEW = 4  # people for whom bounding all blocks costs more than looking into every cell
 
 
@@ -34,7 +36,7 @@ def best_cells(
         value: (H, W) memory to work in; asking the system for it takes longer than the search.
 
     Returns:
-        P flat cells; -1 where the heat there is not above 0.
+        P flat cells; -1 where the heat there, or with a tolerance the worth, is not above 0.
     """
     if len(wanted) <= FEW:
         return [_best_anywhere(heat, tags, tag, sharpness, value) for tag in wanted]
@@ -56,9 +58,10 @@ def worth(heat: Array, square: Array, sharpness: np.float32) -> Array:
     """
     if sharpness:
         square *= sharpness
-        square += np.float32(1)
+        np.subtract(np.float32(1), square, out=square)
+        np.maximum(square, np.float32(0), out=square)
         square *= square
-        return np.divide(heat, square, out=square)
+        return np.multiply(heat, square, out=square)
     np.rint(np.sqrt(square, out=square), out=square)
     return np.subtract(heat, square, out=square)
 
@@ -70,8 +73,10 @@ def _best_anywhere(
     np.square(value, out=value)
     for tag, goal in zip(tags[1:], wanted[1:], strict=True):
         value += np.square(tag - goal)
-    cell = int(worth(heat, value, sharpness).argmax())
-    return cell if heat.reshape(-1)[cell] > 0 else -1
+    value = worth(heat, value, sharpness)
+    cell = int(value.argmax())
+    counts = value if sharpness else heat
+    return cell if counts.reshape(-1)[cell] > 0 else -1
 
 
 class BestCellSearch:
@@ -86,24 +91,27 @@ class BestCellSearch:
         """
         self._sharpness = sharpness
         self._cell = _cells(heat.shape)
-        self._heat = _in_blocks(heat, -np.inf)
+        self._heat = _in_blocks(heat, LOWEST)
         self._tags = [_in_blocks(tag, 0) for tag in tags]
         self._top = self._heat.max(axis=1)
         self._low = np.stack([tag.min(axis=1) for tag in self._tags])
         self._high = np.stack([tag.max(axis=1) for tag in self._tags])
 
     def best(self, wanted: Array) -> int:
-        """The best flat cell for a (T,) tag; -1 if the heat there is not above 0."""
+        """The best flat cell for a (T,) tag; -1 if what counts there is not above 0."""
         reach = np.maximum(self._low - wanted[:, None], wanted[:, None] - self._high)
         bound = worth(self._top, _square(np.maximum(reach, 0)), self._sharpness)
         first = np.argpartition(-bound, min(FIRST, len(bound) - 1))[:FIRST]
         best = self._best_in(first, wanted)
         bound[first] = -np.inf
-        rest = np.flatnonzero(bound >= best[0])  # an equal cell may come first in raster order
+        hopeful = bound >= best[0]  # an equal cell may come first in raster order
+        if self._sharpness:
+            hopeful &= bound > 0
+        rest = np.flatnonzero(hopeful)
         if len(rest):
             best = max(best, self._best_in(rest, wanted))
-        _, minus_cell, heat = best
-        return -minus_cell if heat > 0 else -1
+        value, minus_cell, heat = best
+        return -minus_cell if (value if self._sharpness else heat) > 0 else -1
 
     def _best_in(self, blocks: Cells, wanted: Array) -> tuple[float, int, float]:
         """Value, negated flat cell and heat of the winner among some blocks."""

@@ -62,7 +62,7 @@ def best_cells(bounds: Bounds, plane: Cells, wanted: Array, sharpness: np.float3
         sharpness: see `cpu_search.worth`.
 
     Returns:
-        (N,) flat cells; -1 where the heat there is not above 0.
+        (N,) flat cells; -1 where the heat there, or with a tolerance the worth, is not above 0.
     """
     maps = bounds.maps
     pair, block = bounds.blocks.with_best(bounds, plane, wanted, sharpness)
@@ -91,7 +91,8 @@ def best_cells(bounds: Bounds, plane: Cells, wanted: Array, sharpness: np.float3
     tied = tied[np.lexsort((cells[tied], of[tied]))]
     owners, first = np.unique(of[tied], return_index=True)
     first = tied[first]
-    found[owners] = np.where(heats[first] > 0, cells[first], -1)
+    counts = values if sharpness else heats
+    found[owners] = np.where(counts[first] > 0, cells[first], -1)
     return found
 
 

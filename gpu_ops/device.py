@@ -182,7 +182,8 @@ class Lane(AbstractContextManager["Lane", None], Protocol):
         With `fill` a missing joint is placed on the first cell, in raster order, that is worth
         most, if the heat there is above 0; its score is the heat. At a distance d from the
         person's tag a cell is worth heat - round_half_even(d), or with a `tolerance`
-        heat / (1 + (d / tolerance)^2)^2.
+        heat * (1 - (d / tolerance)^2)^2 and from the tolerance on nothing; then it is absent
+        where no cell is worth more than 0.
         """
 
 

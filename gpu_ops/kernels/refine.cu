@@ -14,8 +14,8 @@ struct Person {
 // As cpu_search.worth.
 __device__ __forceinline__ float worth(float heat, float square, float sharpness) {
     if (sharpness > 0.0f) {
-        float slope = square * sharpness + 1.0f;
-        return heat / (slope * slope);
+        float left = fmaxf(1.0f - square * sharpness, 0.0f);
+        return heat * (left * left);
     }
     return heat - rintf(sqrtf(square));
 }
@@ -64,7 +64,8 @@ __device__ Rank best_of_tile(
     return best;
 }
 
-// All threads of the block call it and get the same cell; -1 if the heat there is not above 0.
+// All threads of the block call it and get the same cell; -1 if what counts there, heat
+// or with a tolerance worth, is not above 0.
 __device__ int best_cell(
     const Heat& heat, const Tags& tags, const Person& who, float sharpness, const float* range,
     const Rank* tops, int tiles) {
@@ -87,7 +88,8 @@ __device__ int best_cell(
         bool hopeful = false;
         if (tile < tiles) {
             float least = least_square(range, tiles, tile, tags.count, who);
-            hopeful = worth(value_of(tops[tile]), least, sharpness) >= bound;
+            float hope = worth(value_of(tops[tile]), least, sharpness);
+            hopeful = hope >= bound && (sharpness == 0.0f || hope > 0.0f);
         }
         unsigned hopes = __ballot_sync(0xffffffffu, hopeful);
         for (; hopes; hopes &= hopes - 1) {
@@ -97,8 +99,10 @@ __device__ int best_cell(
     }
     raise(&shared_best, own);
     int cell = cell_of(shared_best);
-    float there = heat_at(heat, who.image, who.joint, cell / heat.W, cell % heat.W);
-    return there > 0.0f ? cell : -1;
+    float counts = sharpness > 0.0f
+        ? value_of(shared_best)
+        : heat_at(heat, who.image, who.joint, cell / heat.W, cell % heat.W);
+    return counts > 0.0f ? cell : -1;
 }
 
 // How far to move along one axis: as _shift of cpu_decode.py.

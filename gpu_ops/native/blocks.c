@@ -5,6 +5,7 @@
 
 #define PY_SSIZE_T_CLEAN
 #include <Python.h>
+#include <float.h>
 #include <math.h>
 #include <string.h>
 
@@ -196,10 +197,10 @@ static float rounded(float x) {
     return x < shift ? whole : x;
 }
 
-/* As cpu_search.worth, of a cell whose tag is `away`; what has no heat is worth none. */
+/* As cpu_search.worth, of a cell whose tag is `away`. */
 static float worth(float heat, float away, float sharpness) {
-    float slope = 1 + away * away * sharpness;
-    return sharpness > 0 ? heat / (slope * slope) : heat - rounded(away);
+    float left = larger(1 - away * away * sharpness, 0);
+    return sharpness > 0 ? heat * (left * left) : heat - rounded(away);
 }
 
 /* The most that a cell of a block may be worth, and the least that its best cell is. */
@@ -247,7 +248,9 @@ EXPORTED void posestream_tags(const Maps *maps, float *row, float *low_tags, flo
         }
 }
 
-/* The blocks of a plane that may hold the best cell for a wanted tag, if any heat is above 0.
+/* The blocks of a plane that may hold the best cell for a wanted tag.
+
+   With sharpness only those where one may be worth more than 0.
 
    low_tags, high_tags: as posestream_tags filled them in; margins: how far estimates of heat and
    of a tag may be off; most: (h * w) to work in; found: (h * w) flat blocks. Returns how many
@@ -258,7 +261,8 @@ EXPORTED long long posestream_best(const Maps *maps, long long plane, float want
     long long blocks = maps->h * maps->w, begin = 0, count = 0, kept = 0;
     const float *tops = maps->tops + plane * blocks;
     const float *low = low_tags + plane * blocks, *high = high_tags + plane * blocks;
-    float best = -INFINITY, least, bound;
+    const float floor = sharpness > 0 ? FLT_MIN : -INFINITY;
+    float best = floor, least, bound;
     for (long long block = 0; block < blocks; block++) {
         float nearest = larger(low[block] - wanted, wanted - high[block]) - margins[1];
         most[block] = worth(tops[block] + margins[0], larger(nearest, 0), sharpness);
@@ -270,7 +274,8 @@ EXPORTED long long posestream_best(const Maps *maps, long long plane, float want
             if (worth(tops[block], worst, sharpness) > best)
                 best = worth(tops[block], worst, sharpness), begin = block;
         }
-    range_of(maps, plane, begin, wanted, sharpness, margins, &best, &bound);
+    range_of(maps, plane, begin, wanted, sharpness, margins, &least, &bound);
+    best = larger(least, floor);
     for (long long block = 0; block < blocks; block++) /* and those that promise nearly the most */
         if (most[block] >= greatest - 0.1f * fabsf(greatest) && most[block] >= best) {
             range_of(maps, plane, block, wanted, sharpness, margins, &least, &bound);
@@ -289,7 +294,7 @@ EXPORTED long long posestream_best(const Maps *maps, long long plane, float want
 }
 
 /* Of these functions and what they take; VERSION of cpu_compiled.py. */
-EXPORTED int posestream_version(void) { return 2; }
+EXPORTED int posestream_version(void) { return 3; }
 
 /* Python imports this file as a module to find it; the functions are called through ctypes. */
 static struct PyModuleDef module = {PyModuleDef_HEAD_INIT, "_blocks", NULL, -1, NULL,

@@ -84,8 +84,8 @@ WRONG_LOGIC = {
     ),
     "tiles given up though they could hold an equal cell": (
         "refine.cu",
-        "worth(value_of(tops[tile]), least, sharpness) >= bound;",
-        "worth(value_of(tops[tile]), least, sharpness) > bound;",
+        "hope >= bound &&",
+        "hope > bound &&",
     ),
     "the last row of a tile forgotten": (
         "refine.cu",
@@ -98,7 +98,7 @@ WRONG_LOGIC = {
         "after >= before ? 0.25f",
     ),
     "a top beyond its reach": ("refine.cu", ", -half), half);", ", -half), 9.0f);"),
-    "a slope that is not squared": ("refine.cu", "heat / (slope * slope)", "heat / slope"),
+    "a worth that is not squared": ("refine.cu", "heat * (left * left)", "heat * left"),
     "tags a cell too far to the left": ("tags.cu", "left + lane;", "left + lane + 1;"),
 }
 

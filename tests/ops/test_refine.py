@@ -97,23 +97,30 @@ def test_a_joint_is_absent_where_the_best_cell_has_no_heat(device):
     assert got.xy[0, 0].tolist() == [0, 0]
 
 
-def test_at_the_tolerance_a_quarter_of_the_heat_is_left(device):
+def test_with_a_tolerance_heat_counts_less_the_farther_the_tag(device):
     heat = np.zeros((1, 1, 40, 40), np.float32)
-    heat[0, 0, 8, 8], heat[0, 0, 30, 30] = 0.8, 0.21
+    heat[0, 0, 8, 8], heat[0, 0, 30, 30] = 0.8, 0.46
     tag = np.zeros((1, 1, 1, 40, 40), np.float32)
-    tag[0, 0, 0, 8, 8] = 0.5  # rounds to 0, but is worth 0.8 / 4
-    got = place(device, heat, tag, one_person(), adjust=False, tolerance=0.5)
+    tag[0, 0, 0, 8, 8] = 0.5  # rounds to 0, but is worth 0.8 * (1 - 0.5 ** 2) ** 2 = 0.45
+    got = place(device, heat, tag, one_person(), adjust=False, tolerance=1)
     assert got.xy[0, 0].tolist() == [30.5, 30.5]
     assert got.score[0, 0] == heat[0, 0, 30, 30]
 
 
-def test_with_a_tolerance_any_heat_is_worth_more_than_none(device):
+@pytest.mark.parametrize("people", [1, 9], ids=["one", "many"])
+def test_what_is_farther_than_the_tolerance_belongs_to_others(device, people):
     heat = np.full((1, 1, 40, 40), -0.01, np.float32)
-    heat[0, 0, 9, 9] = 0.001
-    tag = np.zeros((1, 1, 1, 40, 40), np.float32)
-    tag[0, 0, 0, 9, 9] = 50
-    got = place(device, heat, tag, one_person(), adjust=False, tolerance=0.5)
-    assert got.xy[0, 0].tolist() == [9.5, 9.5]
+    heat[0, 0, 9, 9], heat[0, 0, 20, 20] = 0.9, 0.001
+    tag = np.full((1, 1, 1, 40, 40), 2, np.float32)
+    tag[0, 0, 0, 20, 20] = 0.3
+    who = Groups(
+        np.zeros(people, np.int32),
+        np.full((people, 1), -1, np.int32),
+        np.linspace(0, 8, people, dtype=np.float32)[:, None],
+    )
+    got = place(device, heat, tag, who, adjust=False, tolerance=1.5)
+    assert got.xy[0, 0].tolist() == [20.5, 20.5]
+    assert (got.score[4:] == 0).all(), "tags of 4 and more have no cell within 1.5"
 
 
 @pytest.mark.parametrize("distance", [0.5, 1.5, 2.5])

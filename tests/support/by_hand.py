@@ -119,11 +119,12 @@ def _best_cell(plane, tags, wanted, tolerance):
         if sharpness is None:
             value = heat - np.rint(np.sqrt(square))
         else:
-            slope = square * sharpness + np.float32(1)
-            value = heat / (slope * slope)
+            left = max(np.float32(1) - square * sharpness, np.float32(0))
+            value = heat * (left * left)
         if value > best:
             best, best_cell = value, cell
-    return best_cell if plane.reshape(-1)[best_cell] > 0 else -1
+    counts = plane.reshape(-1)[best_cell] if sharpness is None else best
+    return best_cell if counts > 0 else -1
 
 
 def _place(plane, y, x, placing):
