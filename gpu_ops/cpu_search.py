@@ -21,6 +21,7 @@ Cells = NDArray[np.intp]
 
 BLOCK = 16  # cells on a side
 FIRST = 6  # blocks looked into before the others' bounds are compared with the best of them
+LEAST = 1e-3  # tolerance: the square of a much smaller one is 0
 LOWEST = float(np.finfo(np.float32).min)  # minus infinity times 0 is no number
 FEW = 4  # people for whom bounding all blocks costs more than looking into every cell
 
@@ -46,7 +47,7 @@ def best_cells(
 
 def sharpness_of(tolerance: float) -> np.float32:
     """How steeply worth falls: 1 / tolerance^2; 0 for a tolerance of 0, the paper's rounding."""
-    return np.float32(1 / tolerance**2 if tolerance else 0)
+    return np.float32(1 / max(tolerance, LEAST) ** 2 if tolerance else 0)
 
 
 def worth(heat: Array, square: Array, sharpness: np.float32) -> Array:

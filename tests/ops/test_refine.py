@@ -107,6 +107,14 @@ def test_with_a_tolerance_heat_counts_less_the_farther_the_tag(device):
     assert got.score[0, 0] == heat[0, 0, 30, 30]
 
 
+def test_a_tolerance_next_to_nothing_takes_only_the_same_tag(device):
+    heat = np.full((1, 1, 40, 40), 0.9, np.float32)
+    tag = np.full((1, 1, 1, 40, 40), 0.01, np.float32)
+    tag[0, 0, 0, 20, 20] = 0
+    got = place(device, heat, tag, one_person(), adjust=False, tolerance=1e-300)
+    assert got.xy[0, 0].tolist() == [20.5, 20.5]
+
+
 @pytest.mark.parametrize("people", [1, 9], ids=["one", "many"])
 def test_what_is_farther_than_the_tolerance_belongs_to_others(device, people):
     heat = np.full((1, 1, 40, 40), -0.01, np.float32)
