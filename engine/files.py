@@ -92,7 +92,7 @@ def claimed(folder: Path, name: str) -> Iterator[None]:
     """
     lock = folder / HIDDEN / f"{name}.lock"
     with ExitStack() as stack:
-        with suppress(OSError):  # what cannot be written is told where it is written
+        with suppress(OSError):  # a folder that takes no lock: writing into it says why
             lock.parent.mkdir(parents=True, exist_ok=True)
             file = stack.enter_context(lock.open("ab"))
             if not hold(file.fileno()):

@@ -235,7 +235,8 @@ def wait_for(right):
 
 
 def frames_in(file):
-    lines = file.read_text().splitlines() if file.is_file() else []
+    text = file.read_text() if file.is_file() else ""
+    lines = text.rpartition("\n")[0].splitlines()  # the last one may be half written
     return [json.loads(line)["index"] for line in lines if '"frame"' in line]
 
 

@@ -11,7 +11,7 @@ from typer.testing import CliRunner
 
 import app.weights
 from engine.network.higher_hrnet import HigherHRNet
-from engine.network.thresholds import Thresholds
+from engine.network.thresholds import Thresholds, thresholds_of
 from engine.skeleton import COCO
 from engine.training.calibrate import Prediction, choose_thresholds, scale_tags
 from engine.training.start import initialise
@@ -118,7 +118,8 @@ def calibrated(tmp_path, monkeypatch, by_height):
 def test_of_a_registered_checkpoint_the_line_for_the_table_is_shown(tmp_path, monkeypatch):
     people = [person(0, 0, 0.6), person(100, 100, 0.2)]
     row = calibrated(tmp_path, monkeypatch, lambda height: people)
-    assert row == {"min_score": 0.4, "min_joints": 1, "peak_threshold": 0.1}
+    decoding = thresholds_of("compact").for_decoding.values  # what else the checkpoint says, stays
+    assert row == {**decoding, "min_score": 0.4, "min_joints": 1, "peak_threshold": 0.1}
 
 
 def test_the_height_of_peaks_that_finds_no_ghosts_is_chosen(tmp_path, monkeypatch):
