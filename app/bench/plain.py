@@ -17,7 +17,6 @@ from torch import Tensor
 from gpu_ops.cpu import IMAGENET_DEVIATION, IMAGENET_MEAN, CpuLane
 from gpu_ops.cpu_decode import resize
 from gpu_ops.cpu_peaks import sample
-from gpu_ops.cpu_search import sharpness_of, worth
 from gpu_ops.device import Groups, Joints, Maps, Peaks, Placing
 
 
@@ -67,7 +66,8 @@ class PlainLane(CpuLane):
         )
 
     def refine(self, maps: Maps, groups: Groups, placing: Placing) -> Joints:
-        """See `device.Lane.refine`; joints are moved as in the paper."""
+        """See `device.Lane.refine`; only as in the paper."""
+        assert (placing.reach, placing.tolerance) == (0, 0), "the baseline is the paper's"
         heat = maps.heat.numpy()
         size = (heat.shape[3], heat.shape[2])
         tags = [resize(maps.tag[:, index].numpy(), size) for index in range(maps.tag.shape[1])]
@@ -77,7 +77,7 @@ class PlainLane(CpuLane):
             zip(groups.image, groups.cell, groups.tag, strict=True)
         ):
             squares = [(tag[image] - goal) ** 2 for tag, goal in zip(tags, own, strict=True)]
-            value = worth(heat[image], np.asarray(sum(squares)), sharpness_of(placing.tolerance))
+            value = heat[image] - np.rint(np.sqrt(sum(squares)))
             for joint, found in enumerate(row):
                 cell = int(found) if found >= 0 or not placing.fill else int(value[joint].argmax())
                 y, x = divmod(cell, size[0])

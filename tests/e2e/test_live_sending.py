@@ -12,6 +12,7 @@ import pytest
 from app.live.protocol import RecordPlan, Sent
 from engine.types import untracked
 from tests.support.live_fakes import Bench, FakeEstimator
+from tests.support.osc import osc_receiver
 from tests.support.sent_people import by_index, ndjson, of_lsl, of_osc, same
 from tests.support.stream_servers import free_port
 from tests.support.waiting import until
@@ -55,26 +56,6 @@ def _until_end(receive):
     return lines
 
 
-@contextmanager
-def osc():
-    """A port of Open Sound Control, the messages that came to it, and when the last one has."""
-    from pythonosc.dispatcher import Dispatcher
-    from pythonosc.osc_server import BlockingOSCUDPServer
-
-    got, ended = [], threading.Event()
-    dispatcher = Dispatcher()
-    dispatcher.map("/posestream/*", lambda address, *values: got.append((address, values)))
-    dispatcher.map("/posestream/end", lambda *_: ended.set())
-    with BlockingOSCUDPServer(("127.0.0.1", 0), dispatcher) as server:
-        thread = threading.Thread(target=server.serve_forever, args=(0.02,))
-        thread.start()
-        try:
-            yield server.server_address[1], got, ended
-        finally:
-            server.shutdown()
-            thread.join()
-
-
 def test_every_receiver_and_the_recording_have_the_same_people(tmp_path):
     pylsl = pytest.importorskip("pylsl", reason="needs the extra `lsl`")
     connect = pytest.importorskip("websockets.sync.client", reason="needs the extra `live`").connect
@@ -82,7 +63,7 @@ def test_every_receiver_and_the_recording_have_the_same_people(tmp_path):
     session, seen = bench.stamped(rate=20), []
     with ExitStack() as stack:
         udp_port, udp_lines = stack.enter_context(datagrams())
-        osc_port, messages, osc_ended = stack.enter_context(osc())
+        osc_port, messages, osc_ended = stack.enter_context(osc_receiver())
         targets = (
             f"udp://127.0.0.1:{udp_port}",
             f"ws://127.0.0.1:{port}",

@@ -2,7 +2,6 @@
 
 import json
 import socket
-import threading
 import time
 from importlib.metadata import EntryPoint
 
@@ -18,6 +17,7 @@ from app.overlay.traces import NO_TRACES
 from engine.errors import OutputError
 from engine.skeleton import COCO
 from engine.types import Frame, JointState, Poses, Result
+from tests.support.osc import osc_receiver
 from tests.support.sent_people import header, ndjson, of_lsl, of_osc, people, same
 from tests.support.stream_servers import free_port
 
@@ -51,21 +51,10 @@ def send(target, made, wait=0.0):
 
 
 def test_osc_reaches_a_real_receiver_with_the_same_people():
-    from pythonosc.dispatcher import Dispatcher
-    from pythonosc.osc_server import BlockingOSCUDPServer
-
-    got, ended = [], threading.Event()
-    dispatcher = Dispatcher()
-    dispatcher.map("/posestream/*", lambda address, *values: got.append((address, values)))
-    dispatcher.map("/posestream/end", lambda *_: ended.set())
-    with BlockingOSCUDPServer(("127.0.0.1", 0), dispatcher) as server:
-        thread = threading.Thread(target=server.serve_forever, args=(0.02,))
-        thread.start()
+    with osc_receiver() as (port, got, ended):
         made = results()
-        send(f"osc://127.0.0.1:{server.server_address[1]}", made).close()
+        send(f"osc://127.0.0.1:{port}", made).close()
         assert ended.wait(5)
-        server.shutdown()
-        thread.join()
     source = next(values for address, values in got if address.endswith("source"))
     assert source == ("cam", 320, 240, *COCO.names)
     for _, (_, index, seconds, _) in (message for message in got if message[0].endswith("frame")):
