@@ -21,7 +21,7 @@ from app.overlay.marks import (
     Target,
     scene_of,
 )
-from app.overlay.traces import NO_TRACES, Traces, heads_of
+from app.overlay.traces import NO_TRACES, Traces
 from engine.settings import DisplaySettings
 from engine.skeleton import Skeleton
 from engine.types import Frame, Poses
@@ -51,8 +51,7 @@ def draw(
     """
     size = (round(pixels.shape[1] / scale), round(pixels.shape[0] / scale))
     target = Target(size, scale, unit=max(1.0, pixels.shape[0] / _DESIGN))
-    heads = tuple(heads_of(poses, skeleton)) if display.blur_heads else ()
-    return render(pixels, scene_of(poses, Look(skeleton, display), "", target, Traces(heads=heads)))
+    return render(pixels, scene_of(poses, Look(skeleton, display), "", target))
 
 
 def draw_frame(

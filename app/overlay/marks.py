@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from app.overlay.angles import angles_of
 from app.overlay.look import Look, Zone
 from app.overlay.palette import LEFT, MIDDLE, RIGHT, colour_of, mixed
-from app.overlay.traces import NO_TRACES, Traces
+from app.overlay.traces import NO_TRACES, Traces, heads_of
 from engine.skeleton import Skeleton
 from engine.types import UNTRACKED, JointState, Poses
 
@@ -109,7 +109,9 @@ def scene_of(
     place = _Place(target, display.mirrored)
     scene = Scene(display.skeleton_only, display.mirrored)
     if display.blur_heads and not display.skeleton_only:
-        scene.mosaics.extend((*place.one(x, y), r * target.scale) for x, y, r in traces.heads)
+        # Traces made before heads were to be blurred have none: a picture that stands still.
+        heads = traces.heads or heads_of(poses, look.skeleton)
+        scene.mosaics.extend((*place.one(x, y), r * target.scale) for x, y, r in heads)
     for trail in traces.trails.values():
         scene.marks.extend(_trail(trail, look, source, place))
     for row in range(len(poses)):

@@ -254,6 +254,17 @@ def test_while_heads_are_blurred_no_picture_is_kept_as_it_came(qtbot, open_windo
     assert window.controls.recording.kept[0]
 
 
+def test_heads_of_a_picture_that_stands_still_are_blurred_at_once(qtbot, open_window):
+    window = open_window("a", people=2)
+    painting(qtbot, window)
+    window.runner.stop()
+    before = window.canvas.screenshot()
+    window.controls.toggle("blur_heads")
+    tile, area = window.canvas._laid_out()[0]
+    assert len(tile.scene(window.canvas.look, area).mosaics) == 2
+    assert window.canvas.screenshot() != before, "what is saved has no heads either"
+
+
 def test_nothing_ticked_disables_record_and_says_why(qtbot, open_window):
     window = open_window("a")
     painting(qtbot, window)
