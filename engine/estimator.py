@@ -36,6 +36,9 @@ from gpu_ops.device import (
 
 log = logging.getLogger(__name__)
 
+# the joint, where the image lies in the input, (H, W) the response there 0..1
+Watched = tuple[int, Fit, NDArray[np.float32]]
+
 
 @dataclass(slots=True, eq=False)
 class _Part:
@@ -85,7 +88,7 @@ class PoseEstimator:
         self.input_size = engine.input_size or checkpoint.input_size
         self.times: Mapping[str, float] = {}
         self.watched: int | None = None  # a keypoint whose heatmaps are kept, to be looked at
-        self.heatmaps: dict[str, tuple[Fit, NDArray[np.float32]]] = {}  # source -> (H, W) cells
+        self.heatmaps: dict[str, Watched] = {}  # source -> of its newest frame
         self._scales = sorted(engine.scales, reverse=True)
         prepared = device.prepare(fold_batch_norm(checkpoint.network))
         factor = checkpoint.tag_factor(self.input_size)
@@ -183,10 +186,13 @@ class PoseEstimator:
         return people
 
     def _keep_watched(self, ticket: Ticket, part: _Part) -> None:
-        if self.watched is not None:
-            heat = part.maps.heat[:, self.watched].float().cpu().numpy()
-            for row, placed, seen in zip(part.rows, part.fits, heat, strict=True):
-                self.heatmaps[ticket.frames[row].source] = placed, seen
+        joint = self.watched
+        if joint is None:
+            self.heatmaps.clear()
+            return
+        heat = part.maps.heat[:, joint].float().cpu().numpy()
+        for row, placed, seen in zip(part.rows, part.fits, heat, strict=True):
+            self.heatmaps[ticket.frames[row].source] = joint, placed, seen
 
     def _in_image(self, placed: Fit, people: People) -> Poses:
         state = np.full(people.detected.shape, JointState.REFINED, np.uint8)

@@ -89,7 +89,7 @@ class Tile:
     def screenshot(self, look: Look) -> QImage:
         """The picture in its own resolution, with all that is drawn on it."""
         assert self.shown is not None, "there is a picture"
-        image = frame_image(self.shown.frame)
+        image = self._whole_picture()
         drawn = image.convertToFormat(QImage.Format.Format_RGB32)
         place = QRectF(QPointF(0, 0), self.size)
         scene = self.scene(look, place, max(1.0, drawn.height() / _DESIGN))
@@ -103,6 +103,15 @@ class Tile:
         paint_scene(painter, scene)
         painter.end()
         return drawn
+
+    def _whole_picture(self) -> QImage:
+        """In the frame's own size; a heatmap is there in the size of the screen only."""
+        assert self.shown is not None, "there is a picture"
+        image = frame_image(self.shown.frame)
+        if not self.shown.traces.heat:
+            return image
+        smooth = Qt.TransformationMode.SmoothTransformation
+        return screen_image(self.shown).scaled(image.size(), transformMode=smooth)
 
     def person_at(self, at: QPointF, area: QRectF, look: Look) -> int | None:
         """The row of the visible person under a point of the widget, or next to it."""
@@ -156,13 +165,13 @@ class Tile:
         _message(painter, area, text, style.DARK if self.shown else theme, lost=lost)
 
     def paint_title(self, painter: QPainter, area: QRectF) -> None:
-        """Put the source's name into the corner."""
+        """Put the source's name into the lower corner: heads, numbers and counts are above."""
         painter.setRenderHint(QPainter.RenderHint.Antialiasing)
         painter.setFont(style.font(9.5))
         most = int(area.width() - 34)
         text = painter.fontMetrics().elidedText(self.title, Qt.TextElideMode.ElideMiddle, most)
         box = painter.boundingRect(area, Qt.AlignmentFlag.AlignLeft, text)
-        box = QRectF(area.x() + 8, area.y() + 8, box.width() + 18, 22)
+        box = QRectF(area.x() + 8, area.bottom() - 30, box.width() + 18, 22)
         painter.setPen(Qt.PenStyle.NoPen)
         painter.setBrush(QColor(8, 10, 13, 180))
         painter.drawRoundedRect(box, 11, 11)

@@ -42,6 +42,7 @@ from engine.types import Frame, Result
 
 if TYPE_CHECKING:
     from app.live.recording import Recorder
+    from app.overlay.heat import Heat
     from engine.estimator import PoseEstimator
 
 _LONGEST_FINISH = 25.0  # s that writing the rest of a recording may take
@@ -136,7 +137,7 @@ class LiveSession:
                 for result in road:
                     self._apply(swap)
                     if self._set.source(result.frame.source):
-                        self._traced(result)
+                        self._traced(result, swap.heat(result.frame.source))
                         yield result
             except Exception as error:
                 self._error = str(error) or type(error).__name__
@@ -149,11 +150,12 @@ class LiveSession:
 
     def picture(self, frame: Frame, size: tuple[int, int]) -> Picture:
         """(h, w, 4) uint8 BGRX in the largest size that fits `size`, screen pixels."""
-        from app.live.picture import fit_picture, with_heat
+        from app.live.picture import fit_picture
+        from app.overlay.heat import with_heat
 
         picture = fit_picture(frame.pixels, size)
-        heat = self._swap.estimator.heatmaps.get(frame.source) if self._swap else None
-        return picture if self._watched is None or heat is None else with_heat(picture, *heat)
+        traces = self.traces.get(frame.source) if self._watched is not None else None
+        return with_heat(picture, traces.heat) if traces and traces.heat else picture
 
     def stop(self) -> None:
         """End `results`: wake every thread that waits. Any thread; idempotent."""
@@ -272,10 +274,10 @@ class LiveSession:
         for stage in self._stages.values():
             stage.use(settings, estimator.skeleton)
 
-    def _traced(self, result: Result) -> None:
+    def _traced(self, result: Result, heat: Heat | None) -> None:
         """Hand a result to all who need every one of them."""
         source = result.frame.source
-        traces = self._tracers[source](result.frame, result.poses, self._look)
+        traces = self._tracers[source](result.frame, result.poses, self._look, heat)
         self.traces[source] = traces
         if self._recorder:
             self._recorder.add(result, traces)

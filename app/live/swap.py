@@ -15,6 +15,7 @@ from engine.settings import EngineSettings, Settings
 from engine.types import Frame, Poses
 
 if TYPE_CHECKING:
+    from app.overlay.heat import Heat
     from engine.estimator import PoseEstimator
 
 OpenEstimator = Callable[[Settings], AbstractContextManager["PoseEstimator"]]
@@ -120,6 +121,16 @@ class Swap:
         loaded.in_flight -= 1
         self._close_unused()
         return poses
+
+    def heat(self, source: str) -> Heat | None:
+        """The heatmap of the source's frame that was collected last, while a joint is watched."""
+        from app.overlay.heat import Heat
+
+        seen = self.estimator.heatmaps.get(source)
+        if seen is None:
+            return None
+        joint, placed, response = seen
+        return Heat.of(self.estimator.skeleton.names[joint], placed, response)
 
     def close(self) -> None:
         """Give all devices back."""

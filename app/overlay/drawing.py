@@ -8,6 +8,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from app.overlay.heat import with_heat
 from app.overlay.look import Look
 from app.overlay.marks import (
     RIM,
@@ -64,7 +65,10 @@ def draw_frame(
     """A frame in its own size with all that is to be seen of it; (H, W, 3) uint8 RGB."""
     target = Target(frame.size, unit=max(1.0, frame.size[1] / _DESIGN))
     scene = scene_of(poses, look, frame.source, target, traces)
-    return render(frame.pixels, scene, plates or hershey_plate)
+    pixels = frame.pixels
+    if traces.heat and not scene.black:
+        pixels = with_heat(pixels, traces.heat)
+    return render(pixels, scene, plates or hershey_plate)
 
 
 def render(pixels: Pixels, scene: Scene, plates: MakePlate | None = None) -> Pixels:

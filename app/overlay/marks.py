@@ -117,7 +117,7 @@ def scene_of(
     for row in range(len(poses)):
         if (source, int(poses.ids[row])) not in look.hidden:
             scene.marks.extend(_person(poses, row, look, source, place))
-    scene.marks.extend(_counts(poses, look, source, place, traces))
+    scene.marks.extend(_notes(poses, look, source, place, traces))
     return scene
 
 
@@ -265,7 +265,7 @@ def _trail(trail: Points, look: Look, source: str, place: _Place) -> list[Mark]:
     return marks
 
 
-def _counts(poses: Poses, look: Look, source: str, place: _Place, traces: Traces) -> list[Mark]:
+def _notes(poses: Poses, look: Look, source: str, place: _Place, traces: Traces) -> list[Mark]:
     marks: list[Mark] = []
     zone = look.zones.get(source)
     if zone:
@@ -276,6 +276,10 @@ def _counts(poses: Poses, look: Look, source: str, place: _Place, traces: Traces
         low = place.low
         at = (low[0] + 46 * place.unit, low[1] + 30 * place.unit)
         marks.append(Plate(text, at, RIM, WHITE, 13 * place.unit))
+    if traces.heat and not look.display.skeleton_only:
+        text = f"heatmap: {traces.heat.joint.replace('_', ' ')}"
+        x, y = place.one(place.size[0] / 2, 0)
+        marks.append(Plate(text, (x, y + 30 * place.unit), RIM, WHITE, 13 * place.unit))
     return marks
 
 

@@ -1,4 +1,4 @@
-"""What a picture shows of those before it: trails, heads to blur, people counted at a zone."""
+"""What a picture shows beside its people: trails, heads to blur, counts at a zone, a heatmap."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ from collections import deque
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import lru_cache
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,6 +14,9 @@ from numpy.typing import NDArray
 from app.overlay.look import Look, Zone
 from engine.skeleton import Skeleton
 from engine.types import UNTRACKED, Frame, Poses
+
+if TYPE_CHECKING:
+    from app.overlay.heat import Heat  # OpenCV, which the window does without
 
 Points = NDArray[np.float64]
 Head = tuple[float, float, float]  # x, y, radius in pixels of the frame
@@ -32,6 +36,7 @@ class Traces:
     came: int = 0  # people who crossed the zone forwards, or entered it
     left: int = 0
     inside: int = 0
+    heat: Heat | None = None  # of this frame, while one is watched
 
 
 NO_TRACES = Traces()
@@ -49,8 +54,8 @@ class Tracer:
         self._came = self._left = self._inside = 0
         self._segment, self._time = 0, 0.0
 
-    def __call__(self, frame: Frame, poses: Poses, look: Look) -> Traces:
-        """Take in one frame."""
+    def __call__(self, frame: Frame, poses: Poses, look: Look, heat: Heat | None = None) -> Traces:
+        """Take in one frame, and the heatmap that is to be seen on it."""
         again = frame.time < self._time  # the source was opened anew
         if again or frame.segment != self._segment:  # a seek or an interruption
             for known in (self._trails, self._heads, self._middles):
@@ -59,7 +64,7 @@ class Tracer:
         heads = self._blurred(frame.time, poses, look.skeleton) if look.display.blur_heads else ()
         trails = self._trail(frame.time, poses, look)
         self._count(frame, poses, look.zones.get(frame.source))
-        return Traces(trails, heads, self._came, self._left, self._inside)
+        return Traces(trails, heads, self._came, self._left, self._inside, heat)
 
     def _trail(self, time: float, poses: Poses, look: Look) -> dict[int, Points]:
         names = look.skeleton.names

@@ -448,6 +448,26 @@ def test_what_is_recorded_is_what_is_seen(tmp_path):
     assert np.abs(pixels.astype(int) - other).mean() > 25
 
 
+def test_a_heatmap_that_is_seen_is_recorded(tmp_path):
+    bench = Bench()
+    with Watching(played(bench, loop=True)) as watching:
+        watching.session.watch(9)
+        watching.see(3)
+        watching.session.record(RecordPlan(tmp_path))
+        watching.see(10)
+    traces = watching.session.traces["clip"]
+    assert traces.heat.joint == "left_wrist"
+    with av.open(str(tmp_path / "clip overlay.mp4")) as video:
+        pixels = next(video.decode(video=0)).to_ndarray(format="rgb24")
+    result = watching.results[-1]
+    seen, plain = (
+        draw_frame(result.frame, result.poses, Look(), t)
+        for t in (traces, replace(traces, heat=None))
+    )
+    assert np.abs(pixels.astype(int) - seen).mean() < 12  # what coding changes
+    assert np.abs(pixels.astype(int) - plain).mean() > 25
+
+
 def test_names_and_notes_go_into_the_tracks(tmp_path):
     bench = Bench()
     with Watching(played(bench, loop=True)) as watching:

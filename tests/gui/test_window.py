@@ -3,12 +3,16 @@
 import numpy as np
 import pytest
 from PyQt6.QtCore import QPoint, Qt
+from PyQt6.QtGui import QImage
 from PyQt6.QtWidgets import QAbstractButton, QComboBox, QLineEdit, QListWidget, QSlider
 
 from app.gui.shortcuts import ACTIONS
 from app.live.offered import Camera, Offer
 from app.live.protocol import Recorded, RecordedFile, SourceState
+from app.overlay.heat import Heat
+from app.overlay.traces import Traces
 from engine.errors import SourceError
+from engine.geometry import fit
 from engine.settings import Settings
 from tests.support.fresh_python import loaded_after
 from tests.support.synthetic import Figures
@@ -225,8 +229,6 @@ def test_a_screenshot_is_saved_in_the_frames_own_size(qtbot, open_window, prefer
     painting(qtbot, window)
     qtbot.keyClick(window, Qt.Key.Key_S)
     (file,) = preferences.folder.glob("screenshot*.png")
-    from PyQt6.QtGui import QImage
-
     image = QImage(str(file))
     assert (image.width(), image.height()) == (640, 360)
 
@@ -358,6 +360,32 @@ def test_a_zoomed_heatmap_is_painted_from_the_picture_that_carries_it(qtbot, ope
     assert red() == 0
     qtbot.keyClick(window, Qt.Key.Key_H)
     assert red() > 0.9
+
+
+def test_a_heatmap_is_on_the_screenshot_under_the_name_of_its_joint(
+    qtbot, open_window, preferences
+):
+    class Red(Figures):
+        def results(self):
+            level = np.zeros((256, 256), np.uint8)
+            self.traces["a"] = Traces(heat=Heat("left_wrist", fit(self.size, 256), level))
+            yield from super().results()
+
+        def picture(self, frame, size):
+            made = super().picture(frame, size)
+            made[...] = (0, 0, 255, 255)  # as if it were the heatmap
+            return made
+
+    window = open_window("a", start=lambda plan, tell: Red(plan, tell, people=0))
+    painting(qtbot, window)
+    tile, area = window.canvas._laid_out()[0]
+    (name,) = tile.scene(window.canvas.look, area).marks
+    assert name.text == "heatmap: left wrist"
+    qtbot.keyClick(window, Qt.Key.Key_S)
+    (file,) = preferences.folder.glob("screenshot*.png")
+    image = QImage(str(file))
+    assert (image.width(), image.height()) == (480, 270)
+    assert image.pixelColor(20, 200).getRgb()[:3] == (255, 0, 0)
 
 
 def test_the_negotiated_mode_of_a_camera_is_shown(qtbot, open_window):

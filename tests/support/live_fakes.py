@@ -11,6 +11,7 @@ import numpy as np
 from app.bench.live import StampedCamera
 from app.live.plan import Plan
 from app.live.session import LiveSession
+from engine.geometry import fit
 from engine.settings import Settings, load_settings
 from engine.skeleton import COCO
 from engine.types import JointState, untracked
@@ -64,6 +65,8 @@ class FakeEstimator:
     def collect(self, frames):
         time.sleep(self.delay)
         self.times = {"network": self.delay}
+        if self.watched is not None:
+            self.heatmaps = {frame.source: (self.watched, *_hot(frame.size)) for frame in frames}
         return [self._poses(frame) for frame in frames]
 
     def _poses(self, frame):
@@ -72,6 +75,12 @@ class FakeEstimator:
         score = np.full((self.people, 17), 0.9, np.float32)
         state = np.full((self.people, 17), JointState.DETECTED, np.uint8)
         return untracked(xy.astype(np.float32), score, score.mean(1), state)
+
+
+def _hot(size):
+    """A heatmap of a joint that is everywhere."""
+    placed = fit(size, 256)
+    return placed, np.ones(placed.size[::-1], np.float32)
 
 
 class Bench:

@@ -1,10 +1,9 @@
-"""The picture for the screen: its size, its colours, and a heatmap laid over it in place."""
+"""The picture for the screen: its size and its colours."""
 
 import numpy as np
 import pytest
 
-from app.live.picture import fit_picture, with_heat
-from engine.geometry import fit
+from app.live.picture import fit_picture
 
 
 @pytest.mark.parametrize(
@@ -28,16 +27,3 @@ def test_shrinking_averages_all_pixels():
     stripes[:, ::2] = 200
     assert np.ptp(fit_picture(stripes, (8, 8))[..., :3]) <= 1
     assert fit_picture(stripes, (8, 8))[0, 0, 0] == pytest.approx(100, abs=1)
-
-
-@pytest.mark.parametrize("image", [(640, 360), (200, 300)])
-def test_a_heatmap_lies_where_its_joint_is(image):
-    placed = fit(image, 256)
-    spot = np.array([image[0] * 0.7, image[1] * 0.3], np.float32)
-    x, y = placed.to_input(spot).astype(int)
-    heat = np.zeros((placed.size[1], placed.size[0]), np.float32)
-    heat[y - 4 : y + 5, x - 4 : x + 5] = 1
-    picture = fit_picture(np.zeros((image[1], image[0], 3), np.uint8), (320, 320))
-    h, w = picture.shape[:2]
-    bright = np.argwhere(with_heat(picture, placed, heat)[..., :3].sum(-1) > 250)
-    assert bright.mean(0) == pytest.approx((0.3 * h, 0.7 * w), abs=2)
