@@ -44,6 +44,7 @@ class LslOutput:
         self.lost = 0
         self._name, self._places, self._context = name, places, context
         self._outlets: dict[str, pylsl.StreamOutlet] = {}
+        self._ahead = ahead()
 
     @property
     def listeners(self) -> int | None:
@@ -62,8 +63,7 @@ class LslOutput:
         sample[:shown, 0], sample[:shown, 1] = poses.ids[:shown], poses.score[:shown]
         triples = np.concatenate([poses.xy, poses.joint_score[..., None]], -1)
         sample[:shown, 2:] = triples[:shown].reshape(shown, -1)
-        age = time.perf_counter() - result.frame.arrived
-        self._outlets[source].push_sample(sample.ravel(), pylsl.local_clock() - age)
+        self._outlets[source].push_sample(sample.ravel(), result.frame.arrived + self._ahead)
 
     def close(self, error: str | None = None) -> None:
         """Take the outlets away."""
@@ -71,10 +71,9 @@ class LslOutput:
 
     def _info(self, result: Result) -> pylsl.StreamInfo:
         facts, source = self._context.header(result), result.frame.source
-        name = f"{self._name} {source}" if self._context.several else self._name
         names = facts["keypoints"]
         info = pylsl.StreamInfo(
-            name,
+            self._called(source),
             "MoCap",
             self._places * (2 + 3 * len(names)),
             pylsl.IRREGULAR_RATE,
@@ -95,3 +94,18 @@ class LslOutput:
                 entry.append_child_value("label", f"person{place}_{channel}")
                 entry.append_child_value("unit", "pixels" if channel[-2:] in ("_x", "_y") else "")
         return info
+
+    def _called(self, source: str) -> str:
+        """The plain name for a source without others; those that join later have longer ones."""
+        alone = not self._outlets and (not self._context.several or self._context.alone())
+        return self._name if alone else f"{self._name} {source}"
+
+
+def ahead() -> float:
+    """Seconds from the clock frames are stamped with to that of LSL; both run alike.
+
+    Measured once and in the middle of several readings: a thread that is interrupted between two
+    readings of one frame would stamp it late.
+    """
+    readings = [pylsl.local_clock() - time.perf_counter() for _ in range(9)]
+    return float(np.median(readings))

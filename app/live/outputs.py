@@ -34,12 +34,13 @@ class Context:
     """What an output may want to know."""
 
     header: Callable[[Result], Mapping[str, Any]]  # as the first line of NDJSON
-    several: bool  # whether results of several sources come
+    several: bool  # whether results of several sources may come
     raw: bool  # whether positions before smoothing are worth sending
     plates: MakePlate | None = None  # makes texts on pictures
     inputs: Sequence[str] = ()  # what is read; a file among them is not written to
     force: bool = False  # replace a file that is there
     failed: Mapping[str, str] = field(default_factory=dict)  # source -> why, as it happens
+    alone: Callable[[], bool] = lambda: False  # whether there is one source only, at present
 
 
 class Output(Protocol):

@@ -29,9 +29,15 @@ class Sending:
         header: Callable[[Result], Mapping[str, Any]],
         failed: Mapping[str, str],
         tell: Tell,
+        alone: Callable[[], bool],
     ) -> None:
-        """Send to none yet; `failed` says of sources why they ended early, once they have."""
-        self._header, self._failed, self._tell = header, failed, tell
+        """Send to none yet.
+
+        Args:
+            failed: of sources why they ended early, once they have.
+            alone: whether there is one source only, at present.
+        """
+        self._header, self._failed, self._tell, self._alone = header, failed, tell, alone
         self._senders: dict[str, _Sender] = {}
 
     def use(self, targets: frozenset[str]) -> None:
@@ -40,7 +46,9 @@ class Sending:
         for target in now.keys() - targets:
             now.pop(target).end()
         for target in targets - now.keys():
-            context = Context(self._header, several=True, raw=True, failed=self._failed)
+            context = Context(
+                self._header, several=True, raw=True, failed=self._failed, alone=self._alone
+            )
             now[target] = _Sender(target, context, self._tell)
         self._senders = now
 

@@ -84,7 +84,7 @@ class LiveSession:
         self.traces: dict[str, Traces] = {}
         self._recorder: Recorder | None = None
         self._finishing: Recorder | None = None  # the last one that was told to end
-        self._sending = Sending(self.header, self.failed, tell)
+        self._sending = Sending(self.header, self.failed, tell, lambda: len(self.sources) == 1)
         self._error: str | None = None  # why the run ended, if it was not asked to
 
     @property

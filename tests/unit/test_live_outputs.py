@@ -3,6 +3,7 @@
 import json
 import socket
 import time
+from dataclasses import replace
 from importlib.metadata import EntryPoint
 
 import numpy as np
@@ -102,6 +103,22 @@ def test_lsl_reaches_a_real_inlet_with_the_same_people():
     output.close()
 
 
+def test_lsl_calls_a_source_alone_by_the_plain_name_and_those_that_join_by_theirs():
+    pylsl = pytest.importorskip("pylsl")
+    name, sources = f"joined {time.monotonic_ns()}", ["cam"]
+    context = Context(header, several=True, raw=False, alone=lambda: len(sources) == 1)
+    output = open_output(f"lsl:{name}", context)
+    (first, second, third) = results(3)
+    output.write(first, LOOK, NO_TRACES)
+    sources.append("door")
+    output.write(replace(second, frame=replace(second.frame, source="door")), LOOK, NO_TRACES)
+    sources.remove("cam")
+    output.write(replace(third, frame=replace(third.frame, source="hall")), LOOK, NO_TRACES)
+    found = pylsl.resolve_bypred(f"starts-with(name, '{name}')", minimum=3, timeout=10)
+    assert {s.name() for s in found} == {name, f"{name} door", f"{name} hall"}
+    output.close()
+
+
 def test_udp_and_websocket_carry_the_same_people():
     from websockets.sync.client import connect
 
@@ -179,7 +196,7 @@ def test_sending_is_switched_and_counted_and_says_what_is_wrong(monkeypatch):
     events = []
     point = EntryPoint("mine", f"{__name__}:open_mine", outputs.GROUP)
     monkeypatch.setattr(outputs, "entry_points", lambda group: [point])
-    sending = Sending(header, {}, events.append)
+    sending = Sending(header, {}, events.append, lambda: True)
     sending.use(frozenset({"mine:a", "camera:"}))
     for result in results(3):
         sending.write(result, LOOK, NO_TRACES)
@@ -212,7 +229,7 @@ def test_the_last_line_that_is_sent_says_what_went_wrong(failed, error, says):
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as receiver:
         receiver.bind(("127.0.0.1", 0))
         receiver.settimeout(5)
-        sending = Sending(header, failed, lambda event: None)
+        sending = Sending(header, failed, lambda event: None, lambda: True)
         sending.use(frozenset({f"udp://127.0.0.1:{receiver.getsockname()[1]}"}))
         for result in results(2):
             sending.write(result, LOOK, NO_TRACES)
