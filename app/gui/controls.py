@@ -112,15 +112,9 @@ class Controls(QScrollArea):
         self.set_settings(self.settings)
 
     def reset(self) -> None:
-        """Everything as it comes; model and device stay."""
+        """All settings as they come; model and device stay. The window resets the rest."""
         fresh = Settings()
         self.set_settings(fresh.model_copy(update={"engine": self.settings.engine}))
-        self.heatmap.setCurrentIndex(0)
-        self.people.keep.setChecked(False)
-        self.display.preview.setChecked(False)
-        self.recording.set_kept(["overlay", "tracks"])
-        self.recording.chosen.emit()
-        self.sending.reset()
         self.changed.emit(self.settings)
         self.was_reset.emit()
 
@@ -135,6 +129,10 @@ class Controls(QScrollArea):
         self.display.trails.offer(skeleton.names)
         self.skeleton = skeleton
         self._tell_look()
+
+    def choose_heatmap(self, joint: str) -> None:
+        """Show the heatmap of this joint, as it is called here; of none if there is no such."""
+        self.heatmap.setCurrentIndex(max(self.heatmap.findText(joint), 0))
 
     def set_engine(self, engine: EngineSettings) -> None:
         """Show the model that runs."""

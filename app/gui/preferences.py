@@ -77,6 +77,10 @@ class Preferences:
     def folder(self, folder: Path) -> None:
         self._store.setValue("folder", str(folder))
 
+    def forget_folder(self) -> None:
+        """Let recordings and screenshots go where they go at first."""
+        self._store.remove("folder")
+
     @property
     def recent(self) -> list[str]:
         """Sources that were watched, newest first; without passwords, so not all of them."""

@@ -50,11 +50,12 @@ class RecordingSection(Section):
         return "" if any(self.kept) else "Nothing is ticked under Recording in the sidebar."
 
     def set_kept(self, names: list[str]) -> None:
-        """Tick these; nothing is sent."""
+        """Tick these."""
         for name, box in self.boxes.items():
             box.blockSignals(True)
             box.setChecked(name in names)
             box.blockSignals(False)
+        self.chosen.emit()
 
     def ticked(self) -> list[str]:
         """What is ticked, to be remembered."""

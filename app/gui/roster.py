@@ -134,6 +134,11 @@ class Roster(QObject):
             self.zones.pop(source, None)
         self.changed.emit()
 
+    def set_zones(self, zones: Mapping[str, Zone]) -> None:
+        """Count people at exactly these, each of a source."""
+        self.zones = dict(zones)
+        self.changed.emit()
+
     def title(self, who: Who) -> str:
         """What a person is called."""
         return self.names.get(who) or f"Person {who[1]}"

@@ -130,6 +130,18 @@ class Runner(QObject):
         self.plan = replace(self.plan, cameras=cameras)
         self.bridge.use_cameras(cameras)
 
+    def set_loop(self, on: bool) -> None:
+        """Begin files again at their end, in this run and those that follow."""
+        self.plan = replace(self.plan, loop=on)
+        if self.player:
+            self.player.loop(on)
+
+    def set_speed(self, speed: float) -> None:
+        """Play this many seconds of a file per second, likewise."""
+        self.plan = replace(self.plan, speed=speed)
+        if self.player:
+            self.player.set_speed(speed)
+
     def change(self, settings: Settings) -> None:
         """Use these values at once; another model once it is loaded."""
         self.plan = replace(self.plan, settings=settings)

@@ -50,6 +50,16 @@ class SendSection(Section):
             if scheme in self.ways:
                 self.ways[scheme].set_target(target)
 
+    def switched_on(self) -> list[str]:
+        """The schemes that are switched on, to be remembered."""
+        return [scheme for scheme, way in self.ways.items() if way.on]
+
+    def switch_on(self, schemes: Sequence[str]) -> None:
+        """Send by exactly these."""
+        for scheme, way in self.ways.items():
+            way.set_on(scheme in schemes)
+        self._changed()
+
     def show_sent(self, sent: Sent) -> None:
         """Show how much a target got, or why it gets nothing."""
         for way in self.ways.values():
@@ -60,13 +70,6 @@ class SendSection(Section):
         """Nothing runs: nothing is sent."""
         for way in self.ways.values():
             way.clear()
-
-    def reset(self) -> None:
-        """Everything off, the first addresses."""
-        for scheme, _, target, _ in WAYS:
-            self.ways[scheme].set_on(False)
-            self.ways[scheme].set_target(target)
-        self._changed()
 
     def _changed(self) -> None:
         on = sum(way.on for way in self.ways.values())

@@ -102,11 +102,17 @@ class Transport(QWidget):
     def change_speed(self, steps: int) -> None:
         """Play faster or slower."""
         index = min(max(self.speed.currentIndex() + steps, 0), self.speed.count() - 1)
-        self.speed.setCurrentIndex(index)
-        self.speed_chosen.emit(self.speed.currentData())
+        self.set_speed(SPEEDS[index])
+
+    def set_speed(self, speed: float) -> None:
+        """Play at this speed, if it is one of those offered."""
+        index = self.speed.findData(speed)
+        if index >= 0:
+            self.speed.setCurrentIndex(index)
+            self.speed_chosen.emit(speed)
 
     def begin(self) -> None:
-        """A new run: at its start, playing, at the speed and with the loop that are chosen."""
+        """A new run: at its start, playing; speed and loop are those of the run before."""
         self._ended = False
         self.set_paused(False)
         self.set_duration(0.0)

@@ -205,8 +205,8 @@ class Window(QMainWindow):
         transport.paused.connect(lambda on: self._play(lambda p: p.pause(on)))
         transport.stepped.connect(lambda by: self._play(lambda p: p.step(by)))
         transport.sought.connect(lambda to: self._play(lambda p: p.seek(to)))
-        transport.looped.connect(lambda on: self._play(lambda p: p.loop(on)))
-        transport.speed_chosen.connect(lambda speed: self._play(lambda p: p.set_speed(speed)))
+        transport.looped.connect(self.runner.set_loop)
+        transport.speed_chosen.connect(self.runner.set_speed)
 
     def _connect_buttons(self) -> None:
         actions = self.actions_by_key
@@ -264,7 +264,7 @@ class Window(QMainWindow):
         if kind in ("line", "region"):
             self.ask_for_zone("line" if kind == "line" else "region")
         else:
-            for source in list(self.roster.zones):
+            for source in self.runner.plan.names:
                 self.roster.set_zone(source, None)
 
     def _zone_drawn(self, source: str, zone: Zone) -> None:
@@ -277,6 +277,7 @@ class Window(QMainWindow):
         self.top.set_record_missing(self.controls.recording.missing)
 
     def _was_reset(self) -> None:
+        self.remembering.reset()
         self.roster.show_all()
         self.canvas.zoom_to_fit()
 

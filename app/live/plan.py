@@ -27,6 +27,7 @@ class Plan:
     settings: Settings
     fast: bool = False  # play files as fast as the engine can instead of by their clock
     loop: bool = False  # begin files again at their end
+    speed: float = 1.0  # seconds of a file that are played per second
     hold: bool = False  # wait at the end of files, to be played again
     cameras: Mapping[str, CameraMode] = field(default_factory=dict)  # source -> how to open it
     names: tuple[str, ...] = ()  # what frames and events call the sources; made where not given

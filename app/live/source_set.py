@@ -45,7 +45,7 @@ class SourceSet:
         """
         self._plan, self._tell, self._see = plan, tell, see
         self._wanted, self._open_source = wanted, open_source
-        self._clock = PlayClock(loop=plan.loop, hold=plan.hold)
+        self._clock = PlayClock(loop=plan.loop, hold=plan.hold, speed=plan.speed)
         self._lock = threading.Lock()
         self._sources: dict[str, Tapped] = {}
         self._ever: dict[str, Tapped] = {}  # also those that have left

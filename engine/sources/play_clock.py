@@ -33,13 +33,13 @@ class File(Protocol):
 class PlayClock:
     """Callable from any thread; `changed` guards it and its files."""
 
-    def __init__(self, *, loop: bool = False, hold: bool = False) -> None:
+    def __init__(self, *, loop: bool = False, hold: bool = False, speed: float = 1.0) -> None:
         """Begin to run; with `hold` files wait at their end, to be played again."""
         self.changed = threading.Condition()
         self.hold = hold
         self._loop = loop
         self._paused = False
-        self._speed = 1.0
+        self._speed = _possible(speed)
         self._zero: float | None = None  # perf_counter of the time 0; None: as the next frame says
         self._files: list[File] = []
 
@@ -92,7 +92,7 @@ class PlayClock:
         """Play this many seconds of the file per second."""
         with self.changed:
             now = time.perf_counter()
-            speed = min(max(speed, _SPEEDS[0]), _SPEEDS[1])
+            speed = _possible(speed)
             if self._zero is not None:
                 self._zero = now - (now - self._zero) * self._speed / speed
             self._speed = speed
@@ -145,3 +145,7 @@ class PlayClock:
         self._zero = None
         for file in self._files:
             file.go_to(seconds)
+
+
+def _possible(speed: float) -> float:
+    return min(max(speed, _SPEEDS[0]), _SPEEDS[1])

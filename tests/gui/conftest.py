@@ -31,9 +31,10 @@ def open_window(qtbot, preferences):
     from engine.settings import Settings
     from tests.support.synthetic import Figures
 
-    def make(*sources, offer=None, start=None, **figures) -> Window:
+    def make(*sources, offer=None, start=None, plan=None, **figures) -> Window:
         make_session = start or (lambda plan, tell: Figures(plan, tell, **figures))
-        window = Window(Plan(sources, Settings()), offer or Offer(), make_session, preferences)
+        plan = plan or Plan(sources, Settings())
+        window = Window(plan, offer or Offer(), make_session, preferences)
         qtbot.addWidget(window, before_close_func=lambda w: end(qtbot, w))
         window.show()
         return window

@@ -290,37 +290,6 @@ def test_a_model_is_changed_during_a_recording_only_after_a_question(qtbot, open
     assert session.settings.engine.weights == "auto"
 
 
-def test_everything_that_was_set_is_remembered_and_reset_resets_it(qtbot, open_window, preferences):
-    window = open_window("a")
-    controls = window.controls
-    for part in ("mirrored", "count", "limbs"):
-        controls.toggle(part)
-    controls.display.trails_chosen.emit(("left_wrist",))
-    controls.display.angles_chosen.emit(("knee",))
-    controls.recording.boxes["raw"].setChecked(True)
-    controls.sending.set_addresses({"osc": "osc://10.0.0.7:9001"})
-    controls.display.preview.setChecked(True)
-    controls.people.keep.setChecked(True)
-    window.transport.loop.setChecked(True)
-    window.rename_source("a", "Hall")
-    controls.advanced.set_open(True)
-    window.close()
-    again = open_window("a").controls
-    shown = again.settings.display
-    assert preferences.settings(Settings()).display.mirrored
-    assert (again.recording.kept[0], again.display.preview.isChecked()) == (True, True)
-    assert again.sending.addresses()["osc"] == "osc://10.0.0.7:9001"
-    assert again.people.keep.isChecked()
-    assert again.advanced.opened
-    assert preferences.titles == {"a": "Hall"}
-    again._reset.click()
-    assert again.settings.display == Settings().display
-    assert shown is not None
-    assert again.recording.ticked() == ["overlay", "tracks"]
-    assert again.sending.addresses()["osc"] == "osc://127.0.0.1:9000"
-    assert not again.people.keep.isChecked()
-
-
 def test_letters_do_nothing_while_somebody_types(qtbot, open_window):
     window = open_window("a")
     painting(qtbot, window)

@@ -1,6 +1,7 @@
 """Sources keep the name they were given, and no two have the same."""
 
 from app.live.plan import Plan
+from app.live.source_set import SourceSet
 from engine.settings import Settings
 
 DOOR = "rtsp://***@door/x"
@@ -30,3 +31,10 @@ def test_another_source_takes_the_place_but_not_a_name_in_use():
 def test_choosing_anew_names_anew():
     plan = Plan((ONE, TWO), Settings()).watching(TWO)
     assert (plan.sources, plan.names) == ((TWO,), (DOOR,))
+
+
+def test_files_are_played_as_the_plan_says():
+    plan = Plan(("clip.mp4",), Settings(), loop=True, hold=True, speed=0.5)
+    sources = SourceSet(plan, print, print, wanted=None, open_source=open)
+    clock = sources._clock
+    assert (clock._loop, clock.hold, clock._speed) == (True, True, 0.5)
