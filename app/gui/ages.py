@@ -40,6 +40,7 @@ class SourceAges:
     dropped: int = 0  # by the inbox
     result: Result | None = None  # the newest
     arrived: float = 0.0  # perf_counter of the newest picture's capture
+    behind: float = 0.0  # s from the capture of the people's frame to that of the picture
 
     def rate(self, now: float, seconds: float) -> float:
         """Pictures painted per second."""
@@ -67,6 +68,7 @@ class Ages:
         known.painted.append((self._clock(), age))
         known.shown += 1
         known.arrived = arrived
+        known.behind = max(arrived - result.frame.arrived, 0.0) if result else 0.0
         if result is None or result is known.result:
             return
         known.result, known.dropped = result, result.dropped
@@ -118,6 +120,11 @@ class Ages:
         shown = [known for name, known in self._sources.items() if name not in lost]
         ages = [self._clock() - known.arrived for known in shown]
         return max(ages, default=None)
+
+    @property
+    def behind(self) -> float:
+        """How much older than its picture the people on one are; 0 without a preview."""
+        return max((known.behind for known in self._sources.values()), default=0.0)
 
     @property
     def count(self) -> int:

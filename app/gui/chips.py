@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from itertools import takewhile
 from pathlib import Path
 
@@ -186,6 +186,11 @@ def telling(text: str, others: Sequence[str]) -> str:
     return f"…{text[begin:]}" if begin else text
 
 
+def each_telling(titles: Collection[str]) -> list[str]:
+    """Of these names, what tells them from each other."""
+    return [telling(title, list(titles)) for title in titles]
+
+
 def where_they_differ(texts: Sequence[str]) -> int:
     """Where the first word begins that is not the same in all of these."""
     first, last = min(texts), max(texts)
@@ -208,6 +213,8 @@ def shortened(text: str, metrics: QFontMetrics, room: int) -> str:
     stem = _SUFFIX.sub("", text)
     if metrics.horizontalAdvance(stem) <= room:
         return stem
+    if stem.startswith("…"):  # what tells it from others is at the front already
+        return metrics.elidedText(stem, Qt.TextElideMode.ElideRight, room)
     end = stem[-_TELLING:]  # of files that are alike at the beginning it says which
     front = metrics.elidedText(
         stem[:-_TELLING], Qt.TextElideMode.ElideRight, room - metrics.horizontalAdvance(end)

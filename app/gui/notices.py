@@ -67,7 +67,7 @@ class Notices(QFrame):
         self._hide_later.timeout.connect(self.hide)
         self.text.setWordWrap(True)
         self.text.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)
-        self.text.setAccessibleName("Message")
+        self.text.setAccessibleDescription("Message")  # a name would be read instead of it
         self.closer.setProperty("kind", "flat")
         name(self.closer, "Close the message", "Esc")
         self.closer.clicked.connect(self.hide)

@@ -211,7 +211,7 @@ class PerformancePanel(QWidget):
             column.setSpacing(0)
             column.addWidget(label)
             column.addWidget(_labelled(captions[name], "small"))
-            label.setAccessibleName(captions[name])
+            label.setAccessibleDescription(captions[name])
             figures.addLayout(column, 1)
         rows.addLayout(figures)
         rows.addWidget(self.plot)

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from PyQt6.QtCore import QObject, QTimer, pyqtSignal
 
 from app.gui.bridge import Shown
+from app.gui.chips import each_telling
 from app.gui.recording_section import LITTLE
 from app.live.protocol import (
     EngineFailed,
@@ -87,7 +88,7 @@ class Reactions(QObject):
         window.top.set_sources(names, titles)
         window.top.set_state(window.runner.state)
         if window.runner.state == "running":
-            window.canvas.set_sources(names, list(titles.values()))
+            window.canvas.set_sources(names, each_telling(titles.values()))
         window.ages.keep(set(names))
         window.roster.forget(dict.fromkeys(names))
         window.controls.people.set_titles(titles)
@@ -147,7 +148,7 @@ class Reactions(QObject):
         self._measured = None
         window.stack.setCurrentWidget(window.watching)
         names = window.runner.plan.names
-        window.canvas.set_sources(names, [window.title_of(name) for name in names])
+        window.canvas.set_sources(names, each_telling([window.title_of(name) for name in names]))
         window.canvas.clear()
         window.canvas.setFocus()
         window.transport.hide()
@@ -286,5 +287,9 @@ class Reactions(QObject):
             return ""
         if spread and age < _STALE:
             age = max(spread.p50, age if age > 2 * spread.p99 else 0.0)
-        text = f"{age * 1e3:.0f} ms" if age < 1 else f"{age:.1f} s"
-        return f"{text} old · {window.ages.rate():.0f} fps"
+        behind = f" · people {_time(window.ages.behind)} behind" if window.ages.behind else ""
+        return f"{_time(age)} old · {window.ages.rate():.0f} fps{behind}"
+
+
+def _time(seconds: float) -> str:
+    return f"{seconds * 1e3:.0f} ms" if seconds < 1 else f"{seconds:.1f} s"

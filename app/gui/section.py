@@ -38,6 +38,7 @@ class _Head(QToolButton):
         """Show this, or as much of it as fits."""
         if text != self.whole:  # a new text lays the sidebar out anew
             self.whole = text
+            self.setAccessibleName(f"{text}: show or hide")
             self._fit()
 
     def resizeEvent(self, event: QResizeEvent | None) -> None:  # noqa: N802  Qt's name

@@ -126,9 +126,9 @@ class TopBar(QFrame):
         usual = self._age.fontMetrics().horizontalAdvance("999 ms old · 30 fps")
         self._age.setMinimumWidth(usual)  # so that figures that change move nothing
         self._age.setAlignment(Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter)
-        self._age.setAccessibleName("Age of the picture and frames per second")
+        self._age.setAccessibleDescription("Age of the picture and frames per second")
         self._recorded.setFont(style.digits(10))
-        self._recorded.setAccessibleName("Length of the recording")
+        self._recorded.setAccessibleDescription("Length of the recording")
         for button in self.buttons.values():
             button.setProperty("kind", "flat")
             button.setFocusPolicy(Qt.FocusPolicy.TabFocus)

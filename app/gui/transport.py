@@ -181,7 +181,7 @@ class Transport(QWidget):
         for label in (self._total, self._frame):
             label.setFont(style.digits(9.5))
             label.setProperty("role", "muted")
-        self._frame.setAccessibleName("Frame number")
+        self._frame.setAccessibleDescription("Frame number")
         for widget in (self.clock, self._total, self._frame):
             row.addWidget(widget)
         self.setObjectName("bottomBar")

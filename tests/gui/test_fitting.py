@@ -54,6 +54,9 @@ def test_names_that_differ_only_in_the_middle_are_told_apart(qtbot, open_window)
     texts = [chip.label.text() for chip in window.top.chips.chips if chip.isVisible()]
     assert len(set(texts)) == len(texts) > 4
     assert texts[0].startswith("…20")
+    assert texts[0].count("…") <= 2
+    titles = [tile.title for tile in window.canvas.tiles]
+    assert titles[1] == "…21 training hall east entrance camera morning session.mp4"
 
 
 def test_a_name_is_shortened_to_what_says_most():

@@ -4,11 +4,11 @@ import numpy as np
 import pytest
 from PyQt6.QtCore import QPoint, Qt
 from PyQt6.QtGui import QImage
-from PyQt6.QtWidgets import QAbstractButton, QComboBox, QLineEdit, QListWidget, QSlider
+from PyQt6.QtWidgets import QAbstractButton, QComboBox, QLabel, QLineEdit, QListWidget, QSlider
 
 from app.gui.shortcuts import ACTIONS
 from app.live.offered import Camera, Offer
-from app.live.protocol import Recorded, RecordedFile, SourceState
+from app.live.protocol import Recorded, RecordedFile, SourceState, Told
 from app.overlay.heat import Heat
 from app.overlay.traces import Traces
 from engine.errors import SourceError
@@ -288,6 +288,32 @@ def test_every_control_has_a_name_for_screen_readers(qtbot, open_window):
             assert control.accessibleName() or text, f"{control} {control.objectName()} is nameless"
 
 
+def test_a_screen_reader_gets_what_stands_there(qtbot, open_window):
+    window = open_window("a")
+    painting(qtbot, window)
+    window.reactions.refresh()
+    window.controls.people.refresh()
+    window.say(Told("a is back after 2.0 s."))
+    named = [label for label in window.findChildren(QLabel) if label.accessibleName()]
+    assert not named, "a name would be read in place of the text"
+    for row in window.controls._sliders:
+        assert row.number.text() in row.slider.accessibleName()
+    heads = [section._head.accessibleName() for section in window.controls.sections]
+    assert heads[0] == "People   3 in view: show or hide"
+    assert "fps: show or hide" in heads[-1]
+
+
+def test_the_window_is_called_as_its_sources_and_has_an_icon(qtbot, open_window):
+    window = open_window("/clips/a.mp4", "rtsp://anna:secret@door/x")
+    assert window.windowTitle() == "a.mp4, rtsp://door/x – posestream"
+    window.rename_source("/clips/a.mp4", "Hall")
+    assert window.windowTitle().startswith("Hall, ")
+    assert not window.windowIcon().isNull()
+    window.runner.remove("/clips/a.mp4")
+    window.runner.remove("rtsp://***@door/x")
+    assert window.windowTitle() == "posestream"
+
+
 def test_sources_come_before_what_follows_them_in_the_tab_order(qtbot, open_window):
     window = open_window("a", "b")
     window.rename_source("a", "Hall")  # chips are made anew
@@ -308,6 +334,17 @@ def test_the_age_is_of_capture_to_paint(qtbot, open_window):
     assert spread.p50 >= 0.05
     window.reactions.refresh()
     assert "ms old" in window.top._age.text() or "s old" in window.top._age.text()
+
+
+def test_in_a_preview_the_age_of_the_people_is_told_apart(qtbot, open_window):
+    window = open_window("a")
+    painting(qtbot, window, 5)
+    window.runner.stop()
+    shown = window.canvas.tiles[0].shown
+    assert "behind" not in window.reactions._age()
+    now = shown.frame.arrived + 0.31
+    window.ages.add("a", now, 0.02, shown.result)
+    assert window.reactions._age().endswith("fps · people 310 ms behind")
 
 
 def test_a_source_that_comes_back_is_said(qtbot, open_window):
