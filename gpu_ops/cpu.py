@@ -128,7 +128,7 @@ class CpuLane(NothingHeld):
         maps = [(p.scale, p.low.numpy(), p.high.numpy()) for p in passes]
         if self._blocks and len(maps) == 1 and not mirror and not two_step:
             _, low, high = maps[0]
-            lazy = NetworkMaps.fitting(cpu_decode.planar(low), cpu_decode.planar(high), size)
+            lazy = NetworkMaps.fitting(low, high, size)
             if lazy:
                 self._bounds = self._blocks.look_at(lazy)
                 return lazy

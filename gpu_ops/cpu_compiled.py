@@ -1,12 +1,15 @@
-"""Which blocks of a frame's maps are worth computing, by the compiled loops of native/blocks.c.
+"""Loops compiled of native/*.c: which blocks of maps are worth computing, and what is in them.
 
-They decide nothing: every block that could matter is named, and `cpu_sparse` looks into those with
-the values that count. Without the compiled file, decoding writes all heat out and finds the same.
+The blocks they name are estimated to within a margin; OpenCV computes those (`cpu_sparse`), and its
+values alone decide. What the loops decide by them, and how they group people, is what NumPy would:
+the same single roundings in the same order. Without the compiled file, decoding writes all heat out
+and finds the same people.
 """
 
 from __future__ import annotations
 
 import ctypes
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cache
 from importlib.util import find_spec
@@ -15,19 +18,51 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from gpu_ops.cpu_maps import BLOCK, SLACK, Array, Cells, NetworkMaps
+from gpu_ops.cpu_maps import BLOCK, SIDE, SLACK, Array, Cells, NetworkMaps
+from gpu_ops.device import Peaks
 
-VERSION = 3  # of what the functions take, also in native/blocks.c
-_ADDRESS, _LONG = ctypes.c_void_p, ctypes.c_longlong
+VERSION = 4  # of what the functions take, also in native/blocks.c
+_ADDRESS, _LONG, _INT, _NUMBER = (ctypes.c_void_p, ctypes.c_longlong, ctypes.c_int, ctypes.c_float)
 
 
 class _Maps(ctypes.Structure):
-    """Maps of native/blocks.c."""
+    """Maps of native/maps.h."""
 
     _fields_ = (
         *((name, _ADDRESS) for name in ("low", "high", "tops")),
         *((name, _LONG) for name in ("planes", "joints", "h", "w")),
+        *((name, _LONG) for name in ("low_joint", "low_cell", "high_joint", "high_cell")),
     )
+
+
+_MAPS = ctypes.POINTER(_Maps)
+_TWO, _THREE = (_ADDRESS,) * 2, (_ADDRESS,) * 3
+_ARGUMENTS: dict[str, tuple[object, ...]] = {  # of native/*.c, by the function's name
+    "tops": (_MAPS, _ADDRESS),
+    "maxima": (_MAPS, _NUMBER, _NUMBER, _INT, *_THREE),
+    "best": (_MAPS, _LONG, *_TWO, _NUMBER, _NUMBER, _NUMBER, *_TWO, _LONG, *_TWO),
+    "gather": (_MAPS, _LONG, *_TWO, _INT, *_TWO),
+    "peaks": (_MAPS, _LONG, *_THREE, _NUMBER, _INT, _INT, *_TWO),
+    "tags": (_MAPS, _INT, *_TWO),
+    "choose": (_MAPS, _LONG, *_THREE, *_TWO, _NUMBER, *_THREE),
+    "group": (_INT, _INT, _INT, *_THREE, ctypes.c_double, _INT, *_TWO, *_TWO),
+}
+_RESULTS = {"tops": _NUMBER, "maxima": _LONG, "group": _INT}
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Blocks:
+    """N blocks of 4 x 4 cells, one for each cell of a low map."""
+
+    plane: NDArray[np.int64]  # (N,) image * K + joint
+    block: NDArray[np.int64]  # (N,) flat index within the plane
+
+    def __len__(self) -> int:
+        return len(self.block)
+
+    def part(self, rows: slice) -> Blocks:
+        """Some of them."""
+        return Blocks(self.plane[rows], self.block[rows])
 
 
 class CompiledBlocks:
@@ -39,30 +74,27 @@ class CompiledBlocks:
         Raises:
             OSError: this is not a file for this machine, or one of another version.
         """
-        library = ctypes.CDLL(str(path))
-        if not hasattr(library, "posestream_version") or library.posestream_version() != VERSION:
+        self._library = ctypes.CDLL(str(path))
+        known = hasattr(self._library, "posestream_version")
+        if not known or self._library.posestream_version() != VERSION:
             raise OSError(f"{path} was compiled from another version of native/blocks.c")
-        maps, number = ctypes.POINTER(_Maps), ctypes.c_float
-        self._tops = library.posestream_tops
-        self._maxima, self._best = library.posestream_maxima, library.posestream_best
-        self._tops.argtypes, self._tops.restype = [maps, _ADDRESS, _ADDRESS], number
-        self._maxima.argtypes = [maps, number, number, ctypes.c_int, *(_ADDRESS,) * 3]
-        self._best.argtypes = [maps, _LONG, number, number, *(_ADDRESS,) * 5]
-        self._tags = library.posestream_tags
-        self._tags.argtypes, self._tags.restype = [maps, *(_ADDRESS,) * 3], None
-        self._maxima.restype = self._best.restype = _LONG
+        for name, arguments in _ARGUMENTS.items():
+            function = getattr(self._library, f"posestream_{name}")
+            function.argtypes, function.restype = arguments, _RESULTS.get(name)
 
     def look_at(self, maps: NetworkMaps) -> Bounds:
         """Bound the heat of every block."""
         (b, k, h, w) = maps.shape
         tops = np.empty((b * k, h // BLOCK, w // BLOCK), np.float32)
-        described = _Maps(*_addresses(maps.low, maps.high, tops), b * k, k, *tops.shape[1:])
-        row, sizes = np.empty(w + 2, np.float32), np.empty(w, np.float32)
-        largest = self._tops(described, *_addresses(row, sizes))
+        steps = [part.strides[axis] // 4 for part in (maps.low, maps.high) for axis in (1, 3)]
+        described = _Maps(*_addresses(maps.low, maps.high, tops), b * k, k, *tops.shape[1:], *steps)
+        cells = tops.shape[2]
+        rows = np.empty(3 * ((cells + 1) * steps[1] + (2 * cells + 1) * steps[3]), np.float32)
+        largest = self._library.posestream_tops(described, *_addresses(rows))
         return Bounds(self, maps, tops, described, SLACK * largest)
 
-    def with_maxima(self, bounds: Bounds, lowest: np.float32, radius: int) -> Cells:
-        """Flat indices of the blocks of all planes that may hold a maximum of at least `lowest`.
+    def with_maxima(self, bounds: Bounds, lowest: np.float32, radius: int) -> Blocks:
+        """The blocks that may hold a maximum of at least `lowest`.
 
         Args:
             bounds: of the maps.
@@ -72,37 +104,147 @@ class CompiledBlocks:
         h, w = bounds.tops.shape[1:]
         ring = 2 * radius
         heat = np.full((BLOCK * h + ring, BLOCK * w + ring), -np.inf, np.float32)
-        active, found = np.empty(h * w, np.int64), np.empty(bounds.tops.size, np.int64)
+        active, found = np.empty(2 * h * w, np.int64), np.empty(bounds.tops.size, np.int64)
         memory = _addresses(heat, active, found)
-        count = self._maxima(bounds.described, lowest, bounds.slack, radius, *memory)
-        return found[:count].astype(np.intp)
+        count = self._library.posestream_maxima(
+            bounds.described, lowest, bounds.slack, radius, *memory
+        )
+        return Blocks(*np.divmod(found[:count], h * w))
 
     def with_best(
-        self, bounds: Bounds, plane: Cells, wanted: Array, sharpness: np.float32
-    ) -> tuple[Cells, Cells]:
+        self, bounds: Bounds, plane: Cells, wanted: Array, sharpness: np.float32, most: int
+    ) -> tuple[Cells, Blocks]:
         """The blocks that may hold the best cell of a map for a tag, for N pairs of these.
 
         Args:
             bounds: of the maps.
             plane: (N,) image * K + joint; wanted: (N,) tags.
             sharpness: see `cpu_search.worth`.
+            most: blocks of a pair that are worth naming.
 
         Returns:
-            (M,) pairs, ascending, and (M,) flat blocks.
+            how many of each pair, (N,), and the blocks of those with no more than `most`, pair
+            after pair.
         """
-        low, high = np.empty_like(bounds.tops), np.empty_like(bounds.tops)
-        row = np.empty(bounds.maps.shape[3], np.float32)
-        self._tags(bounds.described, *_addresses(row, low, high))
-        margins = np.array((bounds.slack, bounds.maps.tag_slack()), np.float32)
-        most = np.empty(bounds.tops[0].size, np.float32)
-        found = np.empty(bounds.tops[0].size, np.int64)
-        memory = _addresses(low, high, margins, most, found)
-        blocks = [np.zeros(0, np.int64)]
-        for of, tag in zip(plane.tolist(), wanted.tolist(), strict=True):
-            count = self._best(bounds.described, of, tag, sharpness, *memory)
-            blocks.append(found[:count].copy())
-        pairs = np.repeat(np.arange(len(plane)), [len(some) for some in blocks[1:]])
-        return pairs, np.concatenate(blocks).astype(np.intp)
+        h, w = bounds.tops.shape[1:]
+        plane, wanted = np.ascontiguousarray(plane, np.int64), np.ascontiguousarray(wanted)
+        memory, blocks = np.empty((3 * h + 2, w), np.float32), np.empty(h * w, np.int64)
+        counts, found = np.empty(len(plane), np.int64), np.empty((len(plane), most), np.int64)
+        self._library.posestream_best(
+            bounds.described,
+            len(plane),
+            *_addresses(plane, wanted),
+            *(sharpness, bounds.slack, SLACK),
+            *_addresses(memory, blocks),
+            most,
+            *_addresses(counts, found),
+        )
+        listed = np.where(counts <= most, counts, 0)
+        some = np.arange(most) < listed[:, None]
+        return counts, Blocks(np.repeat(plane, listed), found[some])
+
+    def gather(self, bounds: Bounds, blocks: Blocks, *, tags: bool = False) -> tuple[Array, Array]:
+        """What N blocks with a ring of cells around are interpolated from; see `cpu_maps`.
+
+        Args:
+            bounds: of the maps.
+            blocks: any of them.
+            tags: tags in place of heat.
+
+        Returns:
+            (3, N * 3) of the low maps, (6, N * 6) of the high ones; these not filled in for tags.
+        """
+        n = len(blocks)
+        low, high = np.empty((3, 3 * n), np.float32), np.empty((6, 6 * n), np.float32)
+        self._library.posestream_gather(
+            bounds.described,
+            n,
+            *_addresses(blocks.plane, blocks.block),
+            tags,
+            *_addresses(low, high),
+        )
+        return low, high
+
+    def add_peaks(
+        self,
+        bounds: Bounds,
+        blocks: Blocks,
+        heat: Array,
+        lowest: np.float32,
+        radius: int,
+        peaks: Peaks,
+    ) -> None:
+        """Enter the maxima in N blocks into `peaks`, without their tags.
+
+        Args:
+            bounds: of the maps.
+            blocks: none of which was looked into before.
+            heat: (SIDE, N * SIDE) of them.
+            lowest: of a maximum.
+            radius: half-width of the square in which it must not be exceeded.
+            peaks: the best so far.
+        """
+        assert heat.shape == (SIDE, len(blocks) * SIDE)
+        self._library.posestream_peaks(
+            bounds.described,
+            len(blocks),
+            *_addresses(blocks.plane, blocks.block, heat),
+            *(lowest, radius, peaks.cell.shape[2]),
+            *_addresses(peaks.cell, peaks.score),
+        )
+
+    def add_tags(self, bounds: Bounds, peaks: Peaks) -> None:
+        """Enter the tags of the peaks, as `cpu_peaks.sample_tags`."""
+        most = peaks.cell.shape[2]
+        self._library.posestream_tags(bounds.described, most, *_addresses(peaks.cell, peaks.tag))
+
+    def choose(
+        self,
+        bounds: Bounds,
+        pair: NDArray[np.int64],
+        blocks: Blocks,
+        heat: Array,
+        tags: Array,
+        best: Best,
+    ) -> None:
+        """Let the cells of N blocks compete.
+
+        Args:
+            bounds: of the maps.
+            pair: (N,) for which pair each block is looked into.
+            blocks: the blocks.
+            heat, tags: (SIDE, N * SIDE) of them.
+            best: of the pairs so far.
+        """
+        assert heat.shape == tags.shape == (SIDE, len(blocks) * SIDE)
+        self._library.posestream_choose(
+            bounds.described,
+            len(blocks),
+            *_addresses(pair, blocks.block, heat, tags, best.wanted),
+            best.sharpness,
+            *_addresses(best.value, best.cell, best.heat),
+        )
+
+    def group(
+        self, score: Array, tag: Array, order: Sequence[int], reach: float, most_known: int | None
+    ) -> NDArray[np.intp]:
+        """As `engine.decoding.grouping.group`; only the first `most_known` groups are matched."""
+        joints, most, tags_each = tag.shape
+        room = joints * most
+        members = np.empty((room, joints), np.int32)
+        memory = (
+            np.empty(room * room),
+            np.empty(6 * room, np.int32),
+            np.empty(room * (1 + tags_each * (joints + 1)), np.float32),
+        )
+        arrays = np.ascontiguousarray(score), np.ascontiguousarray(tag), np.array(order, np.int32)
+        count = self._library.posestream_group(
+            *(joints, most, tags_each),
+            *_addresses(*arrays),
+            *(reach, room if most_known is None else most_known),
+            *_addresses(members, *memory),
+        )
+        return members[:count].astype(np.intp)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -114,6 +256,21 @@ class Bounds:
     tops: Array  # (B * K, h, w) what no heat in a block exceeds by more than `slack`
     described: _Maps  # where all these lie
     slack: float
+
+
+class Best:
+    """The best cell found so far for each of N pairs of a map and a tag."""
+
+    def __init__(self, wanted: Array, sharpness: np.float32) -> None:
+        self.wanted, self.sharpness = np.ascontiguousarray(wanted), sharpness
+        self.value = np.full(len(wanted), -np.inf, np.float32)
+        self.cell = np.full(len(wanted), -1, np.int64)
+        self.heat = np.zeros(len(wanted), np.float32)
+
+    def found(self) -> NDArray[np.int64]:
+        """(N,) flat cells; -1 where what counts there is not above 0."""
+        counts = self.value if self.sharpness else self.heat
+        return np.where(counts > 0, self.cell, -1)
 
 
 @cache

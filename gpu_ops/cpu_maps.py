@@ -8,7 +8,7 @@ their edges, and no cell depends on others than its neighbours.
 
 from __future__ import annotations
 
-from typing import NamedTuple, Self
+from typing import Self
 
 import cv2
 import numpy as np
@@ -28,18 +28,6 @@ USABLE = 2  # of the ring: those farther out lack neighbours
 SLACK = 4e-6  # of the largest value: how far rounding may lead beyond the values interpolated
 
 
-class Spots(NamedTuple):
-    """N cells of the low maps: which map, row and column."""
-
-    plane: Cells  # (N,) image * K + joint
-    y: Cells
-    x: Cells
-
-    def part(self, rows: slice) -> Spots:
-        """Some of them."""
-        return Spots(self.plane[rows], self.y[rows], self.x[rows])
-
-
 class NetworkMaps(Maps):
     """The mean of two stages of one pass; asking for `heat` writes it out, once."""
 
@@ -49,7 +37,7 @@ class NetworkMaps(Maps):
     _heat: Tensor | None
 
     def __init__(self, low: Array, high: Array) -> None:
-        """Read low (B, 2K, h, w) and high (B, K, 2h, 2w), both C-contiguous."""
+        """Read low (B, 2K, h, w) and high (B, K, 2h, 2w), both C-contiguous or channels last."""
         object.__setattr__(self, "low", low)
         object.__setattr__(self, "high", high)
         object.__setattr__(self, "_heat", None)
@@ -58,8 +46,11 @@ class NetworkMaps(Maps):
     def fitting(cls, low: Array, high: Array, size: tuple[int, int]) -> Self | None:
         """Maps of (W, H) = size, if the stages are a fourth and a half of it."""
         h, w = low.shape[2:]
-        fits = size == (BLOCK * w, BLOCK * h) and high.shape[2:] == (2 * h, 2 * w)
-        return cls(np.ascontiguousarray(low), np.ascontiguousarray(high)) if fits else None
+        if size != (BLOCK * w, BLOCK * h) or high.shape[2:] != (2 * h, 2 * w):
+            return None
+        if all(part.transpose(0, 2, 3, 1).flags.c_contiguous for part in (low, high)):
+            return cls(low, high)
+        return cls(np.ascontiguousarray(low), np.ascontiguousarray(high))
 
     @property
     def shape(self) -> tuple[int, int, int, int]:
@@ -105,40 +96,23 @@ class NetworkMaps(Maps):
         tags = self.low[image, self.high.shape[1] + joint]
         return np.ascontiguousarray(_finer(_padded(tags, 1))[RING:-RING, RING:-RING])
 
-    def tag_slack(self) -> float:
-        """How far rounding may lead beyond the values that a tag is computed from."""
-        tags = self.low[:, self.high.shape[1] :]
-        return SLACK * float(cv2.norm(tags.reshape(-1, tags.shape[3]), cv2.NORM_INF))
 
-    def heat_patches(self, spots: Spots) -> Array:
-        """(SIDE, N, SIDE) heat of N blocks with a ring of RING cells around.
+def heat_of(low: Array, high: Array) -> Array:
+    """(SIDE, N * SIDE) heat of N blocks with a ring of RING cells around, side by side.
 
-        Cells outside the map repeat those at its edge.
-        """
-        k = self.high.shape[1]
-        image, joint = np.divmod(spots.plane, k)
-        low = _gathered(self.low, image * 2 * k + joint, spots.y - 1, spots.x - 1, 3)
-        high = _gathered(self.high, spots.plane, 2 * spots.y - 2, 2 * spots.x - 2, 6)
-        fine = _finer(low)
-        cv2.addWeighted(fine, 0.5, _finer(high, 2), 0.5, 0, dst=fine)
-        return fine.reshape(SIDE, -1, SIDE)
+    Cells outside the map repeat those at its edge.
 
-    def tag_patches(self, spots: Spots) -> Array:
-        """Tags in place of heat."""
-        k = self.high.shape[1]
-        image, joint = np.divmod(spots.plane, k)
-        plane = image * 2 * k + k + joint
-        fine = _finer(_gathered(self.low, plane, spots.y - 1, spots.x - 1, 3))
-        return fine.reshape(SIDE, -1, SIDE)
+    Args:
+        low: (3, N * 3) cells of the low map; high: (6, N * 6) of the high one.
+    """
+    fine = _finer(low)
+    cv2.addWeighted(fine, 0.5, _finer(high, 2), 0.5, 0, dst=fine)
+    return fine
 
 
-def _gathered(maps: Array, plane: Cells, y: Cells, x: Cells, side: int) -> Array:
-    """(side, N * side) squares side by side, so that OpenCV sees few long rows."""
-    h, w = maps.shape[2:]
-    step = np.arange(side)[:, None]
-    rows = (y + step).clip(0, h - 1) * w + plane * (h * w)
-    columns = (x + step).clip(0, w - 1).T
-    return np.asarray(maps.reshape(-1).take(rows[..., None] + columns)).reshape(side, -1)
+def tags_of(low: Array) -> Array:
+    """Likewise tags."""
+    return _finer(low)
 
 
 def _padded(plane: Array, cells: int) -> Array:

@@ -3,6 +3,8 @@
 Newell et al., "Associative Embedding: End-to-End Learning for Joint Detection and Grouping",
 NIPS 2017. Joint types are matched one after another against the people found so far, by the
 distance of their tags. Every rounding and tie here decides about people in the published AP.
+A compiled loop does the same where the package was built with one: five people cost NumPy half a
+millisecond of calls.
 """
 
 from __future__ import annotations
@@ -15,7 +17,9 @@ from numpy.typing import NDArray
 
 from engine.decoding.assignment import assign
 from engine.settings import GroupingSettings
+from gpu_ops.cpu_compiled import compiled_blocks
 
+FIRST = 30  # groups that mmpose 0.6 matched candidates with
 ROOM = 16  # tags of a group, at first
 NO_GROUP = 1e10  # cost of founding a new group, far above any tag distance
 
@@ -61,6 +65,20 @@ def group(
         (P, K) which of the M peaks each person's joint is, -1 for none; people in the order in
         which they were found.
     """
+    compiled = compiled_blocks()
+    if compiled is None:
+        return group_by_definition(score, tag, order, settings)
+    known = FIRST if settings.ignore_too_much else None
+    return compiled.group(score, tag, order, settings.tag_distance, known)
+
+
+def group_by_definition(
+    score: NDArray[np.float32],
+    tag: NDArray[np.float32],
+    order: Sequence[int],
+    settings: GroupingSettings,
+) -> NDArray[np.intp]:
+    """What `group` computes, and what computes it where nothing is compiled."""
     groups: list[_Group] = []
     for joint in order:
         count = int(np.count_nonzero(score[joint] > 0))
@@ -80,7 +98,7 @@ def _match(
     tag: NDArray[np.float32],
     settings: GroupingSettings,
 ) -> None:
-    known = groups[:30] if settings.ignore_too_much else list(groups)
+    known = groups[:FIRST] if settings.ignore_too_much else list(groups)
     if not known:
         for candidate in range(len(score)):
             _group_of(groups, tag[candidate]).found(joint, candidate, tag[candidate])

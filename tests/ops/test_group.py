@@ -6,11 +6,10 @@ import torch
 
 from engine.decoding.assignment import assign
 from engine.decoding.decode import as_groups
-from engine.decoding.grouping import group
+from engine.decoding.grouping import group_by_definition
 from engine.settings import PAPER_GROUPING
 from engine.skeleton import COCO
 from gpu_ops import cuda_ops as ops
-from gpu_ops.device import Peaks
 from tests.support.emulated_device import emulated
 from tests.support.emulation import (
     FORWARD,
@@ -22,19 +21,14 @@ from tests.support.emulation import (
     need_compiler,
 )
 from tests.support.golden import SCENES, golden_json, load_scene
+from tests.support.peak_scenes import peaks_of, random_peaks
 
 SCHEDULES = (FORWARD, REVERSE, SHUFFLED)
 
 
-def peaks_of(score, tag):
-    """Peaks (B, K, M) with cells that tell them apart."""
-    b, k, m = score.shape
-    cell = np.arange(b * k * m, dtype=np.int32).reshape(b, k, m)
-    return Peaks(np.where(score > 0, cell, -1), score, tag)
-
-
 def by_host(peaks, order, settings):
-    rows = [group(s, t, order, settings) for s, t in zip(peaks.score, peaks.tag, strict=True)]
+    pairs = zip(peaks.score, peaks.tag, strict=True)
+    rows = [group_by_definition(s, t, order, settings) for s, t in pairs]
     return as_groups(peaks, rows)
 
 
@@ -51,20 +45,6 @@ def by_kernel(peaks, order, settings, schedule=FORWARD, edits=()):
 
 def equal(a, b):
     return all(np.array_equal(getattr(a, n), getattr(b, n)) for n in ("image", "cell", "tag"))
-
-
-def random_peaks(seed, *, images=2, joints=5, most=8, tags=2, people=6, grain=None):
-    """Peaks of a crowd; with `grain`, tags are multiples of it, so that costs and keys tie."""
-    rng = np.random.default_rng(seed)
-    score = np.sort(rng.uniform(0.1, 1, (images, joints, most)).astype(np.float32))[..., ::-1]
-    if grain:
-        score = np.ceil(score * 4) / np.float32(4)
-    score = score * (np.arange(most) < rng.integers(0, most + 1, (images, joints, 1)))
-    tag = rng.integers(0, people, (images, joints, most, 1)) * 0.7
-    tag = tag + rng.normal(0, 0.3, (images, joints, most, tags))
-    if grain:
-        tag = np.round(tag / grain) * grain
-    return peaks_of(score.astype(np.float32), tag.astype(np.float32))
 
 
 @pytest.mark.parametrize("ignore_too_much", [False, True], ids=["all-groups", "first-30"])

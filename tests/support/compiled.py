@@ -1,4 +1,4 @@
-"""native/blocks.c compiled for a test, however the package was installed."""
+"""native/*.c compiled for a test, however the package was installed."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from pathlib import Path
 from gpu_ops.cpu_compiled import CompiledBlocks
 from tests.support.emulation import need_compiler
 
-SOURCE = Path(__file__).parents[2] / "gpu_ops/native/blocks.c"
+SOURCES = Path(__file__).parents[2] / "gpu_ops/native"
 
 
 def compiled_from_source(folder: Path) -> CompiledBlocks:
@@ -17,8 +17,9 @@ def compiled_from_source(folder: Path) -> CompiledBlocks:
     need_compiler()
     target = folder / "blocks.so"
     include = sysconfig.get_path("include")
-    options = ["-O3", "-Wall", "-Wextra", "-Werror", "-fPIC", "-shared"]
+    options = ["-O3", "-ffp-contract=off", "-Wall", "-Wextra", "-Werror", "-fPIC", "-shared"]
+    sources = [str(path) for path in sorted(SOURCES.glob("*.c"))]
     subprocess.run(
-        ["gcc", *options, f"-I{include}", str(SOURCE), "-o", str(target), "-lm"], check=True
+        ["gcc", *options, f"-I{include}", *sources, "-o", str(target), "-lm"], check=True
     )
     return CompiledBlocks(target)

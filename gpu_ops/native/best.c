@@ -1,0 +1,126 @@
+/* Which blocks of a frame's maps may hold a missing joint. Called from gpu_ops/cpu_compiled.py.
+
+   Nothing is decided here: heat and tags are estimated to within a margin, and every block that
+   could matter is named. */
+
+#include "fine.h"
+
+/* As cpu_search.worth, of a cell whose tag is `away`. */
+static inline float worth(float heat, float away, float sharpness) {
+    float left = larger(1 - away * away * sharpness, 0);
+    return sharpness > 0 ? heat * (left * left) : heat - rounded(away);
+}
+
+/* A map's tags, and how far rounding of what is between them may lead. */
+typedef struct {
+    Plane map;
+    float margin;
+    const float *low, *high; /* (h, w) what no tag in a block is below or above, but for rounding */
+} Tags;
+
+/* The tags of a plane, with their bounds.
+
+   memory: (2h + 2, w) to work in, of which the first 2h rows hold the bounds. */
+static Tags tags_of(const Maps *maps, long long plane, float slack, float *memory) {
+    long long h = maps->h, w = maps->w;
+    Plane map = low_plane(maps, plane, 1);
+    float *least = memory + 2 * h * w, *most = least + w, size = 0;
+    for (long long y = 0; y < h; y++) {
+        const float *a = row_of(map, y - 1), *b = row_of(map, y), *c = row_of(map, y + 1);
+        float *low = memory + y * w, *high = low + h * w;
+        for (long long x = 0, i = 0; x < w; x++, i += map.cell) {
+            least[x] = smaller(smaller(a[i], b[i]), c[i]);
+            most[x] = larger(larger(a[i], b[i]), c[i]);
+            size = larger(size, fabsf(b[i]));
+        }
+        for (long long x = 1; x + 1 < w; x++) {
+            low[x] = smaller(smaller(least[x - 1], least[x]), least[x + 1]);
+            high[x] = larger(larger(most[x - 1], most[x]), most[x + 1]);
+        }
+        for (long long x = 0; x < w; x += w > 1 ? w - 1 : 1) {
+            long long left = within(x - 1, w), right = within(x + 1, w);
+            low[x] = smaller(smaller(least[left], least[x]), least[right]);
+            high[x] = larger(larger(most[left], most[x]), most[right]);
+        }
+    }
+    return (Tags){map, slack * size, memory, memory + h * w};
+}
+
+/* What is looked for in a plane: the cell that is worth most to a person. */
+typedef struct {
+    long long plane;
+    float wanted, sharpness, margin; /* the person's tag; as of cpu_search.worth; of heat */
+} Search;
+
+/* The most that a cell of a block may be worth, and the least that its best cell is. */
+static void range_of(const Maps *maps, const Tags *of, const Search *search, long long block,
+                     float *least, float *most) {
+    float heat[BLOCK][BLOCK], tags[BLOCK][BLOCK];
+    long long y = block / maps->w, x = block % maps->w;
+    fine_heat(maps, search->plane, y, x, heat);
+    finer_low(of->map, y, x, tags);
+    *least = *most = -INFINITY;
+    for (int row = 0; row < BLOCK; row++)
+        for (int column = 0; column < BLOCK; column++) {
+            float away = fabsf(tags[row][column] - search->wanted), near = away - of->margin;
+            float high = heat[row][column] + search->margin;
+            float low = heat[row][column] - search->margin;
+            *most = larger(*most, worth(high, larger(near, 0), search->sharpness));
+            *least = larger(*least, worth(low, away + of->margin, search->sharpness));
+        }
+}
+
+/* The blocks of a plane that may hold the cell that is searched.
+
+   With sharpness only those where one may be worth more than 0.
+
+   most: (h * w) to work in; found: (h * w) flat blocks. Returns how many were found. */
+static long long best_blocks(const Maps *maps, const Tags *tags, const Search *search, float *most,
+                             long long *found) {
+    long long blocks = maps->h * maps->w, count = 0, kept = 0;
+    const float *tops = maps->tops + search->plane * blocks;
+    float best = search->sharpness > 0 ? FLT_MIN : -INFINITY, least, bound;
+    for (long long block = 0; block < blocks; block++) {
+        float below = tags->low[block] - search->wanted, above = search->wanted - tags->high[block];
+        float nearest = larger(larger(below, above) - tags->margin, 0);
+        most[block] = worth(tops[block] + search->margin, nearest, search->sharpness);
+    }
+    const float greatest = largest_of(most, blocks), nearly = greatest - 0.1f * fabsf(greatest);
+    for (long long block = 0; block < blocks; block++) /* good to begin with */
+        if (most[block] >= nearly && most[block] >= best) {
+            range_of(maps, tags, search, block, &least, &bound);
+            best = larger(best, least);
+        }
+    for (long long block = 0; block < blocks; block++)
+        if (most[block] >= best) {
+            range_of(maps, tags, search, block, &least, &bound);
+            best = larger(best, least);
+            most[count] = bound; /* count <= block */
+            if (bound >= best) found[count++] = block;
+        }
+    for (long long i = 0; i < count; i++)
+        if (most[i] >= best) found[kept++] = found[i];
+    return kept;
+}
+
+/* The blocks that may hold the best cell of a plane for a tag, for some pairs of these.
+
+   plane, wanted, counts: (pairs,); memory: (3h + 2, w) to work in; blocks: (h * w) to work in;
+   found: (pairs, limit) flat blocks, of the pairs for which no more than `limit` were found. */
+EXPORTED void posestream_best(const Maps *maps, long long pairs, const long long *plane,
+                              const float *wanted, float sharpness, float margin, float slack,
+                              float *memory, long long *blocks, long long limit,
+                              long long *counts, long long *found) {
+    float *most = memory + (2 * maps->h + 2) * maps->w;
+    for (long long of = 0; of < maps->planes; of++) {
+        Tags tags = {{0}, 0, 0, 0};
+        for (long long pair = 0; pair < pairs; pair++) {
+            if (plane[pair] != of) continue;
+            if (!tags.low) tags = tags_of(maps, of, slack, memory);
+            Search search = {of, wanted[pair], sharpness, margin};
+            counts[pair] = best_blocks(maps, &tags, &search, most, blocks);
+            if (counts[pair] <= limit)
+                memcpy(found + pair * limit, blocks, counts[pair] * sizeof *blocks);
+        }
+    }
+}
