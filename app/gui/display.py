@@ -1,4 +1,4 @@
-"""Whether a window can be opened here. Qt itself would end the process with a core dump."""
+"""Whether a window can be opened and read here. Qt itself would dump core, or draw empty boxes."""
 
 from __future__ import annotations
 
@@ -7,6 +7,8 @@ import os
 import re
 import socket
 import sys
+
+from PyQt6.QtGui import QFont, QFontMetrics
 
 from engine.errors import PoseError
 
@@ -35,6 +37,18 @@ def check_display(environment: dict[str, str] | None = None) -> None:
         ctypes.CDLL("libxcb-cursor.so.0")
     except OSError as error:
         raise PoseError("Qt needs libxcb-cursor0: apt install libxcb-cursor0") from error
+
+
+def check_fonts(font: QFont) -> None:
+    """Do nothing where texts can be read. After an application was made.
+
+    Raises:
+        PoseError: there is no font with letters; Qt would draw empty boxes.
+    """
+    if not QFontMetrics(font).inFont("a"):
+        raise PoseError(
+            "no font is installed, so no text can be shown: apt install fonts-dejavu-core"
+        )
 
 
 def _answers(display: str) -> bool:

@@ -12,7 +12,8 @@ from typing import NoReturn
 from PyQt6.QtCore import QTimer
 from PyQt6.QtWidgets import QApplication
 
-from app.gui.display import check_display
+from app.gui import style
+from app.gui.display import check_display, check_fonts
 from app.gui.preferences import Preferences
 from app.gui.window import Window
 from app.live.offered import Offer
@@ -33,12 +34,13 @@ def show(plan: Plan, offer: Offer, start: Start, *, remembered: bool) -> NoRetur
         remembered: begin with the settings of the last time instead of the plan's.
 
     Raises:
-        PoseError: no window can be opened here.
+        PoseError: no window can be opened here, or none that can be read.
     """
     check_display()
     paint_on_this_thread()
     app = QApplication.instance() or QApplication(sys.argv[:1])
     app.setApplicationName("posestream")
+    check_fonts(style.font())
     preferences = Preferences()
     if remembered:
         plan = replace(plan, settings=preferences.settings(plan.settings))

@@ -1,6 +1,8 @@
 """Where no window can be opened, a sentence says why."""
 
+import os
 import socket
+import subprocess
 import sys
 
 import pytest
@@ -32,3 +34,17 @@ def test_a_display_elsewhere_is_asked_over_the_network(monkeypatch):
     monkeypatch.setattr(socket.socket, "connect", lambda self, address: asked.append(address))
     check_display({"DISPLAY": "desk:2.0"})
     assert asked == [("desk", 6002)]
+
+
+def test_no_fonts_are_a_sentence(tmp_path):
+    none = tmp_path / "fonts.conf"
+    none.write_text(f"<fontconfig><dir>{tmp_path}</dir></fontconfig>")
+    done = subprocess.run(
+        [sys.executable, "-m", "posestream", "live"],
+        env={**os.environ, "QT_QPA_PLATFORM": "offscreen", "FONTCONFIG_FILE": str(none)},
+        capture_output=True,
+        text=True,
+        timeout=60,
+    )
+    assert done.returncode == 1
+    assert done.stderr.splitlines()[-1].startswith("posestream: no font is installed")

@@ -1,10 +1,14 @@
 """Everything fits: long names, long sentences, small windows."""
 
+from types import SimpleNamespace
+
 import pytest
+from PyQt6.QtCore import QRect
 from PyQt6.QtGui import QFont, QFontMetrics
 from PyQt6.QtWidgets import QScrollArea
 
 from app.gui.chips import shortened
+from app.gui.window import Window
 from app.live.offered import Camera, Offer
 from app.live.protocol import Told
 
@@ -27,6 +31,19 @@ def test_nothing_of_the_sidebar_is_cut_off(qtbot, open_window, weights):
     room = controls.viewport()
     qtbot.waitUntil(lambda: controls.widget().width() <= room.width())
     assert controls.widget().minimumSizeHint().width() <= room.width()
+
+
+@pytest.mark.parametrize("room", [(1366, 728), (1280, 760), (910, 480)])
+def test_the_first_size_fits_the_screen(open_window, monkeypatch, room):
+    """1366×768 with a task bar; 2560×1600 at scale 2; 1366×768 at scale 1.5."""
+    screen = SimpleNamespace(availableGeometry=lambda: QRect(0, 0, *room))
+    monkeypatch.setattr(Window, "screen", lambda self: screen)
+    window = open_window(*LONG)
+    window.transport.show()
+    assert window.width() < room[0]
+    assert window.height() < room[1]
+    assert window.minimumSizeHint().width() < room[0]
+    assert window.minimumSizeHint().height() < room[1]
 
 
 def test_six_long_names_fit_1280_pixels(qtbot, open_window):

@@ -7,10 +7,10 @@ from dataclasses import replace
 import numpy as np
 import pytest
 from PyQt6.QtCore import QMimeData, QPoint, QPointF, Qt, QUrl
-from PyQt6.QtGui import QDropEvent
-from PyQt6.QtWidgets import QInputDialog, QMenu
+from PyQt6.QtGui import QContextMenuEvent, QDropEvent
+from PyQt6.QtWidgets import QApplication, QInputDialog, QMenu
 
-from app.gui.menus import open_menu, rename_person
+from app.gui.menus import note_person, open_menu, rename_person
 from app.gui.people import paint_mosaics, paint_scene, qt_plate
 from app.gui.people_panel import PeoplePanel
 from app.gui.roster import Roster
@@ -171,6 +171,48 @@ def test_the_menu_of_a_person_offers_what_can_be_done(qtbot, open_window):
     for m in window.findChildren(QMenu):
         m.close()
     menu.close()
+
+
+def test_a_note_about_a_person_goes_to_the_engine(qtbot, open_window):
+    window = open_window("a")
+    painting(qtbot, window)
+    note_person(window, ("a", 1))
+    answer(qtbot, window, " left early ")
+    assert window.runner.bridge.session.notes == [("a", 1, "left early")]
+    panel = window.controls.people
+    panel.refresh()
+    assert panel.list.topLevelItem(1).toolTip(0) == "Person 1\nleft early"
+
+
+def offered(window):
+    """What the menu that is open offers; it is closed."""
+    menu = QApplication.activePopupWidget()
+    texts = [action.text() for action in menu.actions()]
+    menu.close()
+    return texts
+
+
+def right_click(widget, at):
+    mouse = QContextMenuEvent.Reason.Mouse
+    QApplication.sendEvent(widget, QContextMenuEvent(mouse, at, widget.mapToGlobal(at)))
+
+
+def test_a_right_click_offers_the_same_in_the_picture_and_in_the_list(qtbot, open_window):
+    window = open_window("a")
+    painting(qtbot, window)
+    window.runner.stop()
+    right_click(window.canvas, middle_of(window, 1))
+    in_picture = offered(window)
+    assert in_picture[:4] == ["Follow", "Rename…", "Hide", "Note…"]
+    panel = window.controls.people
+    panel.refresh()
+    place = panel.list.visualItemRect(panel.list.topLevelItem(1)).center()
+    right_click(panel.list.viewport(), place)
+    assert offered(window) == in_picture
+    right_click(window.canvas, QPoint(3, 3))
+    assert "Follow" not in offered(window)
+    right_click(window.top.chips.chips[0], QPoint(5, 5))
+    assert "Rename source…" in offered(window)
 
 
 def test_a_line_is_drawn_with_the_mouse(qtbot, open_window):

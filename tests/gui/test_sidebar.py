@@ -1,11 +1,15 @@
-"""Exact values are typed in the sidebar, and live results are sent from it."""
+"""Exact values are typed in the sidebar, results are sent from it, and it says what happens."""
+
+from pathlib import Path
 
 import pytest
 from PyQt6.QtCore import QLocale, Qt
+from PyQt6.QtGui import QDesktopServices
 from PyQt6.QtWidgets import QCheckBox
 
+from app.gui.section import Section
 from app.gui.sliders import DISPLAY, TRACKING, SliderRow
-from app.live.protocol import Sent
+from app.live.protocol import Recorded, RecordedFile, Sent
 
 
 @pytest.fixture(params=["C", "de_DE"])
@@ -55,6 +59,60 @@ def test_a_typed_value_reaches_the_engine_and_is_remembered(qtbot, open_window, 
     assert window.runner.bridge.session.settings.display.thickness == 1.7
     window.close()
     assert preferences.settings(None).display.thickness == 1.7
+
+
+def test_the_sections_stand_in_the_order_of_what_people_come_for(open_window):
+    controls = open_window("a").controls
+    rows = controls.widget().layout()
+    shown = [rows.itemAt(i).widget() for i in range(rows.count())]
+    titles = [part.title for part in shown if isinstance(part, Section)]
+    assert titles == ["People", "Display", "Recording", "Send", "Model", "Advanced", "Performance"]
+    assert not controls.sections[-1].opened
+
+
+def test_what_became_of_frames_is_counted_for_display_engine_and_recording(qtbot, open_window):
+    window = open_window("a", rate=5)
+    qtbot.waitUntil(lambda: window.ages.count >= 3, timeout=8000)
+    window.controls.sections[-1].set_open(True)
+    window.reactions._ticks = 0
+    window.reactions.refresh()
+    line = window.controls.performance._modes.text()
+    assert "5.0 fps arrive (10 so far, 1 skipped)" in line
+    seen = window.ages.sources["a"]
+    assert f"{seen.analysed} analysed, {seen.shown} shown" in line
+    files = (
+        RecordedFile(Path("a.mp4"), "a", 310, 0, 65.2),
+        RecordedFile(Path("a overlay.mp4"), "a", 290, 20, 64.9),
+        RecordedFile(Path("a.ndjson"), "a", 12, 0, 2.0, "the disk is full"),
+    )
+    window.runner.bridge.session.tell(Recorded(Path("/kept"), True, files))
+    qtbot.waitUntil(lambda: window.top._recorded.text() == "1:05, 20 missed")
+    assert window.controls.recording._files.text().splitlines() == [
+        "a.mp4: 310 frames",
+        "a overlay.mp4: 290 frames, 20 missed",
+        "a.ndjson: ended, the disk is full",
+    ]
+
+
+def test_the_timer_of_a_recording_stands_while_nothing_is_written(qtbot, open_window):
+    window = open_window("a")
+    qtbot.waitUntil(lambda: window.ages.count >= 3, timeout=8000)
+    window.runner.bridge.session.tell(Recorded(Path("/kept"), True))
+    qtbot.waitUntil(lambda: window.top._recorded.text() == "0:00")
+    assert window.controls.recording._files.text() == "Waiting for a picture…"
+
+
+def test_what_was_saved_can_be_opened(qtbot, open_window, tmp_path, monkeypatch):
+    opened = []
+    monkeypatch.setattr(QDesktopServices, "openUrl", lambda url: not opened.append(url))
+    window = open_window("a")
+    qtbot.waitUntil(lambda: window.ages.count >= 3, timeout=8000)
+    file = RecordedFile(tmp_path / "a.ndjson", "a", 10, 0, 1.0)
+    window.runner.bridge.session.tell(Recorded(tmp_path, False, (file,)))
+    qtbot.waitUntil(window.notices.opener.isVisible)
+    assert str(tmp_path) in window.notices.text.text()
+    window.notices.opener.click()
+    assert [url.toLocalFile() for url in opened] == [str(tmp_path)]
 
 
 def test_a_switch_under_send_sends_counts_and_says_what_is_wrong(qtbot, open_window):

@@ -98,6 +98,14 @@ def test_a_double_click_fills_the_screen_and_the_mouse_leads_out(qtbot, open_win
     assert window.top.isVisible()
 
 
+def test_escape_leads_out_of_full_screen(qtbot, open_window):
+    window, _ = playing(qtbot, open_window)
+    qtbot.keyClick(window, Qt.Key.Key_F)
+    assert window.isFullScreen()
+    qtbot.keyClick(window, Qt.Key.Key_Escape)
+    assert not window.isFullScreen()
+
+
 def test_in_full_screen_only_errors_cover_the_picture(qtbot, open_window):
     window, _ = playing(qtbot, open_window)
     notices = window.notices

@@ -314,6 +314,17 @@ def test_the_window_is_called_as_its_sources_and_has_an_icon(qtbot, open_window)
     assert window.windowTitle() == "posestream"
 
 
+def test_the_first_focus_is_on_what_is_wanted_most_likely(open_window, preferences, tmp_path):
+    offer = Offer(demo=tmp_path / "people.mp4")
+    window = open_window()
+    assert window.focusWidget() is window.page.address
+    window = open_window(offer=offer)
+    assert window.focusWidget() is window.page.demo
+    preferences.keep_recent("clip.mp4")
+    window = open_window(offer=offer)
+    assert window.focusWidget() is window.page.recent
+
+
 def test_sources_come_before_what_follows_them_in_the_tab_order(qtbot, open_window):
     window = open_window("a", "b")
     window.rename_source("a", "Hall")  # chips are made anew
