@@ -22,6 +22,7 @@ from engine.network.tag_scale import with_tags_scaled
 from engine.network.weights import Checkpoint, load_checkpoint
 from engine.settings import EngineSettings, GroupingSettings, Settings
 from engine.skeleton import Skeleton
+from engine.tracking.appearance import appearance
 from engine.types import Frame, JointState, Poses, untracked
 from gpu_ops import open_device
 from gpu_ops.device import (
@@ -168,7 +169,9 @@ class PoseEstimator:
                     people = self._decode(part)
                     self._keep_watched(ticket, part)
                 for row, placed, found in zip(part.rows, part.fits, people, strict=True):
-                    poses[row] = self._in_image(placed, found)
+                    seen = self._in_image(placed, found)
+                    look = appearance(ticket.frames[row].pixels, seen.xy, self.skeleton)
+                    poses[row] = replace(seen, appearance=look)
         self.times = dict(ticket.times)
         return [found for found in poses if found is not None]
 

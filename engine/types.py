@@ -65,6 +65,8 @@ class Poses:
     ids: NDArray[np.int32]  # (P,) track number, UNTRACKED before tracking
     state: NDArray[np.uint8]  # (P, K) JointState
     raw_xy: NDArray[np.float32]  # (P, K, 2) as measured, before smoothing; image pixels
+    # (P, L, 3) colours, see engine.tracking.appearance; None: not looked at, or tracked already.
+    appearance: NDArray[np.float32] | None = None
 
     def __post_init__(self) -> None:
         people, joints = self.joint_score.shape
@@ -94,6 +96,7 @@ class Poses:
             self.ids[rows],
             self.state[rows],
             self.raw_xy[rows],
+            None if self.appearance is None else self.appearance[rows],
         )
 
 

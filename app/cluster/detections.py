@@ -23,7 +23,7 @@ from engine.pipeline import Detection
 from engine.tracking.camera_motion import CameraMotion, CameraStep, View, between
 from engine.types import Frame, Poses
 
-VERSION = 1
+VERSION = 2
 _POSES = ("xy", "joint_score", "score", "ids", "state", "raw_xy")
 
 
@@ -44,7 +44,8 @@ class Part:
     def frames(self, source: str) -> Iterator[tuple[Frame, Poses]]:
         """Every frame, without its picture, and the people in it."""
         ends = np.cumsum(self.arrays["count"])
-        people = Poses(*(self.arrays[name] for name in _POSES))
+        arrays = {name: self.arrays[name] for name in _POSES}
+        people = Poses(**arrays, appearance=self.arrays.get("appearance"))
         rows = zip(*(self.arrays[n].tolist() for n in ("index", "time", "size")), strict=True)
         for row, (index, time, size) in enumerate(rows):
             chosen = np.arange(ends[row] - self.arrays["count"][row], ends[row])
@@ -88,17 +89,22 @@ def gather(found: Iterable[tuple[Frame, Poses]], keypoints: int) -> Part:
 def gather_detections(found: Iterable[Detection], camera: CameraMotion, keypoints: int) -> Part:
     """The same with the camera's motion; `camera` is the one that the detections were made with."""
     steps: list[CameraStep] = []
+    looks: list[NDArray[np.float32]] = []
     views: dict[str, View | None] = {}
 
     def watched() -> Iterator[tuple[Frame, Poses]]:
         for detection in found:
             steps.append(detection.camera)
+            if detection.poses.appearance is not None:
+                looks.append(detection.poses.appearance)
             views.setdefault("first", camera.last)
             yield detection.frame, detection.poses
 
     part = gather(watched(), keypoints)
     views["last"] = camera.last
     part.arrays["shift"] = np.array([s.shift for s in steps], np.float64).reshape(-1, 2)
+    if looks:
+        part.arrays["appearance"] = np.concatenate(looks)
     part.arrays["cut"] = np.array([s.cut for s in steps], np.bool_)
     for which, seen in views.items():
         if seen is not None:

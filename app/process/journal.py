@@ -23,7 +23,7 @@ from engine.files import read_state, write_state
 from engine.types import Frame, Result
 
 EVERY = 64  # frames between two savings, at least
-_VERSION = 3
+_VERSION = 4
 # Sections of the settings that change files made from the tracks, but not the tracks.
 _FOLLOW_UP = ("display", "output", "offline")
 _CHUNK = 1 << 20

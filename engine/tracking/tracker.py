@@ -2,8 +2,9 @@
 
 A track is a body with a pose and a motion. For a new frame all tracks are predicted, including
 the camera's own movement, and the detections are assigned to them with the best total: those of
-high score before the rest. A new person gets an id once its scores add up to enough; a lost one
-keeps its id for some seconds; no id is used twice.
+high score before the rest. Colours tell apart people who cross, and a lost person is known again
+by them. A new person gets an id once its scores add up to enough; a lost one keeps its id for some
+seconds; no id is used twice.
 Two passes by score after ByteTrack (Zhang et al. 2022).
 """
 
@@ -18,18 +19,29 @@ from scipy.optimize import linear_sum_assignment
 
 from engine.settings import TrackingSettings
 from engine.skeleton import Skeleton
+from engine.tracking.appearance import unlikeness, unseen
 from engine.tracking.camera_motion import STILL, CameraStep
 from engine.tracking.json_arrays import EncodedArray, decode_array, encode_array
 from engine.tracking.kalman import NOISE, Motion, at_rest, correct, predict
 from engine.tracking.oks import body_size, similarity
-from engine.types import UNTRACKED, Frame, Poses
+from engine.types import UNTRACKED, Frame, Poses, no_people
 
 Floats = NDArray[np.float64]
 Rows = NDArray[np.intp]
+Colours = NDArray[np.floating]
 
 _UNCONFIRMED_MAX_LOST = 0.25  # s: an unconfirmed track may be lost for this long
 _MIRRORED = 0.85  # a pose with left and right swapped counts as this much of a match
 _ASSUMED = 0.2  # of the frame's shorter side: the size of a body of which one joint is known
+_OTHER_CLOTHES = (
+    0.2  # of full brightness: colours so far apart are e times less likely one person's
+)
+_LEAST_TRUST = 0.4  # however unlike the colours: bodies overlap, lights go out
+_KNOWN_AGAIN = (
+    0.2  # how likely a lost person is where only the colours agree, beside place and pose
+)
+_STRAY, _STRAY_SPEED = 0.4, 1.0  # body sizes, and that per s: how far off a lost person may appear
+_CHANGE_OF_LOOK = 1.0  # s: what people look like is learnt over so long, and not from one crossing
 _SAME = 0.5  # OKS with a matched person: a duplicate, not a new person
 
 
@@ -43,6 +55,7 @@ class Tracks:
     cov: Floats  # (N, 3) see kalman.Motion
     seen: Floats  # (N,) s, frame time of the last detection
     evidence: Floats  # (N,) sum of the scores of all detections
+    colours: Floats  # (N, L, 3) colours, see appearance.py; NaN for a limb never seen
 
     def columns(self) -> dict[str, NDArray[Any]]:
         """The arrays by name."""
@@ -69,10 +82,12 @@ class Tracker:
         self.settings = settings
         self._sigmas = skeleton.sigmas
         self._mirror = list(skeleton.mirror)
-        self._tracks = _new_tracks(np.zeros((0, len(skeleton), 2)), np.zeros(0), 0.0, np.zeros(0))
+        self._skeleton = skeleton
+        self._tracks = _new_tracks(no_people(len(skeleton)), unseen(0, skeleton), np.zeros(0), 0.0)
         self._assumed = 1.0  # px, body size where the joints cannot tell it
         self.next_id = first_id
         self._time: float | None = None  # of the last frame
+        self._before = 0.0  # s, time of the frame before it
         self._segment = 0  # of the source, counted by its interruptions
         self._times: list[float] = []  # of the last frames, the newest last
 
@@ -87,18 +102,22 @@ class Tracker:
         if self._time is None or first:
             self._tracks, self._time = self._tracks.take(np.zeros(0, np.intp)), frame.time
             self._times = []
-        self._advance(frame.time - self._time, camera.shift)
+        elapsed, self._before = frame.time - self._time, self._time
+        self._advance(elapsed, camera.shift)
         self._time, self._segment = frame.time, frame.segment
         frames = self.settings.max_lost_frames
         self._times = [*self._times, frame.time][-frames:] if frames else []
-        rows, tracks = self._match(poses)
-        self._update(rows, tracks, poses)
-        born = self._born(rows, poses, first)
+        colours = poses.appearance
+        if colours is None:
+            colours = unseen(len(poses), self._skeleton)
+        rows, tracks = self._match(poses, colours)
+        self._update(rows, tracks, poses, colours, elapsed)
+        born = self._born(rows, poses, colours, first)
         ids = np.full(len(poses), UNTRACKED, np.int32)
         self._number()
         ids[rows] = self._tracks.ids[tracks]
         ids[born] = self._tracks.ids[len(self._tracks.ids) - len(born) :]
-        return replace(poses, ids=ids)
+        return replace(poses, ids=ids, appearance=None)
 
     def state(self) -> EncodedArray:
         """The tracker's state, for `restore` on another one with the same settings."""
@@ -137,9 +156,9 @@ class Tracker:
         xy = tracks.xy + (moved + shift)[:, None]
         self._tracks = replace(tracks, xy=xy, velocity=motion.velocity, cov=motion.cov)
 
-    def _match(self, poses: Poses) -> tuple[Rows, Rows]:
+    def _match(self, poses: Poses, colours: Colours) -> tuple[Rows, Rows]:
         """Rows of `poses` and the tracks they belong to, in pairs."""
-        alike, likely = self._compare(poses.xy)
+        alike, likely = self._compare(poses.xy, colours)
         sure = poses.score >= self.settings.high_score_threshold
         known = self._tracks.ids != UNTRACKED
         alone, free = np.ones(len(poses), np.bool_), np.ones(len(known), np.bool_)
@@ -157,12 +176,12 @@ class Tracker:
             rows, tracks = np.append(rows, free_rows[r]), np.append(tracks, free_tracks[t])
         return rows, tracks
 
-    def _compare(self, xy: NDArray[np.float32]) -> tuple[Floats, Floats]:
+    def _compare(self, xy: NDArray[np.float32], colours: Colours) -> tuple[Floats, Floats]:
         """How alike (P, N) people and tracks are, 0..1, and how likely they are the same.
 
         A track may be off as a whole by as much as its motion is uncertain, and is compared at the
         best place within that. The likelihood prefers, of two tracks as alike, the one whose
-        place is better known.
+        place is better known and whose colours agree.
         """
         tracks = self._tracks
         size = self._known(np.maximum(body_size(xy)[:, None], body_size(tracks.xy)[None]))
@@ -176,9 +195,25 @@ class Tracker:
             for order, worth in ((slice(None), 1.0), (self._mirror, _MIRRORED))
         ]
         alike = plausible * np.maximum(*best)
-        return alike, alike * (noise / (noise + where)) ** self.settings.caution
+        likely = alike * (noise / (noise + where)) ** self.settings.caution
+        worn = np.exp(-((unlikeness(colours, tracks.colours) / _OTHER_CLOTHES) ** 2))
+        trust = np.maximum(np.nan_to_num(worn, nan=1.0), _LEAST_TRUST)
+        again = np.nan_to_num(worn) * self._within_reach(away, size)
+        return np.maximum(alike, again), np.maximum(likely * trust, _KNOWN_AGAIN * again)
 
-    def _update(self, rows: Rows, tracks: Rows, poses: Poses) -> None:
+    def _within_reach(self, away: Floats, size: Floats) -> Floats:
+        """(P, N) whether a track that is lost may have come this far, 0..1; 0 for the others.
+
+        People who were hidden turn, stop and walk on, so neither pose nor motion need agree.
+        """
+        lost = self._before - self._tracks.seen
+        reach = size * (_STRAY + _STRAY_SPEED * np.maximum(lost, 0.0))
+        near: Floats = np.exp(-(away**2).sum(axis=2) / reach**2)
+        return near * (lost > 0)
+
+    def _update(
+        self, rows: Rows, tracks: Rows, poses: Poses, colours: Colours, elapsed: float
+    ) -> None:
         """Update the matched tracks with their detections."""
         old = self._tracks
         xy, known = poses.xy[rows].astype(np.float64), old.xy[tracks]
@@ -191,9 +226,10 @@ class Tracker:
         new["velocity"][tracks], new["cov"][tracks] = motion
         new["seen"][tracks] = self._time
         new["evidence"][tracks] += poses.score[rows]
+        new["colours"][tracks] = _blended(old.colours[tracks], colours[rows], elapsed)
         self._tracks = Tracks(**new)
 
-    def _born(self, matched: Rows, poses: Poses, first: bool) -> Rows:
+    def _born(self, matched: Rows, poses: Poses, colours: Colours, first: bool) -> Rows:
         """Start tracks for people who are not duplicates of the `matched`; return their rows."""
         rest = np.setdiff1d(np.arange(len(poses), dtype=np.intp), matched)
         if not len(rest):
@@ -202,7 +238,9 @@ class Tracker:
         new: Rows = rest[again.max(axis=1, initial=0.0) < _SAME]
         # In the first frame no person could have been seen before: one good detection is enough.
         evidence = poses.score[new] * (2.0 if first else 1.0)
-        fresh = _new_tracks(poses.xy[new], evidence, self._time or 0.0, self._size(poses.xy[new]))
+        size = self._size(poses.xy[new])
+        born = replace(poses.take(new), score=evidence)
+        fresh = _new_tracks(born, colours[new], size, self._time or 0.0)
         self._tracks = self._tracks.join(fresh)
         return new
 
@@ -225,13 +263,17 @@ class Tracker:
         self._tracks = replace(self._tracks, ids=ids)
 
 
-def _new_tracks(
-    xy: NDArray[np.floating], evidence: NDArray[np.floating], time: float, size: Floats
-) -> Tracks:
-    ids = np.full(len(xy), UNTRACKED, np.int32)
-    motion = at_rest(size)
-    seen = np.full(len(xy), time)
-    return Tracks(ids, xy.astype(np.float64), *motion, seen, evidence.astype(np.float64))
+def _new_tracks(poses: Poses, colours: Colours, size: Floats, time: float) -> Tracks:
+    xy, evidence = poses.xy.astype(np.float64), poses.score.astype(np.float64)
+    ids, seen = np.full(len(xy), UNTRACKED, np.int32), np.full(len(xy), time)
+    return Tracks(ids, xy, *at_rest(size), seen, evidence, colours.astype(np.float64))
+
+
+def _blended(known: Colours, seen: Colours, elapsed: float) -> Floats:
+    """(n, L, 3) what is known `elapsed` s on; of a limb that one of them lacks, the other's."""
+    share = 1 - np.exp(-elapsed / _CHANGE_OF_LOOK)
+    both = known + share * (seen - known)
+    return np.where(np.isnan(both), np.where(np.isnan(known), seen, known), both)
 
 
 def _middle(away: NDArray[np.floating]) -> Floats:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable
+from dataclasses import replace
 
 import motmetrics
 import numpy as np
@@ -18,6 +19,7 @@ from engine.offline.recording import collect
 from engine.offline.stitching import stitch
 from engine.settings import OfflineSettings, TrackingSettings
 from engine.skeleton import COCO
+from engine.tracking.appearance import appearance
 from engine.tracking.camera_motion import CameraMotion, CameraStep
 from engine.tracking.tracker import Tracker
 from engine.types import UNTRACKED, Frame, Poses, Result
@@ -28,6 +30,7 @@ Stage = Callable[[Frame, Poses, CameraStep], Poses]
 TRACKERS: dict[str, Callable[[], Stage]] = {
     "boxes": BoxTracker,
     "poses": OksTracker,
+    "colourless": lambda: _colour_blind(Tracker(TrackingSettings(), COCO)),
     "ours": lambda: Tracker(TrackingSettings(), COCO),
     "relinked": lambda: Tracker(TrackingSettings(), COCO),
 }
@@ -42,9 +45,11 @@ def measure(chosen: list[Scene], names: tuple[str, ...] = tuple(TRACKERS)) -> pd
         found: dict[str, list[Result]] = {name: [] for name in names}
         truth, present, camera = [], [], CameraMotion()
         for seen in observe(scene):
-            step = camera(seen.frame.pixels, seen.poses.xy)
+            pixels, poses = seen.frame.pixels, seen.poses
+            step = camera(pixels, poses.xy)
+            dressed = replace(poses, appearance=appearance(pixels, poses.xy, COCO))
             for name in names:
-                poses = trackers[name](seen.frame, seen.poses, step)
+                poses = trackers[name](seen.frame, dressed, step)
                 found[name].append(Result(seen.frame, poses))
             truth.append(seen.truth)
             present.append(seen.present)
@@ -62,6 +67,10 @@ def measure(chosen: list[Scene], names: tuple[str, ...] = tuple(TRACKERS)) -> pd
         )
         tables.append(pd.concat([table], keys=[name]))
     return pd.concat(tables)
+
+
+def _colour_blind(tracker: Tracker) -> Stage:
+    return lambda frame, poses, step: tracker(frame, replace(poses, appearance=None), step)
 
 
 def _ids(found: list[Result], again: bool) -> list[np.ndarray]:

@@ -11,6 +11,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, replace
 
+import cv2
 import numpy as np
 
 from engine.offline.recording import unseen_frame
@@ -26,6 +27,9 @@ W, H, FOCAL, EYE = (
 NO_PERSON = -1  # the truth label of a false detection
 SIGMAS = np.array(COCO.sigmas)
 MIRROR = np.array(COCO.mirror)
+_LEGS = ((11, 13), (13, 15), (12, 14), (14, 16))
+_ARMS = ((5, 7), (7, 9), (6, 8), (8, 10))
+_SKIN = (200, 160, 130)
 
 # Standing body, metres: (to the person's left, up, forward).
 BODY = np.array(
@@ -52,6 +56,7 @@ class Walker:
     tall: float  # times the standard body
     phase: float
     shirt: tuple[int, int, int]
+    trousers: tuple[int, int, int]
     exercise: float = 0.0  # arm swings per second
     facing: float | None = None  # radians, 0 = towards the camera; None: as it walks
 
@@ -173,8 +178,8 @@ def _covered(points: np.ndarray, body: np.ndarray, metre: float) -> np.ndarray:
     """Which points (…, 2) lie behind the flesh of a body (17, 2); `metre` in pixels."""
     neck, crotch = body[5:7].mean(axis=0), body[11:13].mean(axis=0)
     parts = [(neck, crotch, 0.2), (body[:5].mean(axis=0), neck, 0.11)]
-    parts += [(body[a], body[b], 0.08) for a, b in ((11, 13), (13, 15), (12, 14), (14, 16))]
-    parts += [(body[a], body[b], 0.05) for a, b in ((5, 7), (7, 9), (6, 8), (8, 10))]
+    parts += [(body[a], body[b], 0.08) for a, b in _LEGS]
+    parts += [(body[a], body[b], 0.05) for a, b in _ARMS]
     covered = np.zeros(points.shape[:-1], bool)
     for a, b, radius in parts:
         along = b - a
@@ -304,14 +309,19 @@ def _picture(
     top = int(np.clip(0.5 * H - round(pan[1]), 0, background.shape[0] - H))
     pixels = background[top : top + H, left : left + W].copy()
     for who in np.argsort(-depth):
-        for part, colour in (
-            ((5, 6, 11, 12), walkers[who].shirt),
-            ((11, 12, 15, 16), (40, 40, 60)),
-        ):
-            low = xy[who, list(part)].min(axis=0).clip(0, (W, H)).astype(int)
-            high = xy[who, list(part)].max(axis=0).clip(0, (W, H)).astype(int)
-            pixels[low[1] : high[1], low[0] : high[0]] = colour
+        _dress(pixels, xy[who], FOCAL / max(depth[who], 0.3), walkers[who])
     return pixels
+
+
+def _dress(pixels: np.ndarray, body: np.ndarray, metre: float, walker: Walker) -> None:
+    """Paint one body (17, 2) in its clothes, as thick as `_covered` takes it to be."""
+    neck, crotch = body[5:7].mean(axis=0), body[11:13].mean(axis=0)
+    legs = [(body[a], body[b], 0.08, walker.trousers) for a, b in _LEGS]
+    arms = [(body[a], body[b], 0.05, walker.shirt) for a, b in _ARMS]
+    rest = [(neck, crotch, 0.2, walker.shirt), (body[:5].mean(axis=0), neck, 0.11, _SKIN)]
+    for a, b, radius, colour in (*legs, *rest, *arms):
+        ends = [tuple(np.clip(p, -4000, 4000).round().astype(int).tolist()) for p in (a, b)]
+        cv2.line(pixels, *ends, colour, max(1, round(2 * radius * metre)))
 
 
 def _line(
@@ -333,7 +343,11 @@ def _walker(
     rng: np.random.Generator, path: Callable[[float], tuple[float, float]], **more: float
 ) -> Walker:
     shirt = tuple(int(c) for c in rng.integers(0, 255, 3))
-    return Walker(path, rng.uniform(0.85, 1.1), rng.uniform(0, 6.28), shirt, **more)  # type: ignore[arg-type]
+    tall, phase = rng.uniform(0.85, 1.1), rng.uniform(0, 6.28)
+    # Half of them wear the same dark trousers. A generator of its own: paths stay as they were.
+    own = np.random.default_rng(shirt)
+    trousers = tuple(own.integers(0, 255, 3).tolist()) if own.random() < 0.5 else (40, 40, 60)
+    return Walker(path, tall, phase, shirt, trousers, **more)  # type: ignore[arg-type]
 
 
 def _crossers(rng: np.random.Generator, count: int, seconds: float) -> list[Walker]:

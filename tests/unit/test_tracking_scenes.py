@@ -18,6 +18,12 @@ def test_ids_switch_at_most_half_as_often_as_with_either_baseline():
     assert ours["mota"] > max(boxes["mota"], poses["mota"])
 
 
+def test_colours_tell_people_apart():
+    chosen = [kind(500 + n) for n, kind in enumerate(KINDS)]
+    table = measure(chosen, ("colourless", "ours")).xs("OVERALL", level=1)
+    assert table.loc["ours"]["idf1"] > table.loc["colourless"]["idf1"]
+
+
 def test_a_scene_follows_from_its_seed_alone():
     for one, two in zip(observe(crossings(5)), observe(crossings(5)), strict=True):
         assert one.poses.xy.tobytes() == two.poses.xy.tobytes()
