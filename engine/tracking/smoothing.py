@@ -9,7 +9,8 @@ stay in `Poses.raw_xy`. Method: Casiez, Roussel, Vogel 2012.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from collections.abc import Sequence
+from dataclasses import dataclass, fields, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -21,22 +22,38 @@ from engine.tracking.json_arrays import EncodedArray, decode_array, encode_array
 from engine.tracking.oks import body_size
 from engine.types import UNTRACKED, Frame, Poses
 
+Floats = NDArray[np.float64]
+Rows = NDArray[np.intp]
+
 _SIZE_CUTOFF = 0.16  # Hz: a body grows or shrinks in the picture no faster than this
 _CARRIED = 0.75  # how much of its own speed, beside the body's, a joint is expected to keep
 _ENOUGH = 5  # joints needed to estimate the body's motion
 
 
-@dataclass(slots=True)
-class _Person:
-    """What the filter remembers of one person."""
+@dataclass(frozen=True, slots=True)
+class _People:
+    """What the filter remembers of N people, as parallel arrays; a later frame has its own."""
 
-    xy: NDArray[np.float64]  # (K, 2) filtered, image pixels; NaN before the first sight
-    raw: NDArray[np.float64]  # (K, 2) last measurement
-    speed: NDArray[np.float64]  # (K, 2) filtered, relative to the body, body sizes per second
-    seen: NDArray[np.float64]  # (K,) time of each joint's last measurement, s
-    drift: NDArray[np.float64]  # (2,) filtered, speed of the body as a whole, pixels per second
-    size: float  # filtered body size, pixels
-    time: float  # time of the last detection, s
+    xy: Floats  # (N, K, 2) filtered, image pixels; NaN before the first sight
+    raw: Floats  # (N, K, 2) last measurement
+    speed: Floats  # (N, K, 2) filtered, relative to the body, body sizes per second
+    seen: Floats  # (N, K) time of each joint's last measurement, s
+    drift: Floats  # (N, 2) filtered, speed of the body as a whole, pixels per second
+    size: Floats  # (N,) filtered body size, pixels
+    time: Floats  # (N,) time of the last detection, s
+
+    def columns(self) -> list[Floats]:
+        """The arrays."""
+        return [getattr(self, column.name) for column in fields(self)]
+
+    def take(self, rows: Rows) -> _People:
+        """Copies of some of them."""
+        return _People(*(column[rows] for column in self.columns()))
+
+    def join(self, more: _People) -> _People:
+        """These people and then those."""
+        pairs = zip(self.columns(), more.columns(), strict=True)
+        return _People(*(np.concatenate(pair) for pair in pairs))
 
 
 class Smoother:
@@ -45,7 +62,8 @@ class Smoother:
     def __init__(self, settings: SmoothingSettings, skeleton: Skeleton) -> None:
         self.settings = settings
         self._joints = len(skeleton)
-        self._people: dict[int, _Person] = {}
+        self._ids: list[int] = []  # of the people, in the order in which they came
+        self._people = _strangers(0, self._joints, np.zeros(0), 0.0)
         self._time = -np.inf
         self._segment = 0
 
@@ -54,91 +72,125 @@ class Smoother:
 
         The frame's pixels are not read.
         """
-        if frame.time < self._time or frame.segment != self._segment:
-            self._people.clear()
+        again = frame.time < self._time or frame.segment != self._segment
         self._time, self._segment = frame.time, frame.segment
-        self._forget(frame.time - self.settings.max_gap)
-        sizes = body_size(poses.xy)
+        self._forget(np.inf if again else frame.time - self.settings.max_gap)
+        tracked = np.flatnonzero(poses.ids != UNTRACKED)
+        if not len(tracked):
+            return poses
+        measured = poses.xy[tracked]
+        sizes = body_size(measured)
+        rows = self._rows(poses.ids[tracked].tolist(), sizes)
+        people = self._people.take(rows)
+        smooth = self._smooth(people, measured, sizes)
+        for column, now in zip(self._people.columns(), people.columns(), strict=True):
+            column[rows] = now
         xy = poses.xy.copy()
-        for row, person in enumerate(poses.ids.tolist()):
-            if person != UNTRACKED:
-                xy[row] = self._smooth(person, poses.xy[row], float(sizes[row]), frame.time)
+        xy[tracked] = smooth
         return replace(poses, xy=xy)
 
     def state(self) -> EncodedArray:
         """The state of all filters, for `restore`."""
-        people = {
-            str(key): {
-                "arrays": [encode_array(a) for a in (p.xy, p.raw, p.speed, p.seen, p.drift)],
-                "size": p.size,
-                "time": p.time,
+        people = {}
+        for row, key in enumerate(self._ids):
+            *arrays, size, time = (column[row] for column in self._people.columns())
+            people[str(key)] = {
+                "arrays": [encode_array(array) for array in arrays],
+                "size": float(size),
+                "time": float(time),
             }
-            for key, p in self._people.items()
-        }
         time = self._time if np.isfinite(self._time) else None
         return {"people": people, "time": time, "segment": self._segment}
 
     def restore(self, state: EncodedArray) -> None:
         """Continue exactly from a `state`."""
-        self._people = {int(key): _person_from(packed) for key, packed in state["people"].items()}
+        self._ids = [int(key) for key in state["people"]]
+        self._people = _strangers(0, self._joints, np.zeros(0), 0.0)
+        for packed in state["people"].values():
+            arrays = [decode_array(array)[None] for array in packed["arrays"]]
+            times = np.array([packed["size"]]), np.array([packed["time"]])
+            self._people = self._people.join(_People(*arrays, *times))
         self._time = -np.inf if state["time"] is None else state["time"]
         self._segment = state["segment"]
 
     def _forget(self, oldest: float) -> None:
-        self._people = {k: p for k, p in self._people.items() if p.time >= oldest}
+        kept = np.flatnonzero(self._people.time >= oldest)
+        if len(kept) < len(self._ids):
+            self._ids = [self._ids[row] for row in kept]
+            self._people = self._people.take(kept)
 
-    def _smooth(
-        self, key: int, measured: NDArray[np.float32], size: float, time: float
-    ) -> NDArray[np.float64]:
-        """One person's joints after this measurement, (K, 2); NaN where not measured now."""
-        person = self._people.get(key)
-        if person is None:
-            person = self._people[key] = self._stranger(size, time)
-        elif time > person.time:
-            weight = _weight(_SIZE_CUTOFF, time - person.time)
-            person.size += float(weight) * (size - person.size)
-        person.time = time
-        there = ~np.isnan(measured[:, 0])
-        gone = there & ~(time - person.seen <= self.settings.max_gap)  # never seen: NaN
-        for known in (person.xy, person.raw):
-            known[gone] = measured[gone]
-        person.speed[gone] = 0.0
-        self._step(person, measured.astype(np.float64), there & ~gone, time)
-        person.seen[there] = time
-        return np.where(there[:, None], person.xy, np.nan)
+    def _rows(self, ids: Sequence[int], sizes: Floats) -> Rows:
+        """Where these people are among those remembered; strangers are added."""
+        new = [row for row, key in enumerate(ids) if key not in self._ids]
+        if new:
+            self._ids = self._ids + [ids[row] for row in new]
+            strangers = _strangers(len(new), self._joints, sizes[new], self._time)
+            self._people = self._people.join(strangers)
+        return np.array([self._ids.index(key) for key in ids])
 
-    def _step(
-        self, person: _Person, now: NDArray[np.float64], rows: NDArray[np.bool_], time: float
-    ) -> None:
-        """One-Euro step of the joints in the mask `rows` (K,)."""
-        rows = rows & (time > person.seen)  # nothing new at the same instant
-        if not rows.any():
-            return
-        dt = time - person.seen[rows, None]
-        velocity = (now[rows] - person.raw[rows]) / dt
-        elapsed = float(dt.min())
-        body = np.median(velocity, axis=0) if len(velocity) >= _ENOUGH else person.drift
-        person.drift += _weight(self.settings.body_cutoff, elapsed) * (body - person.drift)
-        speed = (velocity - person.drift) / max(person.size, 1.0)
-        person.speed[rows] += _weight(self.settings.speed_cutoff, dt) * (speed - person.speed[rows])
-        pace = np.hypot(*person.speed[rows].T)[:, None]
-        cutoff = self.settings.min_cutoff + self.settings.beta * pace
-        own = _CARRIED * person.size * person.speed[rows]
-        carried = person.xy[rows] + (person.drift + own) * dt
-        person.xy[rows] = carried + _weight(cutoff, dt) * (now[rows] - carried)
-        person.raw[rows] = now[rows]
+    def _smooth(self, people: _People, measured: NDArray[np.float32], sizes: Floats) -> Floats:
+        """Take in this frame's measurements (P, K, 2) and body sizes (P,) of P people.
 
-    def _stranger(self, size: float, time: float) -> _Person:
-        unknown = np.full((self._joints, 2), np.nan)
-        still = np.zeros((self._joints, 2))
-        return _Person(
-            unknown, unknown.copy(), still, np.full(self._joints, np.nan), np.zeros(2), size, time
+        Returns:
+            their joints, (P, K, 2); NaN where not measured now.
+        """
+        since = self._time - people.time
+        people.size[:] += np.where(since > 0, _weight(_SIZE_CUTOFF, since), 0) * (
+            sizes - people.size
         )
+        people.time[:] = self._time
+        there = ~np.isnan(measured[..., 0])
+        gone = there & ~(self._time - people.seen <= self.settings.max_gap)  # never seen: NaN
+        if gone.any():
+            people.xy[gone] = people.raw[gone] = measured[gone]
+            people.speed[gone] = 0.0
+        moved = there & ~gone & (self._time > people.seen)  # nothing new at the same instant
+        if moved.any():
+            self._step(people, measured.astype(np.float64), moved)
+        people.seen[there] = self._time
+        return np.where(there[..., None], people.xy, np.nan)
+
+    def _step(self, people: _People, measured: Floats, moved: NDArray[np.bool_]) -> None:
+        """One-Euro step of the joints in the mask `moved` (P, K)."""
+        owner, now = np.nonzero(moved)[0], measured[moved]
+        dt = (self._time - people.seen[moved])[:, None]
+        velocity = (now - people.raw[moved]) / dt
+        self._follow(people, velocity, dt, moved)
+        drift, size = people.drift[owner], people.size[owner, None]
+        before = people.speed[moved]
+        speed = (velocity - drift) / np.maximum(size, 1.0)
+        speed = before + _weight(self.settings.speed_cutoff, dt) * (speed - before)
+        pace = np.hypot(*speed.T)[:, None]
+        cutoff = self.settings.min_cutoff + self.settings.beta * pace
+        carried = people.xy[moved] + (drift + _CARRIED * size * speed) * dt
+        people.speed[moved] = speed
+        people.xy[moved] = carried + _weight(cutoff, dt) * (now - carried)
+        people.raw[moved] = now
+
+    def _follow(
+        self, people: _People, velocity: Floats, dt: Floats, moved: NDArray[np.bool_]
+    ) -> None:
+        """Update the drift of each body by the median of its joints' velocities (J, 2)."""
+        every = np.full(people.speed.shape, np.nan)
+        every[moved] = velocity
+        elapsed = np.full(moved.shape, np.inf)
+        elapsed[moved] = dt[:, 0]
+        count = moved.sum(axis=1)
+        row = np.arange(len(count))
+        ordered = np.sort(every, axis=1)  # NaN goes last
+        middle = (ordered[row, np.maximum(count - 1, 0) // 2] + ordered[row, count // 2]) / 2
+        known = count >= _ENOUGH
+        drift = people.drift[known]
+        weight = _weight(self.settings.body_cutoff, elapsed[known].min(axis=1, keepdims=True))
+        people.drift[known] = drift + weight * (middle[known] - drift)
 
 
-def _person_from(packed: EncodedArray) -> _Person:
-    xy, raw, speed, seen, drift = (decode_array(array) for array in packed["arrays"])
-    return _Person(xy, raw, speed, seen, drift, packed["size"], packed["time"])
+def _strangers(count: int, joints: int, size: Floats, time: float) -> _People:
+    """People of whom nothing has been measured yet; `size` (count,)."""
+    unknown, still = np.full((count, joints, 2), np.nan), np.zeros((count, joints, 2))
+    seen = np.full((count, joints), np.nan)
+    times = np.full(count, float(time))
+    return _People(unknown, unknown.copy(), still, seen, np.zeros((count, 2)), size, times)
 
 
 def _weight(
