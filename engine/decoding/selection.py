@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from engine.settings import GroupingSettings
 from engine.skeleton import Skeleton
-from engine.tracking.oks import similarity
+from engine.tracking.oks import body_size, mean_size, similarity
 from engine.types import JointState, Poses
 
 
@@ -31,12 +31,11 @@ def select(poses: Poses, skeleton: Skeleton, settings: GroupingSettings) -> Pose
 
 def _distinct(poses: Poses, skeleton: Skeleton, limit: float) -> NDArray[np.bool_]:
     """(P,) mask of those not like a person of a higher score."""
-    turned = poses.xy[:, list(skeleton.mirror)]
-    alike = np.maximum(
-        similarity(poses.xy, poses.xy, skeleton.sigmas),
-        similarity(poses.xy, turned, skeleton.sigmas),
-    )
-    kept = np.zeros(len(poses), bool)
+    size = body_size(poses.xy)
+    both = np.concatenate((poses.xy, poses.xy[:, list(skeleton.mirror)]))
+    scale = mean_size(size, np.concatenate((size, size)))
+    alike = np.maximum(*np.hsplit(similarity(poses.xy, both, skeleton.sigmas, scale), 2))
+    same, kept = alike > limit, np.zeros(len(poses), bool)
     for person in np.argsort(-poses.score, kind="stable"):
-        kept[person] = not (alike[person, kept] > limit).any()
+        kept[person] = not (same[person] & kept).any()
     return kept

@@ -128,13 +128,15 @@ def _shrink(pixels: NDArray[np.uint8]) -> tuple[NDArray[np.uint8], int]:
 def _free_of_people(shape: tuple[int, ...], xy: NDArray[np.floating]) -> NDArray[np.bool_]:
     """(h, w) False within the box of any person; `xy` (P, K, 2) in cells."""
     free = np.ones(shape, np.bool_)
-    for person in xy:
-        there = person[~np.isnan(person[:, 0])]
-        if len(there):
-            margin = 1 + 0.15 * np.ptp(there, axis=0)
-            left, top = np.maximum(there.min(axis=0) - margin, 0).astype(int)
-            right, bottom = np.maximum(there.max(axis=0) + margin + 1, 0).astype(int)
-            free[top:bottom, left:right] = False
+    absent = np.isnan(xy[..., :1])
+    seen = ~absent.all(axis=(1, 2))
+    xy, absent = xy[seen], absent[seen]
+    low = np.where(absent, np.inf, xy).min(axis=1)
+    high = np.where(absent, -np.inf, xy).max(axis=1)
+    margin = 1 + 0.15 * (high - low)
+    corners = np.concatenate((low - margin, high + margin + 1), axis=1)
+    for left, top, right, bottom in np.maximum(corners, 0).astype(int).tolist():
+        free[top:bottom, left:right] = False
     return free
 
 
@@ -177,6 +179,8 @@ def _agrees(before: View, after: View, shift: NDArray[np.float64]) -> bool:
 
 def _everywhere(changed: NDArray[np.bool_], free: NDArray[np.bool_]) -> bool:
     """Whether most parts of the picture changed, not only one object in it."""
+    if not changed.any():
+        return False
     rows, columns = (np.linspace(0, side, _TILES + 1).astype(int) for side in free.shape)
     counts = [
         np.add.reduceat(np.add.reduceat(mask.astype(int), rows[:-1], axis=0), columns[:-1], axis=1)

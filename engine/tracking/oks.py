@@ -24,14 +24,20 @@ def body_size(xy: NDArray[np.floating]) -> NDArray[np.float64]:
     Returns:
         (P,) pixels; 0 where fewer than two joints are present.
     """
-    present = ~np.isnan(xy).any(axis=2, keepdims=True)
-    low = np.where(present, xy, np.inf).min(axis=1, initial=np.inf)
-    high = np.where(present, xy, -np.inf).max(axis=1, initial=-np.inf)
-    sides = np.where(present.any(axis=1), high - low, 0.0).astype(np.float64)
-    longer = sides.max(axis=1, initial=0.0)
-    shorter = np.maximum(sides.min(axis=1, initial=np.inf), longer * _NARROWEST)
+    unknown = np.isnan(xy)
+    absent = (unknown[..., 0] | unknown[..., 1])[..., None]
+    low = np.where(absent, np.inf, xy).min(axis=1, initial=np.inf)
+    high = np.where(absent, -np.inf, xy).max(axis=1, initial=-np.inf)
+    wide, tall = np.where(high >= low, high - low, 0.0).astype(np.float64).T
+    longer = np.maximum(wide, tall)
+    shorter = np.maximum(np.minimum(wide, tall), longer * _NARROWEST)
     size: NDArray[np.float64] = np.sqrt(longer * shorter)
     return size
+
+
+def mean_size(a: NDArray[np.float64], b: NDArray[np.float64]) -> NDArray[np.float64]:
+    """(P, Q) root mean square of body sizes (P,) and (Q,)."""
+    return np.sqrt((a[:, None] ** 2 + b[None] ** 2) / 2)
 
 
 def similarity(
@@ -57,14 +63,15 @@ def similarity(
         (P, Q) in [0, 1].
     """
     if size is None:
-        size = np.sqrt((body_size(a)[:, None] ** 2 + body_size(b)[None] ** 2) / 2)
+        size = mean_size(body_size(a), body_size(b))
     scale = np.maximum(np.broadcast_to(np.asarray(size, np.float64), (len(a), len(b))), 1.0)
     apart = a[:, None].astype(np.float64) - b[None].astype(np.float64)
     if moved is not None:
         apart -= moved[:, :, None]
-    away: NDArray[np.float64] = (apart**2).sum(axis=3)
+    apart *= apart
+    away: NDArray[np.float64] = apart[..., 0] + apart[..., 1]
     spread = 2 * (scale[..., None] * 2 * np.asarray(sigmas, np.float64)) ** 2
     common = ~np.isnan(away)
-    alike = np.where(common, np.exp(-np.where(common, away, 0.0) / spread), 0.0)
+    alike = np.where(common, np.exp(-away / spread), 0.0)
     mean: NDArray[np.float64] = alike.sum(axis=2) / np.maximum(common.sum(axis=2), 1)
     return mean

@@ -107,9 +107,9 @@ class Smoother:
         self._ids = [int(key) for key in state["people"]]
         self._people = _strangers(0, self._joints, np.zeros(0), 0.0)
         for packed in state["people"].values():
-            arrays = [decode_array(array)[None] for array in packed["arrays"]]
-            times = np.array([packed["size"]]), np.array([packed["time"]])
-            self._people = self._people.join(_People(*arrays, *times))
+            columns = [decode_array(array) for array in packed["arrays"]]
+            columns += [np.array(packed[key], np.float64) for key in ("size", "time")]
+            self._people = self._people.join(_People(*(column[None] for column in columns)))
         self._time = -np.inf if state["time"] is None else state["time"]
         self._segment = state["segment"]
 
