@@ -156,8 +156,8 @@ def _unjoined(address: str, error: Exception, said: bytes) -> str:
         )
     if b"InvalidAuthToken" in said:
         return (
-            f"the Ray cluster at {address} refuses this machine's token: copy ~/.ray/auth_token of "
-            "the cluster's head here, or set RAY_AUTH_MODE=token and RAY_AUTH_TOKEN as there"
+            f"the Ray cluster at {address} refuses this machine's token: set RAY_AUTH_MODE=token, "
+            "and copy ~/.ray/auth_token of the cluster's head here or set RAY_AUTH_TOKEN as there"
         )
     return (
         f"cannot join the Ray cluster at {address}: {_first_line(error)}; check the address with "

@@ -2,11 +2,14 @@
 
 Nothing is bound to a node: a station that is gone is given up, its streams go to stations that have
 room, and a new station is asked for, which starts wherever there is a place, now or later. Where
-machines join, stations are added, which take the streams that wait for room.
+machines join, stations are added, which take the streams that wait for room. Stations are asked for
+beyond what the cluster has room for while streams wait: a cluster that starts machines on demand
+starts them for actors that have no place.
 """
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
@@ -96,6 +99,7 @@ class Supervisor:
         for place in list(self._places):
             self._look_at(place)
         self._place_waiting()
+        self._ask_for_room()
         found: list[FeedStatus] = []
         for place in list(self._places):
             try:
@@ -117,6 +121,16 @@ class Supervisor:
     def _add_missing(self) -> None:
         missing = self._stations() - len(self._places) - len(self._starts)
         self._places += [_Place(self._start()) for _ in range(missing)]
+
+    def _ask_for_room(self) -> None:
+        """Start the stations that the waiting streams need and that have not been asked for."""
+        known = [place.capacity for place in self._places if place.capacity]
+        if not known or not self._waiting:
+            return
+        wanted = sum(waiting.feed.rate for waiting in self._waiting)
+        needed = min(len(self._waiting), math.ceil(wanted / max(known)))
+        asked = len(self._starts) + sum(place.capacity is None for place in self._places)
+        self._places += [_Place(self._start()) for _ in range(needed - asked)]
 
     def _look_at(self, place: _Place) -> None:
         if place.capacity is None:

@@ -3,10 +3,10 @@
     PYTHONPATH=. python tests/measure/cluster.py NAME [FOLDER]
 
 workers: a worker is killed -9 at ten moments. nodes: a node at three. driver: the command at five,
-and started again. interrupt: the same by Ctrl-C, three times. grows: a node is added in the middle.
-token: a wrong token of Ray, none, and wrong addresses. many: 200 inputs of which 7 are bad.
-efficiency: 16 workers that sleep. plan: 100,000 segments. Each prints what it found. The real
-network: cluster_real.py; S3: stores.py.
+and started again. interrupt: the same by Ctrl-C, three times. token: a wrong token of Ray, none,
+and wrong addresses. many: 200 inputs of which 7 are bad. efficiency: 16 workers that sleep. plan:
+100,000 segments. Each prints what it found. The real network: cluster_real.py; clusters that grow:
+cluster_grows.py; S3: stores.py.
 """
 
 from __future__ import annotations
@@ -229,45 +229,6 @@ def stored(parts: Path) -> dict[str, int]:
         with suppress(OSError):
             found[part.name] = part.stat().st_mtime_ns
     return found
-
-
-def grows(folder: Path) -> None:
-    """A cluster of one slot that gets two more: how many tasks ran at once, before and after."""
-    clip = write_clip(folder / "clip.mp4", 300, sound=True, options={"g": "20"})
-    process([clip], folder / "one", "output.overlay=false")
-    os.environ[SECONDS] = "0.3"
-    busy: list[tuple[float, int]] = []
-    ended: list[int] = []
-
-    def watch() -> None:
-        while not ended:
-            busy.append((time.monotonic(), len(processes(b"ray::guarded"))))
-            time.sleep(0.2)
-
-    def work() -> None:
-        try:
-            summary = on_ray([clip], folder / "many", "cluster.segment=1", "output.overlay=false")
-        finally:
-            ended.append(1)
-        print(f"exit {summary.exit_code}")
-
-    with cluster_of(1, 1) as (cluster, args, _), joined(cluster.address):
-        threads = [threading.Thread(target=watch), threading.Thread(target=work)]
-        for thread in threads:
-            thread.start()
-        time.sleep(20)
-        cluster.add_node(**{**args, "num_cpus": 2})  # Ray wants the main thread for it
-        added = time.monotonic()
-        for thread in threads:
-            thread.join()
-    compare("a node joined", folder / "one", folder / "many")
-    before = max((count for at, count in busy if at < added), default=0)
-    after = [(at - added, count) for at, count in busy if at >= added]
-    first = next((at for at, count in after if count > before), None)
-    most = max((count for _, count in after), default=0)
-    print(
-        f"tasks at once: {before} before, {most} after; more than before {first} s after it joined"
-    )
 
 
 JOIN = """

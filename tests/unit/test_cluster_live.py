@@ -102,13 +102,35 @@ def test_a_stream_larger_than_any_station_gets_one_of_its_own(clock):
 
 def test_machines_that_join_take_the_streams_that_wait(clock):
     there = [1]
-    feeds = [feed("a", 10), feed("b", 10)]
-    supervisor, made = supervised(feeds, [12.0], clock, stations=lambda: there[0])
-    assert sorted(s.state for s in supervisor.step()) == ["live", "waiting"]
-    there[0] = 2
+    feeds = [feed("a", 10), feed("b", 10), feed("c", 10)]
+    supervisor, made = supervised(feeds, [12.0], clock, later=None, stations=lambda: there[0])
+    assert sorted(s.state for s in supervisor.step()) == ["live", "waiting", "waiting"]
+    there[0] = 3
+    supervisor.step()
+    for station in made[1:]:
+        station.size = 12.0
+    assert {s.state for s in supervisor.step()} == {"live"}
+    assert [len(station.feeds) for station in made] == [1, 1, 1]
+
+
+def test_a_cluster_that_grows_on_demand_sees_how_many_stations_are_wanted(clock):
+    feeds = [feed(name, 10) for name in "abcdef"]
+    supervisor, made = supervised(feeds, [25.0], clock, later=None, stations=lambda: 1)
+    supervisor.step()
+    supervisor.step()
+    assert len(made) == 3  # two streams are placed, two stations have room for the other four
+    for station in made[1:]:
+        station.size = 25.0
     assert {s.state for s in supervisor.step()} == {"live"}
     supervisor.step()
-    assert [len(station.feeds) for station in made] == [1, 1]
+    assert [len(station.feeds) for station in made] == [2, 2, 2]
+
+
+def test_streams_that_have_room_ask_for_no_station(clock):
+    supervisor, made = supervised([feed("a"), feed("b")], [25.0], clock, stations=lambda: 1)
+    assert {s.state for s in supervisor.step()} == {"live"}
+    supervisor.step()
+    assert len(made) == 1
 
 
 def test_a_lost_machine_is_not_replaced_twice(clock):
