@@ -70,6 +70,36 @@ static void range_of(const Maps *maps, const Tags *of, const Search *search, lon
         }
 }
 
+/* Fill in what no cell of a block is worth more than, but for rounding. */
+static void bound(const Maps *maps, const Tags *tags, const Search *search, float *restrict most) {
+    const long long blocks = maps->h * maps->w;
+    const float *restrict tops = maps->tops + search->plane * blocks;
+    const float *restrict low = tags->low, *restrict high = tags->high;
+    const float wanted = search->wanted, sharpness = search->sharpness;
+    const float heat_margin = search->margin, margin = tags->margin;
+    if (sharpness > 0)
+        for (long long i = 0; i < blocks; i++) {
+            float away = larger(larger(low[i] - wanted, wanted - high[i]) - margin, 0);
+            most[i] = worth(tops[i] + heat_margin, away, sharpness);
+        }
+    else
+        for (long long i = 0; i < blocks; i++) {
+            float away = larger(larger(low[i] - wanted, wanted - high[i]) - margin, 0);
+            most[i] = worth(tops[i] + heat_margin, away, 0);
+        }
+}
+
+/* The first from `at` on that is at least `least`; `count` if there is none. */
+static long long next_of(const float *values, long long at, long long count, float least) {
+    enum { MANY = 64 };
+    for (; at < count; at++) {
+        while (at % MANY == 0 && at + MANY <= count && largest_of(values + at, MANY) < least)
+            at += MANY;
+        if (at < count && values[at] >= least) return at;
+    }
+    return count;
+}
+
 /* The blocks of a plane that may hold the cell that is searched.
 
    With sharpness only those where one may be worth more than 0.
@@ -78,26 +108,23 @@ static void range_of(const Maps *maps, const Tags *of, const Search *search, lon
 static long long best_blocks(const Maps *maps, const Tags *tags, const Search *search, float *most,
                              long long *found) {
     long long blocks = maps->h * maps->w, count = 0, kept = 0;
-    const float *tops = maps->tops + search->plane * blocks;
-    float best = search->sharpness > 0 ? FLT_MIN : -INFINITY, least, bound;
-    for (long long block = 0; block < blocks; block++) {
-        float below = tags->low[block] - search->wanted, above = search->wanted - tags->high[block];
-        float nearest = larger(larger(below, above) - tags->margin, 0);
-        most[block] = worth(tops[block] + search->margin, nearest, search->sharpness);
-    }
+    float best = search->sharpness > 0 ? FLT_MIN : -INFINITY, least, value;
+    bound(maps, tags, search, most);
     const float greatest = largest_of(most, blocks), nearly = greatest - 0.1f * fabsf(greatest);
-    for (long long block = 0; block < blocks; block++) /* good to begin with */
-        if (most[block] >= nearly && most[block] >= best) {
-            range_of(maps, tags, search, block, &least, &bound);
-            best = larger(best, least);
-        }
-    for (long long block = 0; block < blocks; block++)
-        if (most[block] >= best) {
-            range_of(maps, tags, search, block, &least, &bound);
-            best = larger(best, least);
-            most[count] = bound; /* count <= block */
-            if (bound >= best) found[count++] = block;
-        }
+    for (long long block = 0;; block++) { /* good to begin with */
+        block = next_of(most, block, blocks, larger(nearly, best));
+        if (block == blocks) break;
+        range_of(maps, tags, search, block, &least, &value);
+        best = larger(best, least);
+    }
+    for (long long block = 0;; block++) {
+        block = next_of(most, block, blocks, best);
+        if (block == blocks) break;
+        range_of(maps, tags, search, block, &least, &value);
+        best = larger(best, least);
+        most[count] = value; /* count <= block */
+        if (value >= best) found[count++] = block;
+    }
     for (long long i = 0; i < count; i++)
         if (most[i] >= best) found[kept++] = found[i];
     return kept;

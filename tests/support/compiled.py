@@ -17,7 +17,8 @@ def compiled_from_source(folder: Path) -> CompiledBlocks:
     need_compiler()
     target = folder / "blocks.so"
     include = sysconfig.get_path("include")
-    options = ["-O3", "-ffp-contract=off", "-Wall", "-Wextra", "-Werror", "-fPIC", "-shared"]
+    numbers = ["-O3", "-ffp-contract=off", "-fno-trapping-math"]
+    options = [*numbers, "-Wall", "-Wextra", "-Werror", "-fPIC", "-shared"]
     sources = [str(path) for path in sorted(SOURCES.glob("*.c"))]
     subprocess.run(
         ["gcc", *options, f"-I{include}", *sources, "-o", str(target), "-lm"], check=True
