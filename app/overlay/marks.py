@@ -16,14 +16,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from app.overlay.angles import angles_of
+from app.overlay.bodies import FARTHEST, STEPS, Bodies, Points, bodies_of
 from app.overlay.look import Look, Zone
 from app.overlay.palette import LEFT, MIDDLE, RIGHT, colour_of, mixed
 from app.overlay.traces import NO_TRACES, Traces, heads_of
 from engine.skeleton import Skeleton
-from engine.types import UNTRACKED, JointState, Poses
+from engine.types import UNTRACKED, Poses
 
 Colour = tuple[int, int, int]  # RGB 0..255
-Points = NDArray[np.float64]
 # (text, ground, ink, height of the text in pixels) -> (h, w, 4) uint8 RGBA
 MakePlate = Callable[[str, Colour, Colour, float], NDArray[np.uint8]]
 
@@ -32,8 +32,6 @@ WHITE: Colour = (255, 255, 255)
 _INK: Colour = (11, 14, 18)
 _STRANGER = 0.4  # opacity
 _DIMMED = 0.25
-_STEPS = 4  # of certainty that are told apart
-_FARTHEST = 8192.0  # pixels of the target; OpenCV's fixed-point positions overflow far beyond this
 _TRAIL_PARTS = 4  # opacities from the old end to the new one
 _NOTHING = np.zeros((0, 4))
 
@@ -114,11 +112,19 @@ def scene_of(
         scene.mosaics.extend((*place.one(x, y), r * target.scale) for x, y, r in heads)
     for trail in traces.trails.values():
         scene.marks.extend(_trail(trail, look, source, place))
-    for row in range(len(poses)):
-        if (source, int(poses.ids[row])) not in look.hidden:
-            scene.marks.extend(_person(poses, row, look, source, place))
+    scene.marks.extend(_people(poses, look, source, place))
     scene.marks.extend(_notes(poses, look, source, place, traces))
     return scene
+
+
+def _people(poses: Poses, look: Look, source: str, place: _Place) -> list[Mark]:
+    shown = [row for row, n in enumerate(poses.ids.tolist()) if (source, n) not in look.hidden]
+    if not shown:
+        return []
+    with np.errstate(invalid="ignore", over="ignore"):
+        bodies = bodies_of(poses, place.points(poses.xy), look)
+    marks = (_person(bodies, row, int(poses.ids[row]), look, source, place) for row in shown)
+    return [mark for person in marks for mark in person]
 
 
 class _Place:
@@ -141,30 +147,26 @@ class _Place:
         return _pair(np.array([x, y]) * self._factor + self.corner)
 
 
-def _person(poses: Poses, row: int, look: Look, source: str, place: _Place) -> list[Mark]:
-    display, number = look.display, int(poses.ids[row])
-    with np.errstate(invalid="ignore", over="ignore"):
-        xy = place.points(poses.xy[row])
-        near = (np.abs(xy) < _FARTHEST).all(-1)  # False for NaN
-    strong = poses.joint_score[row] >= display.min_joint_score
-    seen = near & strong & (poses.state[row] != JointState.ABSENT)
-    if not seen.any():
+def _person(
+    bodies: Bodies, row: int, number: int, look: Look, source: str, place: _Place
+) -> list[Mark]:
+    display, seen = look.display, bodies.seen[row].tolist()
+    if not any(seen):
         return []
     rgb = _colour(number, row, look)
     opacity = _opacity(number, look, source)
-    low, high = xy[seen].min(0), xy[seen].max(0)
-    size = float(np.hypot(*(high - low))) / place.unit
+    size = bodies.size[row] / place.unit
     width = display.thickness * round(min(max(size / 90, 1.6), 4.0) * 4) / 4 * place.unit
-    low, high = low - 3 * width, high + 3 * width
-    there = seen.tolist()
+    low, high = bodies.low[row] - 3 * width, bodies.high[row] + 3 * width
     marks: list[Mark] = []
     if display.boxes:
         marks.append(_box(low, high, rgb, max(place.unit, width * 0.6), opacity))
     if display.limbs:
-        marks.extend(_limbs(xy, there, look, rgb, width, opacity))
+        marks.extend(_limbs(bodies, row, look, rgb, width, opacity))
     if display.joints:
-        marks.append(_joints(xy, seen, poses, row, rgb, width, opacity))
-    marks.extend(_angles(xy, there, look, place, opacity))
+        marks.append(_joints(bodies, row, rgb, width, opacity))
+    if display.angles:
+        marks.extend(_angles(bodies.xy[row], seen, look, place, opacity))
     if display.ids and number != UNTRACKED:
         middle = (float(low[0] + high[0]) / 2, max(float(low[1]) - 3 * place.unit, place.low[1]))
         text = look.label(source, number)
@@ -197,16 +199,17 @@ def _box(low: Points, high: Points, rgb: Colour, width: float, opacity: float = 
 
 
 def _limbs(
-    xy: Points, seen: list[bool], look: Look, rgb: Colour, width: float, opacity: float
+    bodies: Bodies, row: int, look: Look, rgb: Colour, width: float, opacity: float
 ) -> list[Mark]:
-    by_colour: dict[Colour, list[list[int]]] = {}
-    for (a, b), side in zip(look.skeleton.limbs, _sides(look.skeleton), strict=True):
-        if seen[a] and seen[b]:
-            painted = side if look.display.colours == "side" else rgb
-            by_colour.setdefault(painted, []).append([a, b])
+    ends, drawn = bodies.limbs[row], np.flatnonzero(bodies.drawn[row])
+    if look.display.colours != "side":
+        return [Lines(ends[drawn], rgb, width, True, opacity)] if len(drawn) else []
+    by_colour: dict[Colour, list[int]] = {}
+    sides = _sides(look.skeleton)
+    for limb in drawn.tolist():
+        by_colour.setdefault(sides[limb], []).append(limb)
     return [
-        Lines(xy[limbs].reshape(-1, 4), painted, width, True, opacity)
-        for painted, limbs in by_colour.items()
+        Lines(ends[limbs], painted, width, True, opacity) for painted, limbs in by_colour.items()
     ]
 
 
@@ -223,21 +226,15 @@ def _side(skeleton: Skeleton, a: int, b: int) -> Colour:
     return RIGHT if sides <= {"right", "nose"} else MIDDLE
 
 
-def _joints(
-    xy: Points,
-    seen: NDArray[np.bool_],
-    poses: Poses,
-    row: int,
-    rgb: Colour,
-    width: float,
-    opacity: float,
-) -> Discs:
-    steps = np.rint(np.clip(poses.joint_score[row][seen], 0, 1) * _STEPS).astype(int)
-    radius = width * (0.75 + 0.55 * steps / _STEPS)
-    colours = [mixed(rgb, WHITE, 0.75 * step / _STEPS) for step in steps.tolist()]
-    rings = (poses.state[row][seen] != JointState.DETECTED).tolist()
-    colours = [rgb if ring else c for ring, c in zip(rings, colours, strict=True)]
-    return Discs(xy[seen], radius, colours, rings, opacity)
+def _joints(bodies: Bodies, row: int, rgb: Colour, width: float, opacity: float) -> Discs:
+    seen = bodies.seen[row]
+    steps = bodies.steps[row][seen]
+    radius = width * (0.75 + 0.55 * steps / STEPS)
+    rings = (~bodies.measured[row][seen]).tolist()
+    shades = [mixed(rgb, WHITE, 0.75 * step / STEPS) for step in range(STEPS + 1)]
+    pairs = zip(rings, steps.tolist(), strict=True)
+    colours = [rgb if ring else shades[step] for ring, step in pairs]
+    return Discs(bodies.xy[row][seen], radius, colours, rings, opacity)
 
 
 def _angles(xy: Points, seen: list[bool], look: Look, place: _Place, opacity: float) -> list[Mark]:
@@ -259,7 +256,7 @@ def _trail(trail: Points, look: Look, source: str, place: _Place) -> list[Mark]:
     marks: list[Mark] = []
     for age, part in enumerate(parts, 1):
         ends = np.concatenate([xy[part], xy[part + 1]], -1).reshape(-1, 4)
-        ends = ends[(np.abs(ends) < _FARTHEST).all(-1)]
+        ends = ends[(np.abs(ends) < FARTHEST).all(-1)]
         share = opacity * (0.25 + 0.55 * age / len(parts))
         marks.append(Lines(ends, rgb, 2 * place.unit, False, share))
     return marks
