@@ -1,10 +1,11 @@
 """When each frame is to be shown: the time stamps of a file, or of a live sender, made usable.
 
-Both clocks give times that strictly increase. Where the stamps increase, the times are the stamps.
+All clocks give times that strictly increase. Where the stamps increase, the times are the stamps.
 """
 
 from __future__ import annotations
 
+import time
 from collections import deque
 from fractions import Fraction
 
@@ -122,6 +123,25 @@ class FileClock:
         if self._noted:
             self._notes.pop()
             self._noted = False
+
+
+class PacketClock:
+    """Times of a sender that gives none: when the packet of each frame arrived. As `FileClock`."""
+
+    def __init__(self) -> None:
+        self.stamp = -1
+        self.notes: list[str] = []
+        self.knows_stamps = False
+        self._clock = ArrivalClock()
+        self._arrived = 0.0
+
+    def saw(self, packet: av.Packet[av.VideoStream]) -> None:
+        """Note a packet on its way to the decoder."""
+        self._arrived = time.perf_counter()
+
+    def seconds(self, frame: av.VideoFrame) -> float:
+        """The time of the next frame, in seconds since the first one."""
+        return self._clock.seconds(None, self._arrived)
 
 
 class ArrivalClock:

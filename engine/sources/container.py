@@ -223,6 +223,15 @@ def has_stamps(container: Container) -> bool:
     return not container.format.flags & _NO_STAMPS and not is_snapshot(container)
 
 
+def comes_as_taken(container: Container, text: str) -> bool:
+    """Whether a sender gives pictures as they are taken, without saying when that was.
+
+    A file without time stamps that lies on a server has a size, a camera has none.
+    """
+    unstamped = not has_stamps(container) and not is_snapshot(container)
+    return _is_stream(text) and unstamped and container.size <= 0
+
+
 def expected_frames(container: Container, stream: Stream) -> int | None:
     """How many frames the container says it shows; None where it does not say.
 

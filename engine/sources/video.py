@@ -1,7 +1,8 @@
 """Videos and network streams through PyAV: every frame once, upright, at the container's own time.
 
 Time stamps. `Frame.time` is the container's presentation time in seconds, its start offset kept,
-so a variable frame rate costs nothing (engine.sources.clock).
+so a variable frame rate costs nothing (engine.sources.clock). A camera that sends pictures without
+any has the times of their arrival: FFmpeg would invent 25 frames per second.
 
 Claims. What a header says of the rate is compared with the first time stamps, and what it says of
 the length with the bytes that are there; where they differ, what was measured is believed.
@@ -15,6 +16,7 @@ from __future__ import annotations
 import os
 import time
 from collections.abc import Iterator
+from dataclasses import replace
 from itertools import chain
 from pathlib import Path
 
@@ -24,7 +26,7 @@ import av.error
 from engine.errors import SourceError
 from engine.sources import container as opening
 from engine.sources.addresses import STANDARD_INPUT, is_url, shown
-from engine.sources.clock import FileClock
+from engine.sources.clock import FileClock, PacketClock
 from engine.sources.health import Health
 from engine.sources.rates import first_packets, rate_of
 from engine.sources.source import Stored, can_be_read_again
@@ -61,31 +63,39 @@ class VideoSource:
         stored = is_stored(text)
         self.stored = Stored(text, content_version(text, self.name)) if stored else None
         self._container, self._stream = opening.open_container(self._address, self.name)
+        self._live = opening.comes_as_taken(self._container, text)
+        if self._live:  # FFmpeg has watched for seconds, so the first pictures would come at once
+            self._container.close()
+            self._address = opening.Address.of(text, live=True)
+            self._container, self._stream = opening.open_container(self._address, self.name)
         try:
             self._prepare()
             self._first = next(self._decoded, None)
             if self._first is None:
                 raise SourceError(f"{self.name}: not one frame can be decoded{self._cause()}")
             self._upright = Upright(self._first)
-            self.info = opening.describe(
-                self._container, self._stream, self._upright, self._rate, text
-            )
+            info = opening.describe(self._container, self._stream, self._upright, self._rate, text)
+            self.info = replace(info, time_base=None) if self._live else info
         except SourceError:
             self.close()
             raise
 
     def _prepare(self) -> None:
         """Look at the first packets, and get ready to decode."""
-        self._stream.thread_type = "AUTO"
+        self._stream.thread_type = "SLICE" if self._live else "AUTO"  # the other holds frames back
         self._stream.codec_context.thread_count = _threads(self._stream.codec_context)
         self._health = Health.of(self._container, self._stream, self._address)
         self._demuxed = self._demux()
+        self._decoded = self._decode()
+        self._rate: float | None = None
+        self._clock: FileClock | PacketClock = PacketClock()
+        if self._live:
+            return
         head = first_packets(self._demuxed)
         self._rate = rate_of(head, self._container, self._stream)
         self._demuxed = chain(head, self._demuxed)
         counts_decoding = self._container.format.name == "avi"
         self._clock = FileClock(self._stream, self._rate, counts_decoding=counts_decoding)
-        self._decoded = self._decode()
 
     @property
     def notes(self) -> list[str]:

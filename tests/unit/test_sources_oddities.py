@@ -1,5 +1,6 @@
 """Files as cameras, phones, recorders and tools really leave them."""
 
+import itertools
 import os
 import threading
 from contextlib import contextmanager
@@ -209,7 +210,7 @@ def serving(kind, body):
         def do_GET(self):
             self.send_response(200)
             self.send_header("Content-Type", kind)
-            if kind == "image/jpeg":
+            if not kind.startswith("multipart"):
                 self.send_header("Content-Length", str(len(body)))
             self.end_headers()
             self.wfile.write(body)
@@ -250,3 +251,38 @@ def test_a_stream_without_its_first_boundary_is_read():
         found = [number_of(f.pixels) for f, _ in zip(source.frames(), range(3), strict=False)]
         source.close()
     assert found == [0, 1, 2]
+
+
+class Ticking:
+    """A clock that is 10 s later whenever it is looked at."""
+
+    def __init__(self):
+        self.now = 0.0
+
+    def perf_counter(self):
+        self.now += 10.0
+        return self.now
+
+
+def test_a_camera_without_time_stamps_has_the_times_of_arrival(monkeypatch):
+    monkeypatch.setattr("engine.sources.clock.time", Ticking())
+    part = b"--frame\r\nContent-Type: image/jpeg\r\nContent-Length: %d\r\n\r\n%s\r\n"
+    body = b"".join(part % (len(jpeg(n)), jpeg(n)) for n in range(8)) + b"--frame\r\n"
+    with serving("multipart/x-mixed-replace;boundary=frame", body) as url:
+        video = VideoSource(url)
+        frames = list(itertools.islice(video.frames(), 4))
+        video.close()
+    first, *others = [number_of(frame.pixels) for frame in frames]
+    assert others == [first + 1, first + 2, first + 3]
+    assert [frame.time for frame in frames] == [0.0, 10.0, 20.0, 30.0]
+    assert video.info.rate is None  # FFmpeg says 25
+    assert video.info.time_base is None
+
+
+def test_a_file_without_time_stamps_on_a_server_has_the_rate_of_a_file(monkeypatch):
+    monkeypatch.setattr("engine.sources.clock.time", Ticking())
+    with serving("video/x-motion-jpeg", b"".join(jpeg(n) for n in range(4))) as url:
+        video = VideoSource(url)
+        times = [frame.time for frame in video.frames()]
+        video.close()
+    assert times == pytest.approx([0.0, 0.04, 0.08, 0.12])
