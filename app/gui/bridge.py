@@ -12,8 +12,6 @@ the network, the end of a recording – without being heard; the next session's 
 from __future__ import annotations
 
 import logging
-import os
-import sys
 import threading
 from collections.abc import Mapping
 from contextlib import closing
@@ -26,11 +24,10 @@ from app.live.plan import CameraMode, Plan
 from app.live.protocol import Event, Picture, Recorded, RecordPlan, Session, Start, Told
 from app.overlay.look import Look
 from app.overlay.traces import NO_TRACES, Traces
+from engine.cores import stand_back
 from engine.errors import PoseError
 from engine.settings import Settings
 from engine.types import Frame, Poses, Result, no_people
-
-_NICER = 5  # steps of priority
 
 log = logging.getLogger(__name__)
 
@@ -193,7 +190,7 @@ class Bridge(QObject):
 
     def _work(self, run: _Run, before: threading.Thread | None) -> None:
         """The engine thread: the one place where an exception becomes a signal."""
-        _let_the_window_go_first()
+        stand_back()
         if before:
             before.join()  # two engines would share the memory and the cores
         text = self._outcome(run)
@@ -252,7 +249,7 @@ class Bridge(QObject):
         """The preview thread: every picture as it comes, with the newest people known."""
         if before:
             before.join()
-        _let_the_window_go_first()
+        stand_back()
         if run.session is None:
             return
         with closing(run.session.frames()) as frames:
@@ -273,13 +270,3 @@ class Bridge(QObject):
             self._events.append(event)
         if first:
             self.told.emit()
-
-
-def _let_the_window_go_first() -> None:
-    """Lower this thread's priority, and that of the threads it starts, where the system lets us.
-
-    The network keeps every core busy; without this the window would wait its turn behind it.
-    """
-    if sys.platform == "linux":
-        thread = threading.get_native_id()
-        os.setpriority(os.PRIO_PROCESS, thread, os.getpriority(os.PRIO_PROCESS, thread) + _NICER)

@@ -15,6 +15,7 @@ from app.overlay.look import Look
 from app.overlay.traces import NO_TRACES, Traces
 from app.tracks.sink import Counts
 from app.tracks.writer import Ending
+from engine.cores import stand_back
 from engine.types import Result
 
 _MOST_BYTES = 96 << 20  # of pictures that wait
@@ -135,6 +136,7 @@ class Lane:
         return not self._thread.is_alive()
 
     def _run(self) -> None:
+        stand_back()
         file: File | None = None
         while (item := self._waiting.get()) is not None:
             if self._broken:

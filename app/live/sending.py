@@ -12,6 +12,7 @@ from app.live.outputs import Context, Output, open_output
 from app.live.protocol import Sent, Tell
 from app.overlay.look import Look
 from app.overlay.traces import Traces
+from engine.cores import stand_back
 from engine.errors import PoseError
 from engine.types import Result
 
@@ -95,6 +96,7 @@ class _Sender:
         self._waiting.put(None)
 
     def _run(self) -> None:
+        stand_back()
         output: Output | None = None
         try:
             output = open_output(self._target, self._context)

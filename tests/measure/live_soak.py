@@ -1,10 +1,13 @@
 """Long measurements of the live window.
 
-    python -m tests.measure.live_soak [--minutes 10] [--slow 5]
+    python -m tests.measure.live_soak [--minutes 10] [--slow 5] [--clip FILE --everything]
 
 The real window with the real engine on a synthetic camera that stamps each frame. A heartbeat
 timer on the GUI thread shows how long the window was not listening; `--cycles 200` starts and stops
-instead and counts threads, handles and memory. Offscreen unless QT_QPA_PLATFORM says otherwise.
+instead and counts threads, handles and memory. `--clip` plays a file in a loop in the camera's
+place; `--everything` switches on all that can be at once: every mark, a preview, three kinds of
+files recorded, three ways of sending, every section of the sidebar.
+Offscreen unless QT_QPA_PLATFORM says otherwise.
 """
 
 from __future__ import annotations
@@ -32,8 +35,11 @@ from app.gui.window import Window
 from app.live.offered import Offer
 from app.live.plan import Plan
 from app.live.session import LiveSession
+from app.overlay.angles import ANGLES
+from app.overlay.look import Zone
 from engine.cores import draw_on_one_core, share_the_cores
 from engine.settings import load_settings
+from engine.sources.live import open_live
 
 BEAT = 5  # ms
 FEWEST = 20  # frames that say something
@@ -94,6 +100,8 @@ def main() -> None:
     parser.add_argument("--slow", type=float, default=1.0)
     parser.add_argument("--size", default="1920x1080")
     parser.add_argument("--cycles", type=int, default=0)
+    parser.add_argument("--clip")
+    parser.add_argument("--everything", action="store_true")
     parser.add_argument("--set", action="append", default=[])
     chosen = parser.parse_args()
     share_the_cores()
@@ -103,23 +111,55 @@ def main() -> None:
     w, h = (int(side) for side in chosen.size.split("x"))
     app = QApplication([])
 
+    def camera(text, tell, **options):
+        return StampedCamera(text, (w, h))
+
     def start(plan, tell):
         return LiveSession(
             plan,
             tell,
             open_estimator=slowed(chosen.slow) if chosen.slow > 1 else None,
-            open_source=lambda text, tell, **options: StampedCamera(text, (w, h)),
+            open_source=open_live if chosen.clip else camera,
         )
 
-    store = QSettings(tempfile.mktemp(), QSettings.Format.IniFormat)
-    plan = Plan(("camera",), load_settings(None, tuple(chosen.set)))
-    window = Window(plan, Offer(), start, Preferences(store))
+    preferences = Preferences(QSettings(tempfile.mktemp(), QSettings.Format.IniFormat))
+    preferences.folder = Path(tempfile.mkdtemp())
+    settings = load_settings(None, tuple(chosen.set))
+    plan = Plan((chosen.clip or "camera",), settings, loop=True)
+    window = Window(plan, Offer(), start, preferences)
     window.resize(1600, 900)
     window.show()
+    if chosen.everything:
+        QTimer.singleShot(8000, lambda: switch_everything_on(window))
     if chosen.cycles:
         _cycles(app, window, chosen.cycles)
     else:
         _watch(app, window, chosen.minutes * 60, chosen.slow)
+
+
+def switch_everything_on(window: Window) -> None:
+    """All that works at the same time, one by one as a person would.
+
+    A heatmap or blurred heads would end the preview.
+    """
+    controls, roster = window.controls, window.roster
+    display, line = controls.display, Zone("line", (0.5, 0.1), (0.5, 0.9))
+    trails = ("left_wrist", "right_wrist", "left_ankle", "right_ankle")
+    steps = [
+        *(lambda s=section: s.set_open(True) for section in controls.sections),
+        *(lambda p=part: controls.toggle(p) for part in ("boxes", "count", "mirrored")),
+        lambda: display.trails_chosen.emit(trails),
+        lambda: display.angles_chosen.emit(tuple(ANGLES)),
+        lambda: display.preview.setChecked(True),
+        lambda: controls.people.keep.setChecked(True),
+        window.actions_by_key.follow_next,
+        *(lambda n=name: roster.set_zone(n, line) for name in window.runner.plan.names),
+        lambda: controls.sending.switch_on(("udp", "ws", "osc")),
+        lambda: controls.recording.set_kept(["overlay", "tracks", "raw"]),
+        window.actions_by_key.record,
+    ]
+    for number, step in enumerate(steps):
+        QTimer.singleShot(200 * number, step)
 
 
 def _watch(app: QApplication, window: Window, seconds: float, slow: float) -> None:
