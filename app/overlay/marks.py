@@ -276,7 +276,9 @@ def _notes(poses: Poses, look: Look, source: str, place: _Place, traces: Traces)
     if traces.heat and not look.display.skeleton_only:
         text = f"heatmap: {traces.heat.joint.replace('_', ' ')}"
         x, y = place.one(place.size[0] / 2, 0)
-        marks.append(Plate(text, (x, y + 30 * place.unit), RIM, WHITE, 13 * place.unit))
+        beside = 2 * (x - place.low[0]) > 340 * place.unit or not look.display.count
+        at = x, y + (30 if beside else 56) * place.unit  # else below the count
+        marks.append(Plate(text, at, RIM, WHITE, 13 * place.unit))
     return marks
 
 

@@ -52,6 +52,10 @@ def test_what_is_saved_carries_it_under_the_name_of_its_joint(alone):
     scene = scene_of(no_people(17), look, "a", Target(image), traces)
     texts = [mark.text for mark in scene.marks if isinstance(mark, Plate)]
     assert texts == ([] if alone else ["heatmap: left wrist"])
+    both = Look(display=DisplaySettings(count=True))
+    narrow = Target((200, 300))
+    count, name = scene_of(no_people(17), both, "a", narrow, Traces(heat=spot_of((200, 300)))).marks
+    assert name.at[1] > count.at[1] + 20, "none covers the other"
     saved = draw_frame(frame, no_people(17), look, traces)
     assert (saved[60:].sum() > 0) == (not alone), "on black there are skeletons only"
     if not alone:
