@@ -20,18 +20,20 @@ typedef struct {
 
 /* The tags of a plane, with their bounds.
 
-   memory: (2h + 2, w) to work in, of which the first 2h rows hold the bounds. */
-static Tags tags_of(const Maps *maps, long long plane, float slack, float *memory) {
-    long long h = maps->h, w = maps->w;
-    Plane map = low_plane(maps, plane, 1);
-    float *least = memory + 2 * h * w, *most = least + w, size = 0;
+   memory: (3h + 2, w) to work in, of which the first 3h rows hold the bounds and the tags. */
+WIDE static Tags tags_of(const Maps *maps, long long plane, float slack, float *restrict memory) {
+    const long long h = maps->h, w = maps->w, blocks = h * w;
+    const Plane map = low_plane(maps, plane, 1);
+    float *restrict tags = memory + 2 * blocks, *restrict least = tags + blocks;
+    float *restrict most = least + w;
+    for (long long i = 0; i < blocks; i++) tags[i] = map.at[i * map.cell];
     for (long long y = 0; y < h; y++) {
-        const float *a = row_of(map, y - 1), *b = row_of(map, y), *c = row_of(map, y + 1);
-        float *low = memory + y * w, *high = low + h * w;
-        for (long long x = 0, i = 0; x < w; x++, i += map.cell) {
-            least[x] = smaller(smaller(a[i], b[i]), c[i]);
-            most[x] = larger(larger(a[i], b[i]), c[i]);
-            size = larger(size, fabsf(b[i]));
+        const float *a = tags + within(y - 1, h) * w, *b = tags + y * w;
+        const float *c = tags + within(y + 1, h) * w;
+        float *restrict low = memory + y * w, *restrict high = low + blocks;
+        for (long long x = 0; x < w; x++) {
+            least[x] = smaller(smaller(a[x], b[x]), c[x]);
+            most[x] = larger(larger(a[x], b[x]), c[x]);
         }
         for (long long x = 1; x + 1 < w; x++) {
             low[x] = smaller(smaller(least[x - 1], least[x]), least[x + 1]);
@@ -43,7 +45,8 @@ static Tags tags_of(const Maps *maps, long long plane, float slack, float *memor
             high[x] = larger(larger(most[left], most[x]), most[right]);
         }
     }
-    return (Tags){map, slack * size, memory, memory + h * w};
+    float size = larger(largest_of(memory + blocks, blocks), -smallest_of(memory, blocks));
+    return (Tags){{tags, h, w, 1}, slack * size, memory, memory + blocks};
 }
 
 /* What is looked for in a plane: the cell that is worth most to a person. */
@@ -71,7 +74,7 @@ static void range_of(const Maps *maps, const Tags *of, const Search *search, lon
 }
 
 /* Fill in what no cell of a block is worth more than, but for rounding. */
-static void bound(const Maps *maps, const Tags *tags, const Search *search, float *restrict most) {
+WIDE static void bound(const Maps *maps, const Tags *tags, const Search *search, float *restrict most) {
     const long long blocks = maps->h * maps->w;
     const float *restrict tops = maps->tops + search->plane * blocks;
     const float *restrict low = tags->low, *restrict high = tags->high;
@@ -132,13 +135,13 @@ static long long best_blocks(const Maps *maps, const Tags *tags, const Search *s
 
 /* The blocks that may hold the best cell of a plane for a tag, for some pairs of these.
 
-   plane, wanted, counts: (pairs,); memory: (3h + 2, w) to work in; blocks: (h * w) to work in;
+   plane, wanted, counts: (pairs,); memory: (4h + 2, w) to work in; blocks: (h * w) to work in;
    found: (pairs, limit) flat blocks, of the pairs for which no more than `limit` were found. */
 EXPORTED void posestream_best(const Maps *maps, long long pairs, const long long *plane,
                               const float *wanted, float sharpness, float margin, float slack,
                               float *memory, long long *blocks, long long limit,
                               long long *counts, long long *found) {
-    float *most = memory + (2 * maps->h + 2) * maps->w;
+    float *most = memory + (3 * maps->h + 2) * maps->w;
     for (long long of = 0; of < maps->planes; of++) {
         Tags tags = {{0}, 0, 0, 0};
         for (long long pair = 0; pair < pairs; pair++) {

@@ -54,7 +54,7 @@ static inline void tops_of_row(const Maps *maps, long long plane, long long y, l
 /* Fill in the tops, and return the largest |heat| of both stages.
 
    memory: ((3w + 3) * low_cell + (6w + 3) * high_cell) to work in. */
-EXPORTED float posestream_tops(const Maps *maps, float *memory) {
+EXPORTED WIDE float posestream_tops(const Maps *maps, float *memory) {
     long long sizes = maps->w * (maps->low_cell + 2 * maps->high_cell), low = maps->low_cell;
     int last = low > 1;
     for (long long i = 0; i < sizes; i++) memory[i] = 0;
@@ -71,7 +71,7 @@ EXPORTED float posestream_tops(const Maps *maps, float *memory) {
 }
 
 /* Of all functions and what they take; VERSION of cpu_compiled.py. */
-EXPORTED int posestream_version(void) { return 4; }
+EXPORTED int posestream_version(void) { return 5; }
 
 /* Python imports this file as a module to find it; the functions are called through ctypes. */
 static struct PyModuleDef module = {PyModuleDef_HEAD_INIT, "_blocks", NULL, -1, NULL,

@@ -13,6 +13,13 @@
 #define EXPORTED __attribute__((visibility("default")))
 #endif
 
+/* Compiled for wider vectors too, where the system's loader chooses between functions. */
+#if defined(__x86_64__) && defined(__GLIBC__) && defined(__GNUC__) && !defined(__clang__)
+#define WIDE __attribute__((target_clones("avx2", "default")))
+#else
+#define WIDE
+#endif
+
 enum { BLOCK = 4 };
 
 static const float QUARTERS[BLOCK] = {0.625f, 0.875f, 0.125f, 0.375f}; /* of the next low cell */
@@ -65,8 +72,9 @@ static inline float rounded(float x) {
 }
 
 /* In LANES at once: one after the other each would wait for the one before. */
+enum { LANES = 16 };
+
 static inline float largest_of(const float *values, long long count) {
-    enum { LANES = 16 };
     float lanes[LANES], largest = -INFINITY;
     for (int lane = 0; lane < LANES; lane++) lanes[lane] = -INFINITY;
     for (; count >= LANES; count -= LANES, values += LANES)
@@ -74,4 +82,14 @@ static inline float largest_of(const float *values, long long count) {
     for (int lane = 0; lane < LANES; lane++) largest = larger(largest, lanes[lane]);
     for (long long i = 0; i < count; i++) largest = larger(largest, values[i]);
     return largest;
+}
+
+static inline float smallest_of(const float *values, long long count) {
+    float lanes[LANES], smallest = INFINITY;
+    for (int lane = 0; lane < LANES; lane++) lanes[lane] = INFINITY;
+    for (; count >= LANES; count -= LANES, values += LANES)
+        for (int lane = 0; lane < LANES; lane++) lanes[lane] = smaller(lanes[lane], values[lane]);
+    for (int lane = 0; lane < LANES; lane++) smallest = smaller(smallest, lanes[lane]);
+    for (long long i = 0; i < count; i++) smallest = smaller(smallest, values[i]);
+    return smallest;
 }
