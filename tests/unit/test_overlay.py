@@ -1,5 +1,7 @@
 """What is drawn lies where the joints are, and nothing else is touched."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -33,11 +35,6 @@ def people(*places, state=JointState.DETECTED, score=0.9, ids=None):
     )
 
 
-def replaced(poses, **arrays):
-    fields = {name: getattr(poses, name).copy() for name in Poses.__slots__}
-    return Poses(**{**fields, **arrays})
-
-
 def changed(before, after):
     """(H, W) bool: where something was drawn."""
     return (before != after).any(-1)
@@ -68,7 +65,7 @@ def test_a_joint_at_a_pixel_centre_is_drawn_symmetrically():
     only[0, 0] = JointState.DETECTED
     xy = poses.xy.copy()
     xy[0, 0] = 300.5, 200.5  # the centre of pixel (300, 200)
-    spot = changed(picture(), draw(picture(), replaced(poses, xy=xy, state=only), COCO, PLAIN))
+    spot = changed(picture(), draw(picture(), replace(poses, xy=xy, state=only), COCO, PLAIN))
     rows, columns = np.nonzero(spot)
     assert rows.mean() == pytest.approx(200, abs=0.01)
     assert columns.mean() == pytest.approx(300, abs=0.01)
@@ -93,10 +90,10 @@ def test_absent_joints_and_what_hangs_on_them_are_not_drawn():
     xy, state = poses.xy.copy(), poses.state.copy()
     xy[0, 9] = 600, 30  # the left wrist, far from everything else
     around = np.s_[20:40, 560:620]
-    with_it = draw(picture(), replaced(poses, xy=xy), COCO, PLAIN)
+    with_it = draw(picture(), replace(poses, xy=xy), COCO, PLAIN)
     assert (with_it[around] != GREY).any()
     state[0, 9] = JointState.ABSENT
-    without = draw(picture(), replaced(poses, xy=xy, state=state), COCO, PLAIN)
+    without = draw(picture(), replace(poses, xy=xy, state=state), COCO, PLAIN)
     assert (without[around] == GREY).all()
 
 
@@ -106,7 +103,7 @@ def test_not_a_number_and_far_away_joints_are_survived():
     xy[0] = np.nan
     xy[1, :4] = 1e30, -1e30
     xy[2, 3] = np.inf
-    after = draw(picture(), replaced(poses, xy=xy), COCO, DisplaySettings(boxes=True))
+    after = draw(picture(), replace(poses, xy=xy), COCO, DisplaySettings(boxes=True))
     assert changed(picture(), after).any()
 
 
@@ -167,7 +164,7 @@ def test_blurred_heads_hide_the_face_of_everyone_found():
     xy = poses.xy.copy()
     xy[0, :5] = (320, 60), (314, 54), (326, 54), (308, 58), (332, 58)
     hidden = DisplaySettings(blur_heads=True, limbs=False, joints=False, ids=False)
-    after = draw(before, replaced(poses, xy=xy), COCO, hidden)
+    after = draw(before, replace(poses, xy=xy), COCO, hidden)
     face = after[45:70, 306:334]
     assert len(np.unique(face.reshape(-1, 3), axis=0)) <= 25, "a few squares of one colour each"
     assert (after[300:] == before[300:]).all()
