@@ -23,7 +23,7 @@ class QuietSlider(QSlider):
 
 
 class QuietCombo(QComboBox):
-    """A chooser; the wheel never chooses: a person opens it to choose."""
+    """A chooser that the wheel moves only with focus."""
 
     def __init__(self) -> None:
         super().__init__()

@@ -51,6 +51,20 @@ def test_the_wheel_over_a_control_scrolls_the_sidebar(qtbot, open_window):
     assert controls.settings != before[0], "with the focus it is meant"
 
 
+def test_a_model_that_is_not_here_cannot_be_chosen_by_scrolling(qtbot, open_window):
+    window = open_window("a", offer=Offer([AWAY], fetch=lambda name, progress: None))
+    painting(qtbot, window)
+    model = window.controls.model
+    model.set_open(True)
+    window.activateWindow()
+    model.weights.setFocus()
+    qtbot.waitUntil(model.weights.hasFocus)
+    turn_wheel(model.weights)
+    assert model.weights.currentData() == "auto"
+    assert window.runner.bridge.session.settings.engine.weights == "auto"
+    assert "not on this machine" in model.downloading.text.text()
+
+
 def choose(section, name):
     section.weights.setCurrentIndex(section.weights.findData(name))
     section.weights.activated.emit(section.weights.currentIndex())
@@ -301,6 +315,25 @@ def test_letters_do_nothing_while_somebody_types(qtbot, open_window):
         off = {s.key().toString() for s in window.actions_by_key._shortcuts if not s.isEnabled()}
         assert {"R", "S", "T", "1", "Space"} <= off
         assert "F11" not in off
+
+
+def test_letters_that_are_typed_into_an_address_are_an_address(qtbot, open_window, preferences):
+    window = open_window("a")
+    painting(qtbot, window)
+    sending = window.controls.sending
+    sending.set_open(True)
+    sending.switch_on(["osc"])
+    field = sending.ways["osc"]._target
+    window.activateWindow()
+    field.setFocus()
+    qtbot.waitUntil(field.hasFocus)
+    field.clear()
+    qtbot.keyClicks(field, "osc://rst1 mfc:5")
+    assert field.text() == "osc://rst1 mfc:5"
+    assert window.runner.bridge.session.recorded is None
+    assert window.controls.settings == Settings()
+    assert (preferences.theme, window.isFullScreen()) == ("dark", False)
+    assert not preferences.folder.exists(), "no screenshot"
 
 
 def test_a_lost_stream_is_said_once_however_often_it_is_tried(qtbot, open_window):

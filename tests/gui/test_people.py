@@ -20,6 +20,7 @@ from app.live.session import LiveSession
 from app.overlay.drawing import render
 from app.overlay.look import Look, Zone
 from app.overlay.marks import Target, scene_of
+from app.overlay.palette import colour_of
 from app.overlay.traces import Traces
 from engine.settings import DisplaySettings
 from engine.types import Frame, Result, untracked
@@ -52,6 +53,30 @@ def test_a_click_follows_a_person_and_escape_ends_it(qtbot, open_window):
     assert window.roster.followed is None
     qtbot.keyClick(window, Qt.Key.Key_N)
     assert window.roster.followed == ("a", 0)
+
+
+def test_in_a_mirrored_picture_a_click_means_the_person_under_it(qtbot, open_window):
+    window = open_window("a")
+    painting(qtbot, window)
+    window.runner.stop()
+    at = middle_of(window, 0)
+    window.controls.toggle("mirrored")
+    mirrored = QPoint(window.canvas.width() - at.x(), at.y())
+    qtbot.mouseClick(window.canvas, Qt.MouseButton.LeftButton, pos=mirrored)
+    assert window.roster.followed == ("a", 0)
+
+
+def test_a_row_says_how_long_a_person_was_seen_in_the_colour_of_their_marks(qtbot):
+    roster = Roster()
+    panel = PeoplePanel(roster)
+    qtbot.addWidget(panel)
+    for at in (0.0, 0.5, 1.0, 2.0, 7.0):
+        roster.see(seen("a", at, 1, 2) if at == 1.0 else seen("a", at, 2))
+    panel.refresh()
+    (row,) = (row for row in map(panel.list.topLevelItem, range(2)) if row.text(0) == "Person 2")
+    assert row.text(1) == "3 s", "a gap counts for a second at most"
+    drawn = row.icon(0).pixmap(14, 14).toImage().pixelColor(6, 6).getRgb()[:3]
+    assert drawn == colour_of(2)
 
 
 def test_the_panel_lists_everybody_and_a_click_follows(qtbot, open_window):

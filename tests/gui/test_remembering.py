@@ -109,6 +109,14 @@ def test_every_control_is_remembered_and_reset(qtbot, open_window, preferences):
     assert values(start_again(open_window, preferences)) == after, "the reset is remembered"
 
 
+def test_every_control_of_the_sidebar_says_what_it_does(open_window):
+    window = open_window("a", offer=OFFER)
+    for name, control in controls_of(window).items():
+        tips = [control.toolTip(), control.parentWidget().toolTip()]
+        explained = any(tips) or isinstance(control, QLineEdit)  # its switch says it
+        assert explained, f"{name} has no tip"
+
+
 def test_every_slider_has_a_number_beside_it(open_window):
     window = open_window("a")
     sliders = set(window.controls.findChildren(QSlider))
