@@ -21,7 +21,7 @@ from numpy.typing import NDArray
 from gpu_ops.cpu_maps import BLOCK, SIDE, SLACK, Array, Cells, NetworkMaps
 from gpu_ops.device import Peaks
 
-VERSION = 5  # of what the functions take, also in native/blocks.c
+VERSION = 6  # of what the functions take, also in native/blocks.c
 _ADDRESS, _LONG, _INT, _NUMBER = (ctypes.c_void_p, ctypes.c_longlong, ctypes.c_int, ctypes.c_float)
 
 
@@ -128,7 +128,9 @@ class CompiledBlocks:
         """
         h, w = bounds.tops.shape[1:]
         plane, wanted = np.ascontiguousarray(plane, np.int64), np.ascontiguousarray(wanted)
-        memory, blocks = np.empty((4 * h + 2, w), np.float32), np.empty(h * w, np.int64)
+        planes = len(bounds.tops)
+        memory = np.empty((planes + 3, h + 1, w), np.float32)
+        blocks = np.empty(h * w + planes, np.int64)
         counts, found = np.empty(len(plane), np.int64), np.empty((len(plane), most), np.int64)
         self._library.posestream_best(
             bounds.described,

@@ -18,15 +18,24 @@ typedef struct {
     const float *low, *high; /* (h, w) what no tag in a block is below or above, but for rounding */
 } Tags;
 
-/* The tags of a plane, with their bounds.
+/* Copy the tags of some planes: (planes, h, w), of which the others are left out.
 
-   memory: (3h + 2, w) to work in, of which the first 3h rows hold the bounds and the tags. */
-WIDE static Tags tags_of(const Maps *maps, long long plane, float slack, float *restrict memory) {
+   Row by row, because channels that lie last are read from memory together. */
+WIDE static void copy_tags(const Maps *maps, const long long *planes, long long count,
+                           float *restrict tags) {
+    const long long h = maps->h, w = maps->w, cell = maps->low_cell;
+    for (long long y = 0; y < h; y++)
+        for (long long n = 0; n < count; n++) {
+            const float *from = row_of(low_plane(maps, planes[n], 1), y);
+            float *restrict to = tags + (planes[n] * h + y) * w;
+            for (long long x = 0; x < w; x++) to[x] = from[x * cell];
+        }
+}
+
+/* Bounds of a plane's tags (h, w); memory: (2h + 2, w) to work in, of which 2h rows hold them. */
+WIDE static Tags tags_of(const Maps *maps, const float *tags, float slack, float *restrict memory) {
     const long long h = maps->h, w = maps->w, blocks = h * w;
-    const Plane map = low_plane(maps, plane, 1);
-    float *restrict tags = memory + 2 * blocks, *restrict least = tags + blocks;
-    float *restrict most = least + w;
-    for (long long i = 0; i < blocks; i++) tags[i] = map.at[i * map.cell];
+    float *restrict least = memory + 2 * blocks, *restrict most = least + w;
     for (long long y = 0; y < h; y++) {
         const float *a = tags + within(y - 1, h) * w, *b = tags + y * w;
         const float *c = tags + within(y + 1, h) * w;
@@ -135,22 +144,33 @@ static long long best_blocks(const Maps *maps, const Tags *tags, const Search *s
 
 /* The blocks that may hold the best cell of a plane for a tag, for some pairs of these.
 
-   plane, wanted, counts: (pairs,); memory: (4h + 2, w) to work in; blocks: (h * w) to work in;
-   found: (pairs, limit) flat blocks, of the pairs for which no more than `limit` were found. */
+   plane, wanted, counts: (pairs,); memory: (planes + 3, h + 1, w) to work in; blocks: (h * w +
+   planes) to work in; found: (pairs, limit) flat blocks, of the pairs for which no more than
+   `limit` were found. */
 EXPORTED void posestream_best(const Maps *maps, long long pairs, const long long *plane,
                               const float *wanted, float sharpness, float margin, float slack,
                               float *memory, long long *blocks, long long limit,
                               long long *counts, long long *found) {
-    float *most = memory + (3 * maps->h + 2) * maps->w;
-    for (long long of = 0; of < maps->planes; of++) {
-        Tags tags = {{0}, 0, 0, 0};
-        for (long long pair = 0; pair < pairs; pair++) {
-            if (plane[pair] != of) continue;
-            if (!tags.low) tags = tags_of(maps, of, slack, memory);
-            Search search = {of, wanted[pair], sharpness, margin};
-            counts[pair] = best_blocks(maps, &tags, &search, most, blocks);
-            if (counts[pair] <= limit)
-                memcpy(found + pair * limit, blocks, counts[pair] * sizeof *blocks);
+    const long long size = maps->h * maps->w;
+    float *all = memory + 3 * (size + maps->w), *most = memory + 2 * (size + maps->w);
+    long long *listed = blocks + size;
+    for (long long first = 0; first < maps->planes; first += maps->joints) {
+        long long count = 0;
+        for (long long of = first; of < first + maps->joints; of++) {
+            long long pair = 0;
+            while (pair < pairs && plane[pair] != of) pair++;
+            if (pair < pairs) listed[count++] = of;
+        }
+        if (count) copy_tags(maps, listed, count, all);
+        for (long long i = 0; i < count; i++) {
+            Tags tags = tags_of(maps, all + listed[i] * size, slack, memory);
+            for (long long pair = 0; pair < pairs; pair++) {
+                if (plane[pair] != listed[i]) continue;
+                Search search = {listed[i], wanted[pair], sharpness, margin};
+                counts[pair] = best_blocks(maps, &tags, &search, most, blocks);
+                if (counts[pair] <= limit)
+                    memcpy(found + pair * limit, blocks, counts[pair] * sizeof *blocks);
+            }
         }
     }
 }
