@@ -269,10 +269,10 @@ class Best:
         self.cell = np.full(len(wanted), -1, np.int64)
         self.heat = np.zeros(len(wanted), np.float32)
 
-    def found(self) -> NDArray[np.int64]:
-        """(N,) flat cells; -1 where what counts there is not above 0."""
+    def found(self) -> tuple[NDArray[np.int64], Array]:
+        """(N,) flat cells, and what counts there; -1 and 0 where that is not above 0."""
         counts = self.value if self.sharpness else self.heat
-        return np.where(counts > 0, self.cell, -1)
+        return np.where(counts > 0, self.cell, -1), np.maximum(counts, np.float32(0))
 
 
 @cache

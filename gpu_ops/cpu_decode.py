@@ -183,15 +183,21 @@ def refine(heat: Array, tag: Array, groups: Groups, placing: Placing) -> Joints:
         groups: people, all images one after another.
         placing: see `device.Lane.refine`.
     """
-    cell = groups.cell.astype(np.intp)
+    cell, score = nothing_looked_for(groups)
     if placing.fill and len(cell):
-        cell = _fill(heat, tag, groups, sharpness_of(placing.tolerance))
+        _fill(heat, tag, groups, sharpness_of(placing.tolerance), cell, score)
 
     def around(image: Cells, joint: Cells, y: Cells, x: Cells) -> Array:
         rows, columns = cross(y, x, max(placing.reach, 1), heat.shape[2:])
         return heat[image, joint, rows, columns]
 
-    return placed(cell, groups.image, heat.shape[3], placing, around)
+    return placed(cell, score, groups.image, heat.shape[3], placing, around)
+
+
+def nothing_looked_for(groups: Groups) -> tuple[Cells, Array]:
+    """(P, K) flat cells, -1 where a joint is missing, and scores: NaN for the heat there."""
+    cell = groups.cell.astype(np.intp)
+    return cell, np.where(cell < 0, np.float32(0), np.float32(np.nan))
 
 
 def cross(y: Cells, x: Cells, reach: int, shape: tuple[int, ...]) -> tuple[Cells, Cells]:
@@ -207,6 +213,7 @@ def cross(y: Cells, x: Cells, reach: int, shape: tuple[int, ...]) -> tuple[Cells
 
 def placed(
     cell: Cells,
+    score: Array,
     image: NDArray[np.int32],
     width: int,
     placing: Placing,
@@ -216,6 +223,7 @@ def placed(
 
     Args:
         cell: (P, K) flat, -1 where there is no joint; image: (P,).
+        score: (P, K) what counts there; NaN: the heat.
         width: W of the heat.
         placing: as of `refine`.
         around: image, joint, row and column (N,) to the (5, N) heat of a `cross` there.
@@ -224,7 +232,8 @@ def placed(
     y, x = np.divmod(cell[person, joint], width)
     here, right, left, below, above = around(image[person].astype(np.intp), joint, y, x)
     joints = Joints(np.zeros((*cell.shape, 2), np.float32), np.zeros(cell.shape, np.float32))
-    joints.score[person, joint] = here
+    counts = score[person, joint]
+    joints.score[person, joint] = np.where(np.isnan(counts), here, counts)
     at = np.stack((x, y), axis=1) + np.float32(0.5)
     if placing.adjust:
         shift = (_shift(left, here, right, placing), _shift(above, here, below, placing))
@@ -243,9 +252,10 @@ def _shift(before: Array, here: Array, after: Array, placing: Placing) -> Array:
     return np.where(bend > 0, top.clip(-half, half), np.float32(0))
 
 
-def _fill(heat: Array, tag: Array, groups: Groups, sharpness: np.float32) -> Cells:
-    """(P, K) cells with the missing ones placed, where a place with heat above 0 exists."""
-    cell = groups.cell.astype(np.intp)
+def _fill(
+    heat: Array, tag: Array, groups: Groups, sharpness: np.float32, cell: Cells, score: Array
+) -> None:
+    """Place and score the missing ones of (P, K) cells, where there is a cell that counts."""
     shape = heat.shape[2:]
     tags, value = np.empty((tag.shape[1], *shape), np.float32), np.empty(shape, np.float32)
     for image in np.unique(groups.image):
@@ -255,10 +265,9 @@ def _fill(heat: Array, tag: Array, groups: Groups, sharpness: np.float32) -> Cel
             if len(people):
                 for coarse, fine in zip(tag[image, :, joint], tags, strict=True):
                     _resize_into(coarse, fine)
-                cell[people, joint] = best_cells(
-                    heat[image, joint], tags, groups.tag[people], sharpness, value
-                )
-    return cell
+                wanted = groups.tag[people]
+                found = best_cells(heat[image, joint], tags, wanted, sharpness, value)
+                cell[people, joint], score[people, joint] = zip(*found, strict=True)
 
 
 def _resize_into(coarse: Array, fine: Array) -> None:

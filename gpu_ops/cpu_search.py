@@ -23,12 +23,13 @@ BLOCK = 16  # cells on a side
 FIRST = 6  # blocks looked into before the others' bounds are compared with the best of them
 LEAST = 1e-3  # tolerance: the square of a much smaller one is 0
 LOWEST = float(np.finfo(np.float32).min)  # minus infinity times 0 is no number
+NOWHERE = -1, 0.0  # cell, what counts there
 FEW = 4  # people for whom bounding all blocks costs more than looking into every cell
 
 
 def best_cells(
     heat: Array, tags: Array, wanted: Array, sharpness: np.float32, value: Array
-) -> list[int]:
+) -> list[tuple[int, float]]:
     """The first cell that is worth most, for each of P people.
 
     Args:
@@ -37,7 +38,8 @@ def best_cells(
         value: (H, W) memory to work in; asking the system for it takes longer than the search.
 
     Returns:
-        P flat cells; -1 where the heat there, or with a tolerance the worth, is not above 0.
+        P flat cells and what counts there: the heat, or with a tolerance the worth; (-1, 0) where
+        that is not above 0.
     """
     if len(wanted) <= FEW:
         return [_best_anywhere(heat, tags, tag, sharpness, value) for tag in wanted]
@@ -69,15 +71,15 @@ def worth(heat: Array, square: Array, sharpness: np.float32) -> Array:
 
 def _best_anywhere(
     heat: Array, tags: Array, wanted: Array, sharpness: np.float32, value: Array
-) -> int:
+) -> tuple[int, float]:
     np.subtract(tags[0], wanted[0], out=value)
     np.square(value, out=value)
     for tag, goal in zip(tags[1:], wanted[1:], strict=True):
         value += np.square(tag - goal)
     value = worth(heat, value, sharpness)
     cell = int(value.argmax())
-    counts = value if sharpness else heat
-    return cell if counts.reshape(-1)[cell] > 0 else -1
+    counts = float((value if sharpness else heat).reshape(-1)[cell])
+    return (cell, counts) if counts > 0 else NOWHERE
 
 
 class BestCellSearch:
@@ -98,8 +100,8 @@ class BestCellSearch:
         self._low = np.stack([tag.min(axis=1) for tag in self._tags])
         self._high = np.stack([tag.max(axis=1) for tag in self._tags])
 
-    def best(self, wanted: Array) -> int:
-        """The best flat cell for a (T,) tag; -1 if what counts there is not above 0."""
+    def best(self, wanted: Array) -> tuple[int, float]:
+        """The best flat cell for a (T,) tag and what counts there, see `best_cells`."""
         reach = np.maximum(self._low - wanted[:, None], wanted[:, None] - self._high)
         bound = worth(self._top, _square(np.maximum(reach, 0)), self._sharpness)
         first = np.argpartition(-bound, min(FIRST, len(bound) - 1))[:FIRST]
@@ -112,7 +114,8 @@ class BestCellSearch:
         if len(rest):
             best = max(best, self._best_in(rest, wanted))
         value, minus_cell, heat = best
-        return -minus_cell if (value if self._sharpness else heat) > 0 else -1
+        counts = value if self._sharpness else heat
+        return (-minus_cell, counts) if counts > 0 else NOWHERE
 
     def _best_in(self, blocks: Cells, wanted: Array) -> tuple[float, int, float]:
         """Value, negated flat cell and heat of the winner among some blocks."""

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from gpu_ops import cpu_search
 from gpu_ops.cpu_compiled import Best, Blocks, Bounds
-from gpu_ops.cpu_decode import cross, float32_above, placed
+from gpu_ops.cpu_decode import cross, float32_above, nothing_looked_for, placed
 from gpu_ops.cpu_maps import BLOCK, RING, SIDE, Array, Cells, heat_of, tags_of
 from gpu_ops.device import Groups, Joints, Peaks, Placing
 
@@ -42,23 +42,23 @@ def find_peaks(bounds: Bounds, radius: int, threshold: float, most: int) -> Peak
 def refine(bounds: Bounds, groups: Groups, placing: Placing) -> Joints:
     """As `cpu_decode.refine`."""
     joints, width = bounds.maps.shape[1], bounds.maps.shape[3]
-    cell = groups.cell.astype(np.intp)
+    cell, score = nothing_looked_for(groups)
     if placing.fill and len(cell):
         person, joint = np.nonzero(cell < 0)
         plane = groups.image[person].astype(np.intp) * joints + joint
-        cell[person, joint] = best_cells(
+        cell[person, joint], score[person, joint] = best_cells(
             bounds, plane, groups.tag[person, 0], cpu_search.sharpness_of(placing.tolerance)
         )
 
     def around(image: Cells, joint: Cells, y: Cells, x: Cells) -> Array:
         return _around(bounds, image * joints + joint, y, x, max(placing.reach, 1))
 
-    return placed(cell, groups.image, width, placing, around)
+    return placed(cell, score, groups.image, width, placing, around)
 
 
 def best_cells(
     bounds: Bounds, plane: Cells, wanted: Array, sharpness: np.float32
-) -> NDArray[np.int64]:
+) -> tuple[NDArray[np.int64], Array]:
     """The first cell that is worth most, for N maps and tags.
 
     Args:
@@ -67,7 +67,8 @@ def best_cells(
         sharpness: see `cpu_search.worth`.
 
     Returns:
-        (N,) flat cells; -1 where the heat there, or with a tolerance the worth, is not above 0.
+        (N,) flat cells and what counts there: the heat, or with a tolerance the worth; -1 and 0
+        where that is not above 0.
     """
     loops, best = bounds.blocks, Best(wanted, sharpness)
     counts, blocks = loops.with_best(bounds, plane, wanted, sharpness, MANY)
@@ -78,14 +79,14 @@ def best_cells(
         heat = heat_of(*loops.gather(bounds, part))
         tags = tags_of(loops.gather(bounds, part, tags=True)[0])
         loops.choose(bounds, pair[rows], part, heat, tags, best)
-    found = best.found()
+    cells, score = best.found()
     for one in np.unique(plane[many]):
         pairs = np.flatnonzero(many & (plane == one))
         heat, tags = bounds.maps.heat_plane(int(one)), bounds.maps.tag_plane(int(one))
-        found[pairs] = cpu_search.best_cells(
-            heat, tags[None], wanted[pairs, None], sharpness, np.empty_like(tags)
-        )
-    return found
+        memory = np.empty_like(tags)
+        found = cpu_search.best_cells(heat, tags[None], wanted[pairs, None], sharpness, memory)
+        cells[pairs], score[pairs] = zip(*found, strict=True)
+    return cells, score
 
 
 def _around(bounds: Bounds, plane: Cells, y: Cells, x: Cells, reach: int) -> Array:

@@ -183,7 +183,7 @@ class Lane(AbstractContextManager["Lane", None], Protocol):
         most, if the heat there is above 0; its score is the heat. At a distance d from the
         person's tag a cell is worth heat - round_half_even(d), or with a `tolerance`
         heat * (1 - (d / tolerance)^2)^2 and from the tolerance on nothing; then it is absent
-        where no cell is worth more than 0.
+        where no cell is worth more than 0, and its score is the worth: how surely it is theirs.
         """
 
 

@@ -64,11 +64,11 @@ __device__ Rank best_of_tile(
     return best;
 }
 
-// All threads of the block call it and get the same cell; -1 if what counts there, heat
-// or with a tolerance worth, is not above 0.
+// All threads of the block call it and get the same cell, and what counts there: heat, or
+// with a tolerance worth; -1 if that is not above 0.
 __device__ int best_cell(
     const Heat& heat, const Tags& tags, const Person& who, float sharpness, const float* range,
-    const Rank* tops, int tiles) {
+    const Rank* tops, int tiles, float* counts) {
     __shared__ Rank shared_best;
     if (threadIdx.x == 0) shared_best = 0;
     __syncthreads();
@@ -99,10 +99,10 @@ __device__ int best_cell(
     }
     raise(&shared_best, own);
     int cell = cell_of(shared_best);
-    float counts = sharpness > 0.0f
+    *counts = sharpness > 0.0f
         ? value_of(shared_best)
         : heat_at(heat, who.image, who.joint, cell / heat.W, cell % heat.W);
-    return counts > 0.0f ? cell : -1;
+    return *counts > 0.0f ? cell : -1;
 }
 
 // How far to move along one axis: as _shift of cpu_decode.py.
@@ -125,10 +125,13 @@ extern "C" __global__ void place_joints(
     Person who = {image[blockIdx.y], (int)blockIdx.x, {0.0f, 0.0f}};
     for (int t = 0; t < tag_count; t++) who.tag[t] = person_tag[blockIdx.y * tag_count + t];
     int cell = cells[place];
-    if (cell < 0 && fill) {  // the same for the whole block
+    bool missing = cell < 0;
+    float counts = 0.0f;
+    if (missing && fill) {  // the same for the whole block
         size_t map = (size_t)who.image * joints + who.joint;
         const float* range = ranges + map * tag_count * tiles * 2;
-        cell = best_cell(heat, tags, who, sharpness, range, tops + map * tiles, tiles);
+        cell = best_cell(heat, tags, who, sharpness, range, tops + map * tiles, tiles,
+                         &counts);
     }
     if (threadIdx.x != 0) return;
     float at_x = 0.0f, at_y = 0.0f, found = 0.0f;
@@ -147,5 +150,5 @@ extern "C" __global__ void place_joints(
     }
     xy[(size_t)place * 2] = at_x;
     xy[(size_t)place * 2 + 1] = at_y;
-    score[place] = found;
+    score[place] = missing ? fmaxf(counts, 0.0f) : found;
 }

@@ -113,7 +113,9 @@ def test_joints_are_those_of_the_heat_written_out(blocks, resizing, scene, seed,
         lane.refine(source, wanted, placing) for lane, source in ((sparse, maps), (dense, written))
     ]
     assert np.array_equal(found[0].xy, found[1].xy)
-    assert np.array_equal(found[0].score, found[1].score)
+    # A tag between two cells of the network may differ in its last bit, which a tolerance enlarges.
+    rtol = 1e-5 if placing.tolerance else 0
+    np.testing.assert_allclose(found[0].score, found[1].score, rtol=rtol, atol=0)
     assert maps.unread()
 
 

@@ -107,6 +107,15 @@ def test_with_a_tolerance_heat_counts_less_the_farther_the_tag(device):
     assert got.score[0, 0] == heat[0, 0, 30, 30]
 
 
+def test_with_a_tolerance_the_score_says_how_surely_a_joint_is_theirs(device):
+    heat = np.zeros((1, 1, 40, 40), np.float32)
+    heat[0, 0, 8, 8] = 0.8
+    tag = np.full((1, 1, 1, 40, 40), 0.5, np.float32)
+    for tolerance, score in ((0, 0.8), (1, 0.45), (0.6, 0.8 * (1 - (0.5 / 0.6) ** 2) ** 2)):
+        got = place(device, heat, tag, one_person(), adjust=False, tolerance=tolerance)
+        assert got.score[0, 0] == pytest.approx(score, rel=1e-5)
+
+
 def test_a_tolerance_next_to_nothing_takes_only_the_same_tag(device):
     heat = np.full((1, 1, 40, 40), 0.9, np.float32)
     tag = np.full((1, 1, 1, 40, 40), 0.01, np.float32)

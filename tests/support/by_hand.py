@@ -97,14 +97,14 @@ def joints_by_hand(heat, tags, groups: Groups, placing: Placing):
     for person in range(people):
         for joint in range(joints):
             plane = heat[groups.image[person], joint]
-            cell = int(groups.cell[person, joint])
+            cell, counts = int(groups.cell[person, joint]), None
             if cell < 0 and placing.fill:
                 own = tags[groups.image[person], :, joint]
-                cell = _best_cell(plane, own, groups.tag[person], placing.tolerance)
+                cell, counts = _best_cell(plane, own, groups.tag[person], placing.tolerance)
             if cell >= 0:
                 y, x = divmod(cell, plane.shape[1])
                 xy[person, joint] = _place(plane, y, x, placing)
-                score[person, joint] = plane[y, x]
+                score[person, joint] = plane[y, x] if counts is None else counts
     return xy, score
 
 
@@ -124,7 +124,7 @@ def _best_cell(plane, tags, wanted, tolerance):
         if value > best:
             best, best_cell = value, cell
     counts = plane.reshape(-1)[best_cell] if sharpness is None else best
-    return best_cell if counts > 0 else -1
+    return (best_cell, counts) if counts > 0 else (-1, None)
 
 
 def _place(plane, y, x, placing):
