@@ -60,7 +60,7 @@ class Poses:
     """Everyone found in one frame, as parallel arrays over P people (P may be 0)."""
 
     xy: NDArray[np.float32]  # (P, K, 2) image pixels; NaN where the joint is absent
-    joint_score: NDArray[np.float32]  # (P, K) heatmap response, about 0..1; 0 where absent
+    joint_score: NDArray[np.float32]  # (P, K) how surely, about 0..1: the heat; 0 where absent
     score: NDArray[np.float32]  # (P,) mean joint score before refinement, as COCO AP expects
     ids: NDArray[np.int32]  # (P,) track number, UNTRACKED before tracking
     state: NDArray[np.uint8]  # (P, K) JointState
