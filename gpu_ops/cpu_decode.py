@@ -206,8 +206,9 @@ def cross(y: Cells, x: Cells, reach: int, shape: tuple[int, ...]) -> tuple[Cells
     Beyond an edge of the (H, W) map, of the cells at the edge.
     """
     h, w = shape
-    rows = np.stack((y, y, y, np.minimum(y + reach, h - 1), np.maximum(y - reach, 0)))
-    columns = np.stack((x, np.minimum(x + reach, w - 1), np.maximum(x - reach, 0), x, x))
+    right, down = reach * np.array(((0, 1, -1, 0, 0), (0, 0, 0, 1, -1)))[..., None]
+    rows = np.minimum(np.maximum(y + down, 0), h - 1)
+    columns = np.minimum(np.maximum(x + right, 0), w - 1)
     return rows, columns
 
 

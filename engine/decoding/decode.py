@@ -137,16 +137,16 @@ def _worth_refining(
     But for the size, which can only reduce the score.
     """
     found = people >= 0
-    before = np.where(found, np.take_along_axis(score, people.T, axis=1).T, 0)
+    before = np.where(found, score[np.arange(len(score)), people], np.float32(0))
     strong = _score(before, found, scoring) >= settings.min_score
-    return np.asarray(people[strong & (found.sum(axis=1) >= settings.min_joints)])
+    return np.asarray(people[strong & (np.count_nonzero(found, axis=1) >= settings.min_joints)])
 
 
 def _score(
     peaks: NDArray[np.float32], found: NDArray[np.bool_], scoring: Scoring
 ) -> NDArray[np.float32]:
     mean = np.asarray(peaks.mean(axis=1, dtype=np.float32))
-    return scoring.by_joints(mean, found.mean(axis=1))
+    return scoring.by_joints(mean, np.count_nonzero(found, axis=1) / found.shape[1])
 
 
 def _place(
@@ -184,11 +184,10 @@ def as_groups(peaks: Peaks, chosen: Sequence[NDArray[np.intp]]) -> Groups:
         chosen: B arrays (P, K), the peak of each person's joint or -1.
     """
     image = np.repeat(np.arange(len(chosen), dtype=np.int32), [len(rows) for rows in chosen])
-    joints, tags = peaks.score.shape[1], peaks.tag.shape[3]
-    cell = np.full((len(image), joints), -1, np.int32)
-    tag = np.zeros((len(image), tags), np.float32)
-    for person, (of, row) in enumerate(zip(image, np.concatenate(chosen), strict=True)):
-        found = np.flatnonzero(row >= 0)
-        cell[person, found] = peaks.cell[of, found, row[found]]
-        tag[person] = mean_tag(peaks.tag[of, found, row[found]])
-    return Groups(image, cell, tag)
+    peak = np.concatenate(chosen)
+    at = image[:, None], np.arange(peak.shape[1]), peak
+    found = peak >= 0
+    tag = np.zeros((len(image), peaks.tag.shape[3]), np.float32)
+    for person, tags in enumerate(peaks.tag[at]):
+        tag[person] = mean_tag(tags[found[person]])
+    return Groups(image, np.where(found, peaks.cell[at], np.int32(-1)), tag)

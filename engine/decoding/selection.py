@@ -22,11 +22,16 @@ def select(poses: Poses, skeleton: Skeleton, settings: GroupingSettings) -> Pose
     network takes left for right, a person's second peaks make a double with sides exchanged: that
     is alike, too.
     """
-    detected = (poses.state == JointState.DETECTED).sum(axis=1)
-    poses = poses.take((poses.score >= settings.min_score) & (detected >= settings.min_joints))
+    detected = np.count_nonzero(poses.state == JointState.DETECTED, axis=1)
+    poses = _kept(poses, (poses.score >= settings.min_score) & (detected >= settings.min_joints))
     if settings.duplicate_oks >= 1 or len(poses) < 2:
         return poses
-    return poses.take(_distinct(poses, skeleton, settings.duplicate_oks))
+    return _kept(poses, _distinct(poses, skeleton, settings.duplicate_oks))
+
+
+def _kept(poses: Poses, rows: NDArray[np.bool_]) -> Poses:
+    """The people of a mask, most often all."""
+    return poses if rows.all() else poses.take(rows)
 
 
 def _distinct(poses: Poses, skeleton: Skeleton, limit: float) -> NDArray[np.bool_]:
