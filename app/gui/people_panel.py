@@ -146,12 +146,16 @@ class PeoplePanel(Section):
 
 @lru_cache(maxsize=64)
 def _dot(rgb: tuple[int, int, int], filled: bool) -> QIcon:
-    drawn = QPixmap(14, 14)
-    drawn.fill(Qt.GlobalColor.transparent)
-    painter = QPainter(drawn)
-    painter.setRenderHint(QPainter.RenderHint.Antialiasing)
-    painter.setPen(QColor(*rgb))
-    painter.setBrush(QColor(*rgb) if filled else QColor(0, 0, 0, 0))
-    painter.drawEllipse(2, 2, 9, 9)
-    painter.end()
-    return QIcon(drawn)
+    icon = QIcon()
+    for ratio in (1, 2, 3):
+        drawn = QPixmap(14 * ratio, 14 * ratio)
+        drawn.setDevicePixelRatio(ratio)
+        drawn.fill(Qt.GlobalColor.transparent)
+        painter = QPainter(drawn)
+        painter.setRenderHint(QPainter.RenderHint.Antialiasing)
+        painter.setPen(QColor(*rgb))
+        painter.setBrush(QColor(*rgb) if filled else QColor(0, 0, 0, 0))
+        painter.drawEllipse(2, 2, 9, 9)
+        painter.end()
+        icon.addPixmap(drawn)
+    return icon

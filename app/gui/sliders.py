@@ -101,7 +101,7 @@ TRACKING: Final = (
         "Keep a number for",
         0.0,
         10.0,
-        "How long a person may be out of sight and keep the number",
+        "How long a person may be out of sight and keep the number; never less than a few frames",
         unit="s",
         digits=1,
     ),

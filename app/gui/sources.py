@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from PyQt6.QtCore import QSize, Qt, pyqtSignal
+from PyQt6.QtGui import QResizeEvent
 from PyQt6.QtWidgets import (
     QDialog,
     QFileDialog,
@@ -31,6 +32,7 @@ from app.live.offered import Camera, Offer
 VIDEOS = "Videos (*.mp4 *.mov *.mkv *.avi *.webm *.m4v *.mpg *.ts *.mjpeg);;All files (*)"
 _RECENT = 4
 _LINE, _TWO_LINES = 34, 54  # pixels of a row
+_ROOM_FOR_TWO = 440  # pixels of the page for buttons side by side
 _TIPS = {
     "film": "One file or several, side by side  (Ctrl+O)",
     "images": "Pictures of a folder, one after another",
@@ -61,6 +63,7 @@ class SourcePage(QWidget):
             "screen": QPushButton(" Watch the screen"),
             "stream": QPushButton(" Test picture"),
         }
+        self._grid, self._columns = QGridLayout(), 0
         self.demo = QPushButton(" Play the demo clip")
         self.again = QPushButton(" Search again")
         for name, tip in _TIPS.items():
@@ -111,6 +114,11 @@ class SourcePage(QWidget):
                     first.setCurrentRow(0)
                 first.setFocus()
                 return
+
+    def resizeEvent(self, event: QResizeEvent | None) -> None:  # noqa: N802  Qt's name
+        """Leave nothing beside the edge."""
+        super().resizeEvent(event)
+        self._arrange(2 if self.width() >= _ROOM_FOR_TWO else 1)
 
     def open_folder(self) -> None:
         """Ask for a folder of images."""
@@ -172,6 +180,7 @@ class SourcePage(QWidget):
     def _lay_out(self) -> None:
         self._headline.setText("What would you like to watch?")
         self._headline.setProperty("role", "headline")
+        self._headline.setWordWrap(True)
         self.demo.setProperty("kind", "primary")
         self.cameras.setIconSize(QSize(22, 22))
         self.cameras.setAccessibleName("Cameras found")
@@ -191,18 +200,17 @@ class SourcePage(QWidget):
         rows.addWidget(self.cameras)
         rows.addWidget(self.demo)
         rows.addLayout(self._address_row())
-        grid = QGridLayout()
-        grid.setSpacing(10)
-        for i, button in enumerate(self.buttons.values()):
+        self._grid.setSpacing(10)
+        for button in self.buttons.values():
             button.setMinimumHeight(26)
-            grid.addWidget(button, i // 2, i % 2)
-        rows.addLayout(grid)
+        self._arrange(2)
+        rows.addLayout(self._grid)
         rows.addWidget(note("You can also drop files or an address here.", role="muted"))
         rows.addWidget(self._recently)
         rows.addWidget(self.recent)
         across = QHBoxLayout()
         across.addStretch(1)
-        across.addWidget(card, 4)
+        across.addWidget(card, 100)  # all there is, up to its widest
         across.addStretch(1)
         body = QWidget()
         body.setObjectName("pageBody")
@@ -219,6 +227,13 @@ class SourcePage(QWidget):
         whole = QVBoxLayout(self)
         whole.setContentsMargins(0, 0, 0, 0)
         whole.addWidget(scrolled)
+
+    def _arrange(self, columns: int) -> None:
+        """Put the buttons side by side, or below each other in a narrow window."""
+        if columns != self._columns:
+            self._columns = columns
+            for i, button in enumerate(self.buttons.values()):
+                self._grid.addWidget(button, i // columns, i % columns)
 
     def _address_row(self) -> QHBoxLayout:
         row = QHBoxLayout()

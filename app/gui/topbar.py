@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from PyQt6.QtCore import Qt
+from PyQt6.QtCore import QSize, Qt
 from PyQt6.QtGui import QResizeEvent
 from PyQt6.QtWidgets import QFrame, QHBoxLayout, QLabel, QPushButton, QToolButton, QWidget
 
@@ -21,7 +21,7 @@ _ICONS = {
     "panel": "panel",
     "help": "help",
 }
-_ROOM_FOR_BRAND = 1100  # pixels of the bar
+_ROOM_FOR_BRAND, _ROOM_FOR_AGE = 1100, 760  # pixels of the bar
 
 
 class TopBar(QFrame):
@@ -100,10 +100,18 @@ class TopBar(QFrame):
         self._show_recording()
 
     def resizeEvent(self, event: QResizeEvent | None) -> None:  # noqa: N802  Qt's name
-        """Leave out the program's name where sources need the room."""
+        """Leave out the program's name and the age where sources need the room."""
         super().resizeEvent(event)
         room = self.width() >= _ROOM_FOR_BRAND + 100 * max(len(self._sources) - 2, 0)
         self._brand.setVisible(room)
+        self._age.setVisible(self.width() >= _ROOM_FOR_AGE)
+
+    def minimumSizeHint(self) -> QSize:  # noqa: N802
+        """Without what is left out in a narrow window."""
+        needed = super().minimumSizeHint()
+        optional = [part for part in (self._brand, self._age) if not part.isHidden()]
+        left_out = sum(max(p.minimumWidth(), p.minimumSizeHint().width()) for p in optional)
+        return QSize(needed.width() - left_out, needed.height())
 
     def show_age(self, text: str) -> None:
         """The age and rate at a glance; empty when nothing runs."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from typing import Final
 
-from PyQt6.QtCore import Qt, pyqtSignal
+from PyQt6.QtCore import QSize, Qt, pyqtSignal
 from PyQt6.QtGui import QResizeEvent
 from PyQt6.QtWidgets import QHBoxLayout, QLabel, QLineEdit, QSlider, QToolButton, QWidget
 
@@ -14,7 +14,8 @@ from app.gui.quiet import QuietCombo, QuietSlider
 from app.gui.section import name
 
 _STEPS = 2000
-_ROOM_FOR_FRAME, _ROOM_FOR_TOTAL = 640, 520  # pixels of the bar
+_LEAST = 310  # pixels of the bar that play, position and time need
+_ROOM_FOR_FRAME, _ROOM_FOR_TOTAL, _ROOM_FOR_SPEED, _ROOM_FOR_STEPS = 640, 540, 464, 380
 SPEEDS: Final = (0.25, 0.5, 0.75, 1.0, 1.5, 2.0)
 
 
@@ -119,10 +120,20 @@ class Transport(QWidget):
         self.show_time(0.0)
 
     def resizeEvent(self, event: QResizeEvent | None) -> None:  # noqa: N802  Qt's name
-        """Leave out the frame's number where the position needs the room."""
+        """Leave out what has a key, or says least, where the position needs the room."""
         super().resizeEvent(event)
-        self._frame.setVisible(self.width() >= _ROOM_FOR_FRAME)
-        self._total.setVisible(self.width() >= _ROOM_FOR_TOTAL)
+        for parts, room in (
+            ((self._frame,), _ROOM_FOR_FRAME),
+            ((self._total,), _ROOM_FOR_TOTAL),
+            ((self.speed,), _ROOM_FOR_SPEED),
+            ((self.previous, self.next), _ROOM_FOR_STEPS),
+        ):
+            for part in parts:
+                part.setVisible(self.width() >= room)
+
+    def minimumSizeHint(self) -> QSize:  # noqa: N802
+        """Without what is left out in a narrow window."""
+        return QSize(_LEAST, super().minimumSizeHint().height())
 
     def _show_state(self) -> None:
         drawn = "refresh" if self._ended else "play" if self._paused else "pause"

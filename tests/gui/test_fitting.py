@@ -33,9 +33,9 @@ def test_nothing_of_the_sidebar_is_cut_off(qtbot, open_window, weights):
     assert controls.widget().minimumSizeHint().width() <= room.width()
 
 
-@pytest.mark.parametrize("room", [(1366, 728), (1280, 760), (910, 480)])
+@pytest.mark.parametrize("room", [(1366, 728), (1280, 760), (910, 480), (683, 364)])
 def test_the_first_size_fits_the_screen(open_window, monkeypatch, room):
-    """1366×768 with a task bar; 2560×1600 at scale 2; 1366×768 at scale 1.5."""
+    """1366×768 with a task bar; 2560×1600 at scale 2; 1366×768 at scale 1.5 and at scale 2."""
     screen = SimpleNamespace(availableGeometry=lambda: QRect(0, 0, *room))
     monkeypatch.setattr(Window, "screen", lambda self: screen)
     window = open_window(*LONG)
@@ -44,6 +44,20 @@ def test_the_first_size_fits_the_screen(open_window, monkeypatch, room):
     assert window.height() < room[1]
     assert window.minimumSizeHint().width() < room[0]
     assert window.minimumSizeHint().height() < room[1]
+
+
+def test_nothing_of_the_start_page_is_beside_the_edge_of_a_narrow_window(
+    qtbot, open_window, tmp_path, preferences
+):
+    preferences.keep_recent(LONG[0])
+    window = open_window(offer=Offer(demo=tmp_path / "people.mp4"))
+    window.resize(window.minimumSizeHint().width(), 360)
+    page = window.page
+    scrolled = page.findChild(QScrollArea, "page")
+    qtbot.waitUntil(lambda: scrolled.horizontalScrollBar().maximum() == 0)
+    assert page.buttons["images"].x() == page.buttons["film"].x()
+    window.resize(1200, 700)
+    qtbot.waitUntil(lambda: page.buttons["images"].x() > page.buttons["film"].x())
 
 
 def test_six_long_names_fit_1280_pixels(qtbot, open_window):
