@@ -73,8 +73,7 @@ class Tile:
         if shown is None:
             return
         place = self.view.place(self.size, area)
-        # Qt scales 32 bits per pixel twice as fast as 24.
-        image = screen_image(shown) if ready else frame_image(shown.frame).convertToFormat(_WHOLE)
+        image = screen_image(shown) if ready else frame_image(shown.frame)
         if ready:
             place, exact = _on_whole_pixels(place, image, painter)
             painter.setRenderHint(QPainter.RenderHint.SmoothPixmapTransform, not exact)
@@ -84,7 +83,10 @@ class Tile:
         if scene.black:
             painter.fillRect(place, QColor(0, 0, 0))
         else:
-            painter.drawImage(place, image.mirrored(True, False) if scene.mirrored else image)
+            if ready:
+                painter.drawImage(place, image.mirrored(True, False) if scene.mirrored else image)
+            else:
+                _paint_seen(painter, image, place, area, mirrored=scene.mirrored)
             paint_mosaics(painter, scene, image, place)
         paint_scene(painter, scene)
 
@@ -194,6 +196,23 @@ def _no_people() -> Poses:
     from engine.types import no_people
 
     return no_people(1)
+
+
+def _paint_seen(
+    painter: QPainter, image: QImage, place: QRectF, area: QRectF, *, mirrored: bool
+) -> None:
+    """Put down the part of an enlarged picture at `place` that lies in the area: the rest costs."""
+    across = image.width() / place.width()
+    seen = area.intersected(place).translated(-place.topLeft())
+    part = QRectF(seen.topLeft() * across, seen.size() * across).toAlignedRect()
+    part = part.intersected(image.rect())
+    target = QRectF(QPointF(part.topLeft()), QSizeF(part.size()))
+    target = QRectF(place.topLeft() + target.topLeft() / across, target.size() / across)
+    if mirrored:
+        part.moveLeft(image.width() - part.x() - part.width())
+    # Qt scales 32 bits per pixel twice as fast as 24.
+    cut = image.copy(part).convertToFormat(_WHOLE)
+    painter.drawImage(target, cut.mirrored(True, False) if mirrored else cut)
 
 
 def _on_whole_pixels(place: QRectF, image: QImage, painter: QPainter) -> tuple[QRectF, bool]:
