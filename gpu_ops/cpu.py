@@ -106,7 +106,11 @@ class CpuLane(NothingHeld):
         batch = np.empty((len(pixels) * (2 if mirror else 1), size[1], size[0], 3), np.float32)
         for row, image, affine in zip(batch, pixels, affines, strict=False):
             # Bytes are warped, then normalised: the reference's border is black, not mean grey.
-            cv2.LUT(cv2.warpAffine(image, affine, size), _BYTES, dst=row)
+            warped = np.asarray(cv2.warpAffine(image, affine, size), np.uint8)
+            if self._blocks:
+                self._blocks.normalise(warped, _TABLE, row)
+            else:
+                cv2.LUT(warped, _BYTES, dst=row)
         if mirror:
             batch[len(pixels) :] = batch[: len(pixels), :, ::-1]
         return torch.from_numpy(batch).permute(0, 3, 1, 2)
@@ -175,3 +179,4 @@ def _processor_name() -> str:
 
 
 _BYTES = normalised_bytes()
+_TABLE = np.ascontiguousarray(_BYTES[0].T)  # (3, 256)

@@ -8,6 +8,7 @@ their edges, and no cell depends on others than its neighbours.
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Self
 
 import cv2
@@ -26,6 +27,21 @@ RING = 4  # cells around a patch that are computed with it
 SIDE = BLOCK + 2 * RING
 USABLE = 2  # of the ring: those farther out lack neighbours
 SLACK = 4e-6  # of the largest value: how far rounding may lead beyond the values interpolated
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Blocks:
+    """N blocks of 4 x 4 cells, one for each cell of a low map."""
+
+    plane: NDArray[np.int64]  # (N,) image * K + joint
+    block: NDArray[np.int64]  # (N,) flat index within the plane
+
+    def __len__(self) -> int:
+        return len(self.block)
+
+    def part(self, rows: slice) -> Blocks:
+        """Some of them."""
+        return Blocks(self.plane[rows], self.block[rows])
 
 
 class NetworkMaps(Maps):

@@ -12,9 +12,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gpu_ops import cpu_search
-from gpu_ops.cpu_compiled import Best, Blocks, Bounds
+from gpu_ops.cpu_compiled import Best, Bounds
 from gpu_ops.cpu_decode import cross, float32_above, nothing_looked_for, placed
-from gpu_ops.cpu_maps import BLOCK, RING, SIDE, Array, Cells, heat_of, tags_of
+from gpu_ops.cpu_maps import BLOCK, RING, SIDE, Array, Blocks, Cells, heat_of, tags_of
 from gpu_ops.device import Groups, Joints, Peaks, Placing
 
 MANY = 512  # blocks worth looking into: the whole map takes less time, for example a constant one

@@ -71,7 +71,7 @@ EXPORTED WIDE float posestream_tops(const Maps *maps, float *memory) {
 }
 
 /* Of all functions and what they take; VERSION of cpu_compiled.py. */
-EXPORTED int posestream_version(void) { return 6; }
+EXPORTED int posestream_version(void) { return 7; }
 
 /* Python imports this file as a module to find it; the functions are called through ctypes. */
 static struct PyModuleDef module = {PyModuleDef_HEAD_INIT, "_blocks", NULL, -1, NULL,

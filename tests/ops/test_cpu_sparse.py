@@ -119,6 +119,19 @@ def test_joints_are_those_of_the_heat_written_out(blocks, resizing, scene, seed,
     assert maps.unread()
 
 
+def test_bytes_become_the_same_numbers(blocks):
+    rng = np.random.default_rng(0)
+    images = [rng.integers(0, 256, (h, w, 3), np.uint8) for h, w in ((70, 90), (64, 128))]
+    affines = [np.array([[0.9, 0, 3.2], [0, 0.8, -4.1]])] * 2
+    compiled, plain = CpuLane(), CpuLane()
+    compiled._blocks, plain._blocks = blocks, None
+    warped = [
+        lane.warp(images, affines, (96, 64), mirror=True).numpy() for lane in (compiled, plain)
+    ]
+    assert np.array_equal(*warped)
+    assert len(np.unique(warped[0])) > 300
+
+
 @pytest.mark.parametrize("layout", [torch.contiguous_format, torch.channels_last])
 def test_heat_asked_for_is_that_of_the_definition(blocks, layout):
     low, high = people(4)
