@@ -15,7 +15,7 @@ from app.cluster.work import Batch, Call
 from app.process.outcome import Outcome
 from app.signals import Stop
 
-POLL = 0.5  # s between two looks at whether a stop was requested
+POLL = 1.0  # s between two looks at whether a stop was requested
 
 
 class Executor(Protocol):
