@@ -56,7 +56,7 @@ class Walker:
     tall: float  # times the standard body
     phase: float
     shirt: tuple[int, int, int]
-    trousers: tuple[int, int, int]
+    trousers: tuple[int, int, int] = (40, 40, 60)
     exercise: float = 0.0  # arm swings per second
     facing: float | None = None  # radians, 0 = towards the camera; None: as it walks
 
