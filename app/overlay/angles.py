@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from functools import lru_cache
 from typing import Final
@@ -10,6 +11,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from engine.skeleton import Skeleton
+
+Point = Sequence[float]  # x, y
 
 # the angle's name -> the joints before, at and behind it, on each side of the body
 _AT: Final = {
@@ -34,12 +37,15 @@ def angles_of(
     Returns:
         (degrees 0..180, x, y) for each, at the joint where it is measured.
     """
+    at: list[Point] = xy.tolist()  # NumPy takes a hundred times as long for two numbers
     found = []
     for a, b, c in _corners(skeleton, tuple(chosen)):
         if seen[a] and seen[b] and seen[c]:
-            found.append((_between(xy[a] - xy[b], xy[c] - xy[b]), *_pair(xy[b])))
+            (x, y), before, behind = at[b], at[a], at[c]
+            angle = _between((before[0] - x, before[1] - y), (behind[0] - x, behind[1] - y))
+            found.append((angle, x, y))
     if "trunk" in chosen:
-        found.extend(_trunk(xy, seen, skeleton))
+        found.extend(_trunk(at, seen, skeleton))
     return found
 
 
@@ -56,23 +62,29 @@ def _corners(skeleton: Skeleton, chosen: tuple[str, ...]) -> list[tuple[int, int
 
 
 def _trunk(
-    xy: NDArray[np.float64], seen: Sequence[bool], skeleton: Skeleton
+    at: Sequence[Point], seen: Sequence[bool], skeleton: Skeleton
 ) -> list[tuple[float, float, float]]:
     """How far the line from the hips to the shoulders leans from the vertical."""
+    ends = _trunk_ends(skeleton)
+    if not ends or not all(seen[joint] for joint in ends):
+        return []
+    left_shoulder, right_shoulder, left_hip, right_hip = (at[joint] for joint in ends)
+    top, low = _middle(left_shoulder, right_shoulder), _middle(left_hip, right_hip)
+    leaning = _between((top[0] - low[0], top[1] - low[1]), (0.0, -1.0))
+    return [(leaning, *_middle(top, low))]
+
+
+@lru_cache(maxsize=32)
+def _trunk_ends(skeleton: Skeleton) -> list[int]:
     index = {name: i for i, name in enumerate(skeleton.names)}
     names = ("left_shoulder", "right_shoulder", "left_hip", "right_hip")
-    if not all(name in index and seen[index[name]] for name in names):
-        return []
-    corners = xy[[index[name] for name in names]]
-    shoulders, hips = corners[:2].mean(0), corners[2:].mean(0)
-    leaning = _between(shoulders - hips, np.array([0.0, -1.0]))
-    return [(leaning, *_pair((shoulders + hips) / 2))]
+    return [index[name] for name in names] if set(names) <= set(index) else []
 
 
-def _between(a: NDArray[np.float64], b: NDArray[np.float64]) -> float:
-    cross = a[0] * b[1] - a[1] * b[0]
-    return float(np.degrees(np.arctan2(abs(cross), a @ b)))
+def _between(a: Point, b: Point) -> float:
+    cross, dot = a[0] * b[1] - a[1] * b[0], a[0] * b[0] + a[1] * b[1]
+    return math.degrees(math.atan2(abs(cross), dot))
 
 
-def _pair(xy: NDArray[np.float64]) -> tuple[float, float]:
-    return float(xy[0]), float(xy[1])
+def _middle(a: Point, b: Point) -> tuple[float, float]:
+    return (a[0] + b[0]) / 2, (a[1] + b[1]) / 2

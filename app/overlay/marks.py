@@ -252,13 +252,14 @@ def _trail(trail: Points, look: Look, source: str, place: _Place) -> list[Mark]:
         return []
     opacity, rgb = _opacity(number, look, source), colour_of(number)
     xy = place.points(trail[..., :2])
-    parts = np.array_split(np.arange(len(xy) - 1), min(_TRAIL_PARTS, len(xy) - 1))
+    steps = np.concatenate([xy[:-1], xy[1:]], -1)  # (T - 1, J, 4)
+    near = (np.abs(steps) < FARTHEST).all(-1)
+    parts = min(_TRAIL_PARTS, len(steps))
     marks: list[Mark] = []
-    for age, part in enumerate(parts, 1):
-        ends = np.concatenate([xy[part], xy[part + 1]], -1).reshape(-1, 4)
-        ends = ends[(np.abs(ends) < FARTHEST).all(-1)]
-        share = opacity * (0.25 + 0.55 * age / len(parts))
-        marks.append(Lines(ends, rgb, 2 * place.unit, False, share))
+    for age in range(parts):
+        part = slice(age * len(steps) // parts, (age + 1) * len(steps) // parts)
+        share = opacity * (0.25 + 0.55 * (age + 1) / parts)
+        marks.append(Lines(steps[part][near[part]], rgb, 2 * place.unit, False, share))
     return marks
 
 
