@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from engine.offline.recording import concatenate
 from engine.types import UNTRACKED, JointState, untracked
 from tests.measure.demo import compare
 
@@ -52,16 +53,11 @@ def test_near_means_a_tenth_of_the_longer_side_of_the_box(truth, move, near):
 
 def test_a_person_nobody_found_counts_with_all_joints(truth):
     frames = perfect(truth)
-    frames[:100] = [untracked_nobody(frame) for frame in frames[:100]]
+    frames[:100] = [frame.take(np.zeros(0, np.intp)) for frame in frames[:100]]
     found = compare(frames, truth)
     people = [len(frame["people"]) for frame in truth]
     assert found.missed == pytest.approx(sum(people[:100]) / sum(people))
     assert found.pck == pytest.approx(1 - found.missed, abs=0.05)
-
-
-def untracked_nobody(poses):
-    nobody = np.zeros(0, np.int64)
-    return replace(poses, **{n: getattr(poses, n)[nobody] for n in poses.__slots__})
 
 
 def test_each_change_of_an_id_is_a_switch_and_lost_ids_are_none(truth):
@@ -77,10 +73,8 @@ def test_each_change_of_an_id_is_a_switch_and_lost_ids_are_none(truth):
 
 def test_somebody_who_is_not_there_is_a_false_person(truth):
     frames = perfect(truth)
-    ghost = perfect(truth, move=5.0)[0]
-    first = frames[0]
-    both = {n: np.concatenate((getattr(first, n), getattr(ghost, n)[:1])) for n in first.__slots__}
-    frames[0] = replace(first, **both)
+    ghost = perfect(truth, move=5.0)[0].take(np.array([0]))
+    frames[0] = concatenate([frames[0], ghost], 17)
     found = compare(frames, truth)
     assert found.pck == 1
     assert found.false_people == pytest.approx(1 / len(truth))
