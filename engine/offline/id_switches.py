@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from engine.offline.recording import Recording
-from engine.offline.stitching import affinity, close_in_time, ends
+from engine.offline.stitching import affinity, close_in_time, edges_of, ends, shots
 from engine.tracking.oks import body_size
 
 Floats = NDArray[np.float64]
@@ -194,10 +194,11 @@ def _jumps(track: _Track) -> Iterator[IdSwitchCandidate]:
 def _same(
     recording: Recording, tracks: Mapping[int, NDArray[np.intp]]
 ) -> Iterator[IdSwitchCandidate]:
-    """Ids that end where another begins soon after."""
+    """Ids that end where another begins soon after, within one shot of the video."""
     ids, both = list(tracks), [ends(recording, rows) for rows in tracks.values()]
+    shot = shots(edges_of(recording, tracks.values()))
     for earlier, later in close_in_time(both, _SOON):
         end, start = both[earlier][1], both[later][0]
-        if start.time > end.time:
+        if start.time > end.time and shot[earlier, 1] == shot[later, 0]:
             row, pair = int(tracks[ids[later]][0]), (ids[earlier], ids[later])
             yield IdSwitchCandidate(start.time, "same", pair, affinity(end, start), row)

@@ -7,7 +7,7 @@ person had no id yet are given to it.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -83,17 +83,42 @@ def _joins(recording: Recording, longest: float) -> dict[int, int]:
     """Later id -> the earlier id that it continues, each used once on either side."""
     tracks = recording.rows_by_id()
     ids, both = list(tracks), [ends(recording, rows) for rows in tracks.values()]
-    edges = np.array([recording.frame[rows[[0, -1]]] for rows in tracks.values()]).reshape(-1, 2)
+    edges = edges_of(recording, tracks.values())
+    shot = shots(edges)
     pairs, gains = [], []
     for i, j in close_in_time(both, longest):
         # From one frame to the next the tracker had compared both, and found them unlike.
-        apart = edges[j, 0] - edges[i, 1] > 1
+        apart = edges[j, 0] - edges[i, 1] > 1 and shot[j, 0] == shot[i, 1]
         if apart and recording.segment[edges[i, 1]] == recording.segment[edges[j, 0]]:
             gain = affinity(both[i][1], both[j][0])
             if gain > 0:
                 pairs.append((i, j))
                 gains.append(gain)
     return {ids[j]: ids[i] for i, j in _assigned(pairs, gains, len(ids))}
+
+
+def edges_of(recording: Recording, tracks: Iterable[NDArray[np.intp]]) -> NDArray[np.int64]:
+    """(N, 2) first and last frame of each track, given by its rows."""
+    return np.array([recording.frame[rows[[0, -1]]] for rows in tracks]).reshape(-1, 2)
+
+
+def shots(edges: NDArray[np.int64]) -> NDArray[np.intp]:
+    """Which shot of an edited video each track begins and ends in.
+
+    At a cut the tracker ends all tracks, so it shows where two or more end, others begin in the
+    next frame, and none goes on.
+
+    Args:
+        edges: (N, 2) first and last frame of each track.
+
+    Returns:
+        (N, 2) numbers of shots, rising with the frames.
+    """
+    first, last = np.sort(edges, axis=0).T
+    starts = np.unique(first)
+    begun, over = np.searchsorted(first, starts), np.searchsorted(last, starts)  # before them
+    ended = over - np.searchsorted(last, starts - 1)
+    return np.searchsorted(starts[(begun == over) & (ended > 1)], edges, side="right")
 
 
 def close_in_time(tracks: Sequence[tuple[End, End]], longest: float) -> Iterator[tuple[int, int]]:

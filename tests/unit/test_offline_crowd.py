@@ -83,3 +83,40 @@ def test_the_pieces_joined_are_those_of_comparing_all_pairs(seed):
     expected = joined_by_all_pairs(recording, 3.0)
     assert len(expected) > 40
     assert stitching._joins(recording, 3.0) == expected
+
+
+def edited(*pieces: tuple[int, int, int, float]) -> Recording:
+    """Tracks of people who stand still: id, first and last frame, and place."""
+    body = np.random.default_rng(0).random((17, 2)) * 100
+    rows = [(t, n, body + np.array([x, 0])) for n, a, b, x in pieces for t in range(a, b + 1)]
+    rows.sort(key=lambda row: row[:2])
+    frame, ids, xy = (np.array(column) for column in zip(*rows, strict=True))
+    xy, score = xy.astype(np.float32), np.full(xy.shape[:2], 0.8, np.float32)
+    poses = Poses(xy, score, score[:, 0], ids.astype(np.int32), np.ones_like(score, np.uint8), xy)
+    frames = int(frame[-1]) + 1
+    times = np.arange(frames) / RATE
+    return Recording(np.arange(frames), times, np.zeros(frames, np.int32), frame, poses)
+
+
+def test_people_on_either_side_of_a_cut_are_not_one_person():
+    # The third shot shows others where the first two people stood.
+    cut = edited((0, 0, 29, 0), (1, 0, 29, 300), (2, 30, 49, 600), (3, 30, 49, 900))
+    again = edited(
+        *((0, 0, 29, 0), (1, 0, 29, 300), (2, 30, 49, 600), (3, 30, 49, 900)),
+        *((4, 50, 79, 0), (5, 50, 79, 300)),
+    )
+    for recording in (cut, again):
+        assert stitching._joins(recording, 3.0) == {}
+        assert id_switch_candidates(recording) == []
+
+
+def test_where_one_person_goes_on_there_was_no_cut():
+    lost = edited((0, 0, 29, 0), (1, 0, 29, 300), (2, 0, 79, 600), (3, 30, 79, 900), (4, 50, 79, 0))
+    assert stitching._joins(lost, 3.0) == {4: 0}
+    assert [c.ids for c in id_switch_candidates(lost)] == [(0, 4)]
+
+
+def test_shots_are_counted_from_the_frames_in_which_all_begin_anew():
+    edges = np.array([[0, 9], [3, 9], [10, 19], [12, 19], [20, 30]])
+    assert stitching.shots(edges).tolist() == [[0, 0], [0, 0], [1, 1], [1, 1], [2, 2]]
+    assert stitching.shots(np.zeros((0, 2), int)).shape == (0, 2)
