@@ -33,13 +33,9 @@ Colours = NDArray[np.floating]
 _UNCONFIRMED_MAX_LOST = 0.25  # s: an unconfirmed track may be lost for this long
 _MIRRORED = 0.85  # a pose with left and right swapped counts as this much of a match
 _ASSUMED = 0.2  # of the frame's shorter side: the size of a body of which one joint is known
-_OTHER_CLOTHES = (
-    0.2  # of full brightness: colours so far apart are e times less likely one person's
-)
+_OTHER_CLOTHES = 0.2  # of full brightness: colours so far apart are e times less likely
 _LEAST_TRUST = 0.4  # however unlike the colours: bodies overlap, lights go out
-_KNOWN_AGAIN = (
-    0.2  # how likely a lost person is where only the colours agree, beside place and pose
-)
+_KNOWN_AGAIN = 0.2  # how much colours alone count, beside place and pose
 _STRAY, _STRAY_SPEED = 0.4, 1.0  # body sizes, and that per s: how far off a lost person may appear
 _CHANGE_OF_LOOK = 1.0  # s: what people look like is learnt over so long, and not from one crossing
 _SAME = 0.5  # OKS with a matched person: a duplicate, not a new person
