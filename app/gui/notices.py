@@ -87,14 +87,20 @@ class Notices(QFrame):
         self.closer.setIcon(style.icon("close", theme["muted"], 16))
         self._mark_level()
 
-    def say(self, told: Told, *, asked: bool = False, names: Sequence[str] = ()) -> None:
+    def say(
+        self, told: Told, *, asked: bool = False, seen: bool = False, names: Sequence[str] = ()
+    ) -> None:
         """Show a sentence and keep it in the log; an error stays until it is closed.
 
-        What answers a key or a click (`asked`) is shown where only errors may be, too. `names` of
-        sources keep their first letter.
+        Args:
+            asked: it answers a key or a click, so it is shown where only errors may be, too.
+            seen: it stands in the picture already; it is only kept.
+            names: of sources; they keep their first letter.
         """
         told = replace(told, text=sentence(told.text, names))
         self.log = [*self.log[-_KEPT + 1 :], (datetime.now(), told)]
+        if seen:
+            return
         if self._away and told.level != "error" and not asked:
             if told.level == "warning" or not self._held or self._held.level == "info":
                 self._held = told

@@ -207,9 +207,11 @@ class Reactions(QObject):
                 case Sent():
                     self._window.controls.sending.show_sent(event)
 
-    def _show_failure(self, text: str) -> None:
-        self._window.canvas.show_failure(text)
-        self._window.say(Told(text, "error"))
+    def _show_failure(self, text: str, goes_on: bool) -> None:
+        window = self._window
+        alone = len(window.canvas.tiles) == 1  # of several, none says it for all
+        window.canvas.show_failure(text if alone else "the engine has failed")
+        window.say(Told(text, "error"), seen=alone and not goes_on)
 
     def _show_ready(self, ready: Ready) -> None:
         window = self._window
@@ -232,9 +234,9 @@ class Reactions(QObject):
             self._modes[state.source] = state.mode
         bad = state.status in ("reconnecting", "failed")
         if bad and (state.source not in self._lost or state.status == "failed"):
-            nothing = all(map(window.canvas.has_failed, window.runner.plan.names))
             # Once, however often it is tried again.
-            window.say(Told(state.text, "error" if nothing else "warning"))
+            told = Told(state.text, "error" if state.status == "failed" else "warning")
+            window.say(told, seen=True)
         elif state.status == "live" and state.text:
             window.say(Told(state.text))
         self._lost = self._lost | {state.source} if bad else self._lost - {state.source}

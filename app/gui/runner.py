@@ -29,7 +29,7 @@ class Runner(QObject):
     sources_changed = pyqtSignal()
     engine_changed = pyqtSignal(object)  # EngineSettings: the one that is used from now on
     started = pyqtSignal()
-    failed = pyqtSignal(str)  # why a session ended by itself
+    failed = pyqtSignal(str, bool)  # why a session ended by itself; whether another follows
 
     def __init__(self, plan: Plan, start: Start, parent: QObject | None = None) -> None:
         super().__init__(parent)
@@ -171,8 +171,8 @@ class Runner(QObject):
     def _ended(self, text: str) -> None:
         self._be("idle")
         if text:
-            self.failed.emit(text)
             self._try_what_works()
+            self.failed.emit(text, self._again)
         again, self._again = self._again, False
         if again:
             self.start()

@@ -71,9 +71,13 @@ class Window(QMainWindow):
         else:
             self.show_page()
 
-    def say(self, told: Told, *, asked: bool = False) -> None:
-        """Show a sentence and keep it in the log; `asked`: it answers a key or a click."""
-        self.notices.say(told, asked=asked, names=self.runner.plan.names)
+    def say(self, told: Told, *, asked: bool = False, seen: bool = False) -> None:
+        """Show a sentence and keep it in the log; `asked`: it answers a key or a click.
+
+        What is `seen` in the picture is not said a second time over it.
+        """
+        seen = seen and self.canvas.isVisible()
+        self.notices.say(told, asked=asked, seen=seen, names=self.runner.plan.names)
 
     def show_page(self) -> None:
         """Offer sources instead of a picture."""

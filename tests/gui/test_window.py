@@ -67,7 +67,7 @@ def colourful(image):
 
 
 def test_an_error_stays_on_screen_as_a_sentence(qtbot, open_window):
-    window = open_window("a", fail_after=2)
+    window = open_window("a", "b", fail_after=2)
     qtbot.waitUntil(lambda: window.notices.isVisible(), timeout=8000)
     assert window.notices.text.text() == "Cannot go on: the camera was unplugged"
     idle(qtbot, window)
@@ -86,7 +86,7 @@ def test_after_a_failure_nothing_promises_a_picture(qtbot, open_window):
             yield
 
     window = open_window("a", start=Fails)
-    qtbot.waitUntil(lambda: window.notices.isVisible(), timeout=8000)
+    qtbot.waitUntil(lambda: bool(window.notices.log), timeout=8000)
     idle(qtbot, window)
     (tile,) = window.canvas.tiles
     assert (tile.state.status, tile.state.text) == ("failed", "nothing listens there")
@@ -174,9 +174,11 @@ def test_a_second_source_becomes_a_second_tile(qtbot, open_window):
 def test_a_lost_source_is_marked_on_its_tile_and_said(qtbot, open_window):
     window = open_window("a", "b", lost=("b",))
     painting(qtbot, window)
-    qtbot.waitUntil(lambda: window.notices.isVisible())
-    assert "Trying again" in window.notices.text.text()
-    assert window.notices.property("level") == "warning"
+    qtbot.waitUntil(lambda: window.canvas.has_failed("b"))
+    qtbot.waitUntil(lambda: bool(window.notices.log))
+    ((_, said),) = window.notices.log
+    assert ("Trying again" in said.text, said.level) == (True, "warning")
+    assert not window.notices.isVisible(), "the tile says it"
 
 
 def test_keys_pause_step_and_seek_a_file(qtbot, open_window):
