@@ -12,61 +12,47 @@ import ctypes
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cache
-from importlib.util import find_spec
-from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
+from gpu_ops.compiled_file import ARRAY, DOUBLE, FLOAT, INT, LONG, CompiledFile, compiled_file
 from gpu_ops.cpu_maps import BLOCK, SIDE, SLACK, Array, Blocks, Cells, NetworkMaps
 from gpu_ops.device import Peaks
-
-VERSION = 7  # of what the functions take, also in native/blocks.c
-_ADDRESS, _LONG, _INT, _NUMBER = (ctypes.c_void_p, ctypes.c_longlong, ctypes.c_int, ctypes.c_float)
 
 
 class _Maps(ctypes.Structure):
     """Maps of native/maps.h."""
 
     _fields_ = (
-        *((name, _ADDRESS) for name in ("low", "high", "tops")),
-        *((name, _LONG) for name in ("planes", "joints", "h", "w")),
-        *((name, _LONG) for name in ("low_joint", "low_cell", "high_joint", "high_cell")),
+        *((name, ARRAY) for name in ("low", "high", "tops")),
+        *((name, LONG) for name in ("planes", "joints", "h", "w")),
+        *((name, LONG) for name in ("low_joint", "low_cell", "high_joint", "high_cell")),
     )
 
 
 _MAPS = ctypes.POINTER(_Maps)
-_TWO, _THREE = (_ADDRESS,) * 2, (_ADDRESS,) * 3
+_TWO, _THREE = (ARRAY,) * 2, (ARRAY,) * 3
 _ARGUMENTS: dict[str, tuple[object, ...]] = {  # of native/*.c, by the function's name
-    "tops": (_MAPS, _ADDRESS),
-    "maxima": (_MAPS, _NUMBER, _NUMBER, _INT, *_THREE),
-    "best": (_MAPS, _LONG, *_TWO, _NUMBER, _NUMBER, _NUMBER, *_TWO, _LONG, *_TWO),
-    "gather": (_MAPS, _LONG, *_TWO, _INT, *_TWO),
-    "peaks": (_MAPS, _LONG, *_THREE, _NUMBER, _INT, _INT, *_TWO),
-    "tags": (_MAPS, _INT, *_TWO),
-    "choose": (_MAPS, _LONG, *_THREE, *_TWO, _NUMBER, *_THREE),
-    "normalise": (_ADDRESS, _LONG, _ADDRESS, _ADDRESS),
-    "group": (_INT, _INT, _INT, *_THREE, ctypes.c_double, _INT, *_TWO, *_TWO),
+    "tops": (_MAPS, ARRAY),
+    "maxima": (_MAPS, FLOAT, FLOAT, INT, *_THREE),
+    "best": (_MAPS, LONG, *_TWO, FLOAT, FLOAT, FLOAT, *_TWO, LONG, *_TWO),
+    "gather": (_MAPS, LONG, *_TWO, INT, *_TWO),
+    "peaks": (_MAPS, LONG, *_THREE, FLOAT, INT, INT, *_TWO),
+    "tags": (_MAPS, INT, *_TWO),
+    "choose": (_MAPS, LONG, *_THREE, *_TWO, FLOAT, *_THREE),
+    "normalise": (ARRAY, LONG, ARRAY, ARRAY),
+    "group": (INT, INT, INT, *_THREE, DOUBLE, INT, *_TWO, *_TWO),
 }
-_RESULTS = {"tops": _NUMBER, "maxima": _LONG, "group": _INT}
+_RESULTS = {"tops": FLOAT, "maxima": LONG, "group": INT}
+_SLOW = {"tops", "maxima", "best", "normalise"}
 
 
 class CompiledBlocks:
     """The loops of one compiled file."""
 
-    def __init__(self, path: Path) -> None:
-        """Load it.
-
-        Raises:
-            OSError: this is not a file for this machine, or one of another version.
-        """
-        self._library = ctypes.CDLL(str(path))
-        known = hasattr(self._library, "posestream_version")
-        if not known or self._library.posestream_version() != VERSION:
-            raise OSError(f"{path} was compiled from another version of native/blocks.c")
-        for name, arguments in _ARGUMENTS.items():
-            function = getattr(self._library, f"posestream_{name}")
-            function.argtypes, function.restype = arguments, _RESULTS.get(name)
+    def __init__(self, file: CompiledFile) -> None:
+        self._do = file.functions(_ARGUMENTS, _RESULTS, slow=_SLOW)
 
     def normalise(
         self, image: NDArray[np.uint8], table: NDArray[np.float32], out: NDArray[np.float32]
@@ -79,17 +65,18 @@ class CompiledBlocks:
             out: (H, W, 3), filled in.
         """
         pixels = image.shape[0] * image.shape[1]
-        self._library.posestream_normalise(image.ctypes.data, pixels, *_addresses(table, out))
+        self._do.normalise(image, pixels, table, out)
 
     def look_at(self, maps: NetworkMaps) -> Bounds:
         """Bound the heat of every block."""
         (b, k, h, w) = maps.shape
         tops = np.empty((b * k, h // BLOCK, w // BLOCK), np.float32)
         steps = [part.strides[axis] // 4 for part in (maps.low, maps.high) for axis in (1, 3)]
-        described = _Maps(*_addresses(maps.low, maps.high, tops), b * k, k, *tops.shape[1:], *steps)
+        lie = [part.ctypes.data for part in (maps.low, maps.high, tops)]
+        described = _Maps(*lie, b * k, k, *tops.shape[1:], *steps)
         cells = tops.shape[2]
         rows = np.empty(3 * ((cells + 1) * steps[1] + (2 * cells + 1) * steps[3]), np.float32)
-        largest = self._library.posestream_tops(described, *_addresses(rows))
+        largest = self._do.tops(described, rows)
         return Bounds(self, maps, tops, described, SLACK * largest)
 
     def with_maxima(self, bounds: Bounds, lowest: np.float32, radius: int) -> Blocks:
@@ -104,10 +91,8 @@ class CompiledBlocks:
         ring = 2 * radius
         heat = np.full((BLOCK * h + ring, BLOCK * w + ring), -np.inf, np.float32)
         active, found = np.empty(2 * h * w, np.int64), np.empty(bounds.tops.size, np.int64)
-        memory = _addresses(heat, active, found)
-        count = self._library.posestream_maxima(
-            bounds.described, lowest, bounds.slack, radius, *memory
-        )
+        memory = heat, active, found
+        count = self._do.maxima(bounds.described, lowest, bounds.slack, radius, *memory)
         return Blocks(*np.divmod(found[:count], h * w))
 
     def with_best(
@@ -131,14 +116,17 @@ class CompiledBlocks:
         memory = np.empty((planes + 3, h + 1, w), np.float32)
         blocks = np.empty(h * w + planes, np.int64)
         counts, found = np.empty(len(plane), np.int64), np.empty((len(plane), most), np.int64)
-        self._library.posestream_best(
+        self._do.best(
             bounds.described,
             len(plane),
-            *_addresses(plane, wanted),
+            plane,
+            wanted,
             *(sharpness, bounds.slack, SLACK),
-            *_addresses(memory, blocks),
+            memory,
+            blocks,
             most,
-            *_addresses(counts, found),
+            counts,
+            found,
         )
         listed = np.where(counts <= most, counts, 0)
         some = np.arange(most) < listed[:, None]
@@ -157,12 +145,14 @@ class CompiledBlocks:
         """
         n = len(blocks)
         low, high = np.empty((3, 3 * n), np.float32), np.empty((6, 6 * n), np.float32)
-        self._library.posestream_gather(
+        self._do.gather(
             bounds.described,
             n,
-            *_addresses(blocks.plane, blocks.block),
+            blocks.plane,
+            blocks.block,
             tags,
-            *_addresses(low, high),
+            low,
+            high,
         )
         return low, high
 
@@ -186,18 +176,21 @@ class CompiledBlocks:
             peaks: the best so far.
         """
         assert heat.shape == (SIDE, len(blocks) * SIDE)
-        self._library.posestream_peaks(
+        self._do.peaks(
             bounds.described,
             len(blocks),
-            *_addresses(blocks.plane, blocks.block, heat),
+            blocks.plane,
+            blocks.block,
+            heat,
             *(lowest, radius, peaks.cell.shape[2]),
-            *_addresses(peaks.cell, peaks.score),
+            peaks.cell,
+            peaks.score,
         )
 
     def add_tags(self, bounds: Bounds, peaks: Peaks) -> None:
         """Enter the tags of the peaks, as `cpu_peaks.sample_tags`."""
         most = peaks.cell.shape[2]
-        self._library.posestream_tags(bounds.described, most, *_addresses(peaks.cell, peaks.tag))
+        self._do.tags(bounds.described, most, peaks.cell, peaks.tag)
 
     def choose(
         self,
@@ -218,12 +211,18 @@ class CompiledBlocks:
             best: of the pairs so far.
         """
         assert heat.shape == tags.shape == (SIDE, len(blocks) * SIDE)
-        self._library.posestream_choose(
+        self._do.choose(
             bounds.described,
             len(blocks),
-            *_addresses(pair, blocks.block, heat, tags, best.wanted),
+            pair,
+            blocks.block,
+            heat,
+            tags,
+            best.wanted,
             best.sharpness,
-            *_addresses(best.value, best.cell, best.heat),
+            best.value,
+            best.cell,
+            best.heat,
         )
 
     def group(
@@ -239,11 +238,12 @@ class CompiledBlocks:
             np.empty(room * (1 + tags_each * (joints + 1)), np.float32),
         )
         arrays = np.ascontiguousarray(score), np.ascontiguousarray(tag), np.array(order, np.int32)
-        count = self._library.posestream_group(
+        count = self._do.group(
             *(joints, most, tags_each),
-            *_addresses(*arrays),
+            *arrays,
             *(reach, room if most_known is None else most_known),
-            *_addresses(members, *memory),
+            members,
+            *memory,
         )
         return members[:count].astype(np.intp)
 
@@ -277,15 +277,5 @@ class Best:
 @cache
 def compiled_blocks() -> CompiledBlocks | None:
     """The loops that were built with the package; None where there was no compiler."""
-    found = find_spec("gpu_ops._blocks")
-    if found is None or found.origin is None:
-        return None
-    try:
-        return CompiledBlocks(Path(found.origin))
-    except OSError:
-        return None
-
-
-def _addresses(*arrays: NDArray[np.generic]) -> list[int]:
-    """Where arrays lie, which must live as long as this is used."""
-    return [array.ctypes.data for array in arrays]
+    file = compiled_file()
+    return CompiledBlocks(file) if file else None

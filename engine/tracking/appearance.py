@@ -1,6 +1,6 @@
 """What people wear, as far as it tells them apart: the mean colour along each limb.
 
-Left and right count as one, since they are often taken for each other. Pure numpy.
+Left and right count as one, since they are often taken for each other.
 """
 
 from __future__ import annotations
@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from engine.skeleton import Skeleton
+from engine.tracking.compiled import compiled_loops
 
 # Parts of the way along a limb: its ends lie on joints, where the next piece of clothing begins.
 _ALONG = np.linspace(0.2, 0.8, 5)
@@ -22,7 +23,8 @@ class _Samples(NamedTuple):
 
     start: NDArray[np.intp]  # (S,) keypoint
     end: NDArray[np.intp]  # (S,) keypoint
-    along: NDArray[np.float64]  # (S, 1) part of the way
+    kind: NDArray[np.intp]  # (S,) which limb
+    along: NDArray[np.float64]  # (S,) part of the way
     member: NDArray[np.float64]  # (L, S) 1 where the point belongs to the limb
 
 
@@ -40,15 +42,28 @@ def appearance(
         (P, L, 3) mean red, green and blue along each limb, 0..1; NaN where it is not in the
         picture. Limbs that mirror each other are one.
     """
-    start, end, along, member = _samples(skeleton)
+    samples = _samples(skeleton)
+    loops = compiled_loops()
+    if loops:
+        return loops.colours(pixels, xy, samples[:4], len(samples.member))
+    return _appearance(pixels, xy, samples)
+
+
+def _appearance(
+    pixels: NDArray[np.uint8], xy: NDArray[np.floating], samples: _Samples
+) -> NDArray[np.float32]:
+    """What `appearance` computes."""
+    start, end, _, along, member = samples
+    along = along[:, None]
     points = xy[:, start] * (1 - along) + xy[:, end] * along  # (P, S, 2)
     x, y = np.moveaxis(np.nan_to_num(points, nan=-1).round().astype(np.intp), 2, 0)
     height, width = pixels.shape[:2]
     inside = (x >= 0) & (y >= 0) & (x < width) & (y < height)
-    colour = pixels[y * inside, x * inside] * (inside / 255)[..., None]
+    colour = (pixels[y * inside, x * inside] * inside[..., None]).astype(np.float64)
     count = inside @ member.T  # (P, L)
-    mean: NDArray[np.float64] = member @ colour / np.where(count > 0, count, np.nan)[..., None]
-    return mean.astype(np.float32)
+    # Sums of whole numbers are exact, in whatever order they are added.
+    mean = member @ colour / (255 * np.where(count > 0, count, np.nan)[..., None])
+    return np.asarray(mean, np.float32)
 
 
 def unlikeness(a: NDArray[np.floating], b: NDArray[np.floating]) -> NDArray[np.float64]:
@@ -82,6 +97,6 @@ def _samples(skeleton: Skeleton) -> _Samples:
         kind = frozenset({(min(a, b), max(a, b)), (mirrored[0], mirrored[1])})
         which.append(kinds.setdefault(kind, len(kinds)))
     rows = np.repeat(np.arange(len(limbs)), len(_ALONG))
-    member = np.eye(len(kinds))[:, np.array(which, np.intp)[rows]]
-    along = np.tile(_ALONG, len(limbs))[:, None]
-    return _Samples(limbs[rows, 0], limbs[rows, 1], along, member)
+    kind_of = np.array(which, np.intp)[rows]
+    along, member = np.tile(_ALONG, len(limbs)), np.eye(len(kinds))[:, kind_of]
+    return _Samples(limbs[rows, 0], limbs[rows, 1], kind_of, along, member)

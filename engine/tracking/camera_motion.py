@@ -2,7 +2,7 @@
 
 Phase correlation of small grey pictures proposes a shift; it is accepted only if it aligns the
 background, so a person who fills the picture is not taken for the camera. A cut is a picture that
-matches the one before at no shift. Pure numpy.
+matches the one before at no shift.
 Method: Kuglin and Hines 1975.
 """
 
@@ -13,6 +13,7 @@ from typing import NamedTuple, TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
+from engine.tracking.compiled import compiled_loops
 from engine.tracking.json_arrays import EncodedArray, decode_array, encode_array
 
 _T = TypeVar("_T", bound=np.generic)
@@ -25,6 +26,7 @@ _ENOUGH = 0.15  # of the cells must be free of people to judge by
 _GREY = 6  # levels that a cell's brightness must differ by to have changed
 _OTHER = 12  # levels that it differs by in most cells after a cut
 _UNLIKE = 0.4  # correlation of pictures below which they show different scenes; within one: 0.8
+_MARGIN = 0.15  # of the box of a person's joints: as much is not free around it
 _TILES = 4  # each way: a moving camera changes the picture in at least half of them
 
 
@@ -90,6 +92,11 @@ def decode_view(state: EncodedArray | None) -> View | None:
 def view(pixels: NDArray[np.uint8], xy: NDArray[np.floating]) -> View:
     """Reduce a frame to what is compared; arguments as of `CameraMotion`."""
     small, cell = _shrink(pixels)
+    loops = compiled_loops()
+    if loops and xy.dtype == np.float32:
+        free = np.ones(small.shape, np.bool_)
+        loops.cover(free, np.ascontiguousarray(xy, np.float32), cell, _MARGIN)
+        return View(small, free, cell)
     return View(small, _free_of_people(small.shape, xy / cell), cell)
 
 
@@ -99,10 +106,7 @@ def between(before: View | None, after: View) -> CameraStep:
         return STILL
     if before.small.shape != after.small.shape:
         return CameraStep(np.zeros(2), cut=True)
-    difference = np.abs(after.small.astype(np.int16) - before.small)
-    seen = after.free & before.free
-    moving = _everywhere((difference > _GREY) & seen, seen)
-    other = bool((difference > _OTHER).mean() >= 0.5)
+    moving, other = _differ(before, after)
     if not moving and not other:  # nearly always: no search for a shift is needed
         return STILL
     shift = _propose(before.small, after.small)
@@ -112,11 +116,26 @@ def between(before: View | None, after: View) -> CameraStep:
     return CameraStep(np.zeros(2), other and _is_unlike(before.small, after.small, shift))
 
 
+def _differ(before: View, after: View) -> tuple[bool, bool]:
+    """Whether the pictures differ in most parts free of people; and by a lot in most cells."""
+    loops = compiled_loops()
+    if loops:
+        small, free = (before.small, after.small), (before.free, after.free)
+        return loops.differ(small, free, _TILES, (_GREY, _OTHER))
+    difference = np.abs(after.small.astype(np.int16) - before.small)
+    seen = after.free & before.free
+    moving = _everywhere((difference > _GREY) & seen, seen)
+    return moving, bool((difference > _OTHER).mean() >= 0.5)
+
+
 def _shrink(pixels: NDArray[np.uint8]) -> tuple[NDArray[np.uint8], int]:
     """The picture as (h, w) cells of green, and the side of a cell in pixels."""
     cell = max(1, round(max(pixels.shape[:2]) / _SIDE))
     h, w, n = pixels.shape[0] // cell, pixels.shape[1] // cell, min(cell, _SAMPLES)
     at = [(2 * i + 1) * cell // (2 * n) for i in range(n)]  # spread over the cell
+    loops = compiled_loops()
+    if loops:
+        return loops.shrink(pixels, cell, at), cell
     sums = np.zeros((h, w), np.uint16)
     for y in at:
         row = pixels[y : h * cell : cell, :, 1]
@@ -133,7 +152,7 @@ def _free_of_people(shape: tuple[int, ...], xy: NDArray[np.floating]) -> NDArray
     xy, absent = xy[seen], absent[seen]
     low = np.where(absent, np.inf, xy).min(axis=1)
     high = np.where(absent, -np.inf, xy).max(axis=1)
-    margin = 1 + 0.15 * (high - low)
+    margin = 1 + _MARGIN * (high - low)
     corners = np.concatenate((low - margin, high + margin + 1), axis=1)
     for left, top, right, bottom in np.maximum(corners, 0).astype(int).tolist():
         free[top:bottom, left:right] = False

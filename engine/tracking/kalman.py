@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 Floats = NDArray[np.float64]
 
 _FADE = 2.0  # s after which an unseen body has lost 63 % of its speed
-_WANDER = 1.0  # body sizes per s^1.5: how much people change their velocity
+WANDER = 1.0  # body sizes per s^1.5: how much people change their velocity
 _NEW_SPEED = 1.0  # body sizes per s: what may be expected of a body seen once
 NOISE = 0.06  # body sizes: how far the middle of a pose is off
 
@@ -33,12 +33,20 @@ def at_rest(size: Floats) -> Motion:
     return Motion(np.zeros((len(size), 2)), cov)
 
 
+def fade(dt: float) -> tuple[float, float]:
+    """The share of its speed that an unseen body keeps after `dt` s, and how far it comes.
+
+    The latter in s of full speed.
+    """
+    kept = float(np.exp(-dt / _FADE))
+    return kept, _FADE * (1 - kept)
+
+
 def predict(motion: Motion, dt: float, size: Floats) -> tuple[Floats, Motion]:
     """How far each body moves in `dt` s, (N, 2) px, and what is known afterwards."""
-    kept = float(np.exp(-dt / _FADE))
-    reach = _FADE * (1 - kept)  # s of full speed
+    kept, reach = fade(dt)
     pp, pv, vv = motion.cov.T
-    q = (_WANDER * size) ** 2
+    q = (WANDER * size) ** 2
     cov = np.stack(
         [
             pp + 2 * reach * pv + reach**2 * vv + q * dt**3 / 3,

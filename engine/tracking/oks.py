@@ -1,6 +1,6 @@
 """How alike two poses are: the object keypoint similarity of COCO, between all pairs at once.
 
-Used for tracking and to find duplicates. Pure numpy.
+Used for tracking and to find duplicates.
 """
 
 from __future__ import annotations
@@ -10,9 +10,11 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from engine.tracking.compiled import compiled_loops
+
 # A person seen from the side, or with the arms down, fills a narrow box, but the keypoints are
 # placed no more precisely for it: no box counts as narrower than this part of its longer side.
-_NARROWEST = 1 / 3
+NARROWEST = 1 / 3
 
 
 def body_size(xy: NDArray[np.floating]) -> NDArray[np.float64]:
@@ -24,13 +26,19 @@ def body_size(xy: NDArray[np.floating]) -> NDArray[np.float64]:
     Returns:
         (P,) pixels; 0 where fewer than two joints are present.
     """
+    loops = compiled_loops()
+    return loops.body_size(xy, NARROWEST) if loops else _body_size(xy)
+
+
+def _body_size(xy: NDArray[np.floating]) -> NDArray[np.float64]:
+    """What `body_size` computes."""
     unknown = np.isnan(xy)
     absent = (unknown[..., 0] | unknown[..., 1])[..., None]
     low = np.where(absent, np.inf, xy).min(axis=1, initial=np.inf)
     high = np.where(absent, -np.inf, xy).max(axis=1, initial=-np.inf)
     wide, tall = np.where(high >= low, high - low, 0.0).astype(np.float64).T
     longer = np.maximum(wide, tall)
-    shorter = np.maximum(np.minimum(wide, tall), longer * _NARROWEST)
+    shorter = np.maximum(np.minimum(wide, tall), longer * NARROWEST)
     size: NDArray[np.float64] = np.sqrt(longer * shorter)
     return size
 
@@ -64,7 +72,22 @@ def similarity(
     """
     if size is None:
         size = mean_size(body_size(a), body_size(b))
-    scale = np.maximum(np.broadcast_to(np.asarray(size, np.float64), (len(a), len(b))), 1.0)
+    size = np.ascontiguousarray(np.broadcast_to(size, (len(a), len(b))), np.float64)
+    loops = compiled_loops()
+    if loops:
+        return loops.similarity(a, b, tuple(sigmas), size, moved)
+    return _similarity(a, b, sigmas, size, moved)
+
+
+def _similarity(
+    a: NDArray[np.floating],
+    b: NDArray[np.floating],
+    sigmas: Sequence[float],
+    size: NDArray[np.float64],
+    moved: NDArray[np.floating] | None,
+) -> NDArray[np.float64]:
+    """What `similarity` computes, of (P, Q) sizes."""
+    scale = np.maximum(size, 1.0)
     apart = a[:, None].astype(np.float64) - b[None].astype(np.float64)
     if moved is not None:
         apart -= moved[:, :, None]

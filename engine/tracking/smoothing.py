@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 from engine.settings import SmoothingSettings
 from engine.skeleton import Skeleton
 from engine.tracking.camera_motion import STILL, CameraStep
+from engine.tracking.compiled import compiled_loops
 from engine.tracking.json_arrays import EncodedArray, decode_array, encode_array
 from engine.tracking.oks import body_size
 from engine.types import UNTRACKED, Frame, Poses
@@ -81,13 +82,24 @@ class Smoother:
         measured = poses.xy[tracked]
         sizes = body_size(measured)
         rows = self._rows(poses.ids[tracked].tolist(), sizes)
-        people = self._people.take(rows)
-        smooth = self._smooth(people, measured, sizes)
-        for column, now in zip(self._people.columns(), people.columns(), strict=True):
-            column[rows] = now
+        loops = compiled_loops()
+        if loops:
+            columns, numbers = self._people.columns(), self._numbers()
+            smooth = loops.smooth(rows, columns, numbers, _ENOUGH, measured, sizes)
+        else:
+            people = self._people.take(rows)
+            smooth = self._smooth(people, measured, sizes)
+            for column, now in zip(self._people.columns(), people.columns(), strict=True):
+                column[rows] = now
         xy = poses.xy.copy()
         xy[tracked] = smooth
         return replace(poses, xy=xy)
+
+    def _numbers(self) -> Sequence[float]:
+        """What the filters go by, in the order of `compiled`."""
+        chosen = self.settings
+        cutoffs = _SIZE_CUTOFF, chosen.body_cutoff, chosen.speed_cutoff, chosen.min_cutoff
+        return (self._time, chosen.max_gap, 2 * np.pi, *cutoffs, chosen.beta, _CARRIED)
 
     def state(self) -> EncodedArray:
         """The state of all filters, for `restore`."""

@@ -70,8 +70,33 @@ EXPORTED WIDE float posestream_tops(const Maps *maps, float *memory) {
     return largest_of(memory, sizes);
 }
 
-/* Of all functions and what they take; VERSION of cpu_compiled.py. */
-EXPORTED int posestream_version(void) { return 7; }
+/* Of all functions and what they take; VERSION of compiled_file.py. */
+EXPORTED int posestream_version(void) { return 8; }
+
+/* The address of an array's numbers; others as they are. NULL where they do not lie together. */
+static PyObject *address_of(PyObject *argument) {
+    Py_buffer numbers;
+    if (PyLong_Check(argument) || PyFloat_Check(argument) || !PyObject_CheckBuffer(argument))
+        return Py_NewRef(argument);
+    if (PyObject_GetBuffer(argument, &numbers, PyBUF_C_CONTIGUOUS) < 0) return NULL;
+    PyObject *address = numbers.ndim ? PyLong_FromVoidPtr(numbers.buf) : Py_NewRef(argument);
+    PyBuffer_Release(&numbers);
+    return address;
+}
+
+/* A tuple of arguments with addresses in place of arrays, a tenth of the time that their own
+   attributes take. */
+EXPORTED PyObject *posestream_addresses(PyObject *arguments) {
+    PyObject *out = PyTuple_New(PyTuple_Size(arguments));
+    for (Py_ssize_t i = 0; out && i < PyTuple_Size(arguments); i++) {
+        PyObject *address = address_of(PyTuple_GetItem(arguments, i));
+        if (address)
+            PyTuple_SetItem(out, i, address);
+        else
+            Py_CLEAR(out);
+    }
+    return out;
+}
 
 /* Python imports this file as a module to find it; the functions are called through ctypes. */
 static struct PyModuleDef module = {PyModuleDef_HEAD_INIT, "_blocks", NULL, -1, NULL,

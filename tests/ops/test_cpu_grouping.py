@@ -7,6 +7,7 @@ from engine.decoding import grouping
 from engine.decoding.grouping import group, group_by_definition
 from engine.settings import PAPER_GROUPING
 from engine.skeleton import COCO
+from gpu_ops.cpu_compiled import CompiledBlocks
 from tests.support.compiled import compiled_from_source
 from tests.support.golden import SCENES, load_scene
 from tests.support.peak_scenes import random_peaks
@@ -14,7 +15,7 @@ from tests.support.peak_scenes import random_peaks
 
 @pytest.fixture(scope="module")
 def blocks(tmp_path_factory):
-    return compiled_from_source(tmp_path_factory.mktemp("compiled"))
+    return CompiledBlocks(compiled_from_source(tmp_path_factory.mktemp("compiled")))
 
 
 @pytest.fixture(autouse=True)

@@ -6,8 +6,9 @@ import pytest
 import torch
 
 from app.bench.scenes import network_maps
-from gpu_ops import cpu_compiled, cpu_decode
+from gpu_ops import compiled_file, cpu_decode
 from gpu_ops.cpu import CpuLane
+from gpu_ops.cpu_compiled import CompiledBlocks
 from gpu_ops.cpu_maps import NetworkMaps
 from gpu_ops.device import Maps, Pass, Placing
 from tests.support.compiled import compiled_from_source
@@ -16,7 +17,7 @@ from tests.support.map_scenes import groups, heat_map, tag_map
 
 @pytest.fixture(scope="module")
 def blocks(tmp_path_factory):
-    return compiled_from_source(tmp_path_factory.mktemp("compiled"))
+    return CompiledBlocks(compiled_from_source(tmp_path_factory.mktemp("compiled")))
 
 
 @pytest.fixture(params=[True, False], ids=["ipp", "no ipp"])
@@ -174,12 +175,12 @@ def test_without_a_compiled_file_heat_is_written_out(monkeypatch, tmp_path):
         found = type("Found", (), {"origin": str(origin) if origin else None})()
         if origin:
             origin.write_text("no library")
-        monkeypatch.setattr(cpu_compiled, "find_spec", lambda name, found=found: found)
-        assert cpu_compiled.compiled_blocks.__wrapped__() is None
+        monkeypatch.setattr(compiled_file, "find_spec", lambda name, found=found: found)
+        assert compiled_file.compiled_file.__wrapped__() is None
 
 
 def test_a_file_of_another_version_is_not_used(monkeypatch, tmp_path):
     compiled_from_source(tmp_path)
-    monkeypatch.setattr(cpu_compiled, "VERSION", cpu_compiled.VERSION + 1)
+    monkeypatch.setattr(compiled_file, "VERSION", compiled_file.VERSION + 1)
     with pytest.raises(OSError, match="another version"):
-        cpu_compiled.CompiledBlocks(tmp_path / "blocks.so")
+        compiled_file.CompiledFile(tmp_path / "blocks.so")

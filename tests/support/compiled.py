@@ -6,14 +6,14 @@ import subprocess
 import sysconfig
 from pathlib import Path
 
-from gpu_ops.cpu_compiled import CompiledBlocks
+from gpu_ops.compiled_file import CompiledFile
 from tests.support.emulation import need_compiler
 
 SOURCES = Path(__file__).parents[2] / "gpu_ops/native"
 
 
-def compiled_from_source(folder: Path) -> CompiledBlocks:
-    """The loops, with warnings as errors and the optimisation of an installation."""
+def compiled_from_source(folder: Path) -> CompiledFile:
+    """The functions, with warnings as errors and the optimisation of an installation."""
     need_compiler()
     target = folder / "blocks.so"
     include = sysconfig.get_path("include")
@@ -23,4 +23,4 @@ def compiled_from_source(folder: Path) -> CompiledBlocks:
     subprocess.run(
         ["gcc", *options, f"-I{include}", *sources, "-o", str(target), "-lm"], check=True
     )
-    return CompiledBlocks(target)
+    return CompiledFile(target)
