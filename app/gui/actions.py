@@ -7,17 +7,18 @@ from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from PyQt6.QtCore import QObject, QUrl
-from PyQt6.QtGui import QDesktopServices, QKeySequence, QShortcut
+from PyQt6.QtCore import QObject, QRectF, Qt, QUrl
+from PyQt6.QtGui import QContextMenuEvent, QDesktopServices, QKeySequence, QShortcut
 from PyQt6.QtWidgets import (
     QAbstractButton,
-    QAbstractItemView,
     QAbstractSpinBox,
     QApplication,
     QComboBox,
     QFileDialog,
     QLineEdit,
+    QListWidget,
     QSlider,
+    QTreeWidget,
     QWidget,
 )
 
@@ -235,6 +236,16 @@ class Actions(QObject):
         box = self._window.controls.heatmap
         box.setCurrentIndex((box.currentIndex() + 1) % box.count())
 
+    def show_menu(self) -> None:
+        """Offer what can be done with what has the focus, as the menu key does."""
+        control = QApplication.focusWidget()
+        if control:
+            cursor = control.inputMethodQuery(Qt.InputMethodQuery.ImCursorRectangle)
+            at = QRectF(cursor).toRect().center()
+            by_keys = QContextMenuEvent.Reason.Keyboard
+            event = QContextMenuEvent(by_keys, at, control.mapToGlobal(at))
+            QApplication.sendEvent(control, event)
+
     def show_log(self) -> None:
         """Show everything that was said."""
         LogDialog(self._window.notices, self._window.theme, self._window).open()
@@ -248,6 +259,8 @@ class Actions(QObject):
         window = self._window
         if window.canvas.is_drawing_zone:
             window.canvas.draw_zone(None)
+        elif window.transport.clock.hasFocus():
+            window.transport.clock.clearFocus()  # it shows the time again
         elif window.notices.isVisible():
             window.notices.hide()
         elif window.roster.followed:
@@ -274,8 +287,8 @@ def _needs(control: QWidget | None, key: str) -> bool:
     """Whether a key means something to a control: letters while typing, space on a button."""
     if isinstance(control, QLineEdit | QAbstractSpinBox):
         return len(key) == 1 or key in _SPACE | _ARROWS
-    if isinstance(control, QComboBox | QAbstractItemView):
+    if isinstance(control, QComboBox | QListWidget):
         return len(key) == 1 or key in _SPACE
-    if isinstance(control, QAbstractButton):
+    if isinstance(control, QAbstractButton | QTreeWidget):
         return key in _SPACE
     return isinstance(control, QSlider) and key in _ARROWS

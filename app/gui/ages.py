@@ -12,6 +12,8 @@ from numpy.typing import NDArray
 
 from engine.types import Result
 
+_STALE = 2.0  # s without a picture after which there is none
+
 
 @dataclass(frozen=True, slots=True)
 class Spread:
@@ -121,6 +123,16 @@ class Ages:
         ages = [self._clock() - known.arrived for known in shown]
         return max(ages, default=None)
 
+    def in_words(self, lost: Collection[str] = ()) -> str:
+        """Age, rate and lag at a glance; empty without a picture."""
+        age, spread = self.age_now(lost), self.spread()
+        if age is None:
+            return ""
+        if spread and age < _STALE:
+            age = max(spread.p50, age if age > 2 * spread.p99 else 0.0)
+        behind = f" · people {_time(self.behind)} behind" if self.behind else ""
+        return f"{_time(age)} old · {self.rate():.0f} fps{behind}"
+
     @property
     def behind(self) -> float:
         """How much older than its picture the people on one are; 0 without a preview."""
@@ -151,3 +163,7 @@ class Ages:
     def stages(self) -> dict[str, float]:
         """Smoothed seconds per stage of a batch."""
         return dict(self._times)
+
+
+def _time(seconds: float) -> str:
+    return f"{seconds * 1e3:.0f} ms" if seconds < 1 else f"{seconds:.1f} s"

@@ -102,6 +102,7 @@ class Chips(QWidget):
         self, sources: Sequence[str], titles: Mapping[str, str], theme: style.Theme
     ) -> None:
         """Show one chip per source."""
+        focused = [i for i, chip in enumerate(self.chips) if chip.closer.hasFocus()]
         for chip in self.chips:
             chip.deleteLater()
         self.chips = [Chip(s, titles.get(s) or title(s), theme, self) for s in sources]
@@ -115,6 +116,8 @@ class Chips(QWidget):
         self.setMaximumWidth(self.sizeHint().width())  # what comes next stands beside the last
         self.updateGeometry()
         self._fit()
+        for i in focused[: len(self.chips)]:  # the keyboard stays where it was
+            self.chips[min(i, len(self.chips) - 1)].closer.setFocus()
 
     def resizeEvent(self, event: QResizeEvent | None) -> None:  # noqa: N802
         """Share the width anew."""

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from PyQt6.QtCore import pyqtSignal
+from PyQt6.QtCore import Qt, pyqtSignal
 from PyQt6.QtWidgets import QCheckBox, QPushButton, QScrollArea, QVBoxLayout, QWidget
 
 from app.gui.display_section import TICKS, DisplaySection
@@ -158,6 +158,7 @@ class Controls(QScrollArea):
         self.setWidgetResizable(True)
         self.setFrameShape(QScrollArea.Shape.NoFrame)
         self.setAccessibleName("Controls")
+        self.setFocusPolicy(Qt.FocusPolicy.NoFocus)  # what is in it has the focus
 
     def _connect(self) -> None:
         self._reset.clicked.connect(self.reset)

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from functools import lru_cache
 
 from PyQt6.QtCore import QPoint, Qt, pyqtSignal
-from PyQt6.QtGui import QColor, QIcon, QPainter, QPixmap
+from PyQt6.QtGui import QColor, QIcon, QKeyEvent, QPainter, QPixmap
 from PyQt6.QtWidgets import QAbstractItemView, QHeaderView, QTreeWidget, QTreeWidgetItem, QWidget
 
 from app.gui.chips import telling
@@ -19,11 +19,26 @@ _MOST_ROWS = 6  # shown without scrolling
 _ROW = 28  # pixels
 _AROUND = 8  # pixels of the list's frame, above and below
 _WHO = Qt.ItemDataRole.UserRole
+_ENTER = (Qt.Key.Key_Return, Qt.Key.Key_Enter, Qt.Key.Key_Space)
 _RIGHT = Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter
 
 
+class _List(QTreeWidget):
+    """Keys act on the current row, however often the rows are made anew."""
+
+    entered = pyqtSignal(object)  # Who
+
+    def keyPressEvent(self, event: QKeyEvent | None) -> None:  # noqa: N802  Qt's name
+        """Enter and Space do what a click does."""
+        row = self.currentItem()
+        if event and row and event.key() in _ENTER:
+            self.entered.emit(row.data(0, _WHO))
+        else:
+            super().keyPressEvent(event)
+
+
 class PeoplePanel(Section):
-    """A click follows a person, a second one ends it; a right click offers more."""
+    """A click or Enter follows a person, a second one ends it; a right click offers more."""
 
     asked = pyqtSignal(object, QPoint)  # Who, where on the screen
     keeps_in_view = pyqtSignal(bool)
@@ -34,7 +49,7 @@ class PeoplePanel(Section):
         self._titles: dict[str, str] = {}
         self._short: dict[str, str] = {}  # what tells each from the others
         self._shown = -1  # rows
-        self.list = QTreeWidget()
+        self.list = _List()
         self._hint = note("No people in view.", role="muted")
         self.keep = tick(
             "Keep the followed person in view",
@@ -62,8 +77,11 @@ class PeoplePanel(Section):
             for i in range(self.list.topLevelItemCount())
         }
         if list(rows) != [who for who, _ in people]:
+            current = self.list.currentItem()
+            kept = current.data(0, _WHO) if current else None
             self.list.clear()
             rows = {who: self._new_row(who) for who, _ in people}
+            self.list.setCurrentItem(rows.get(kept))
         for who, seen in people:
             row = rows[who]
             if row is not None:
@@ -124,7 +142,7 @@ class PeoplePanel(Section):
         tree.setRootIsDecorated(False)
         tree.setUniformRowHeights(True)
         tree.setTextElideMode(Qt.TextElideMode.ElideRight)
-        tree.setSelectionMode(QAbstractItemView.SelectionMode.SingleSelection)
+        tree.setSelectionMode(QAbstractItemView.SelectionMode.NoSelection)
         tree.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
         tree.setAccessibleName("People in view")
         tree.setContextMenuPolicy(Qt.ContextMenuPolicy.CustomContextMenu)
@@ -136,6 +154,7 @@ class PeoplePanel(Section):
                 header.setSectionResizeMode(column, QHeaderView.ResizeMode.ResizeToContents)
             header.setSectionsClickable(False)
         tree.itemClicked.connect(lambda row: self._roster.follow(row.data(0, _WHO)))
+        tree.entered.connect(self._roster.follow)
         tree.customContextMenuRequested.connect(self._ask)
 
     def _ask(self, at: QPoint) -> None:

@@ -10,6 +10,7 @@ from PyQt6.QtCore import QObject, QTimer, pyqtSignal
 from app.gui.bridge import Shown
 from app.gui.chips import each_telling
 from app.gui.recording_section import LITTLE
+from app.gui.tile import described
 from app.live.protocol import (
     EngineFailed,
     Flow,
@@ -27,7 +28,6 @@ if TYPE_CHECKING:
 _ENOUGH = 30  # frames before a measured cost is believed
 _REFRESH = 200  # ms between updates of the figures
 _FIGURES = 3  # updates of the time to one of lists and figures
-_STALE = 2.0  # s without a picture after which there is none
 
 
 class Reactions(QObject):
@@ -75,6 +75,7 @@ class Reactions(QObject):
         window.controls.performance.set_engine(None)
         window.controls.sending.rest()
         window.canvas.rest()
+        self._describe()
         shown = window.transport.isVisible() and bool(window.canvas.results)
         window.transport.setVisible(shown)
         if not window.runner.plan.sources:
@@ -151,6 +152,7 @@ class Reactions(QObject):
         window.canvas.set_sources(names, each_telling([window.title_of(name) for name in names]))
         window.canvas.clear()
         window.canvas.setFocus()
+        window.ring.leave()
         window.transport.hide()
         self._timer.start(_REFRESH)
 
@@ -211,7 +213,12 @@ class Reactions(QObject):
         window = self._window
         alone = len(window.canvas.tiles) == 1  # of several, none says it for all
         window.canvas.show_failure(text if alone else "the engine has failed")
+        self._describe()
         window.say(Told(text, "error"), seen=alone and not goes_on)
+
+    def _describe(self) -> None:
+        """Let a screen reader say what stands in the picture."""
+        self._window.canvas.setAccessibleDescription(described(self._window.canvas.tiles))
 
     def _show_ready(self, ready: Ready) -> None:
         window = self._window
@@ -230,6 +237,7 @@ class Reactions(QObject):
     def _show_source(self, state: SourceState) -> None:
         window = self._window
         window.canvas.set_state(state)
+        self._describe()
         if state.mode:
             self._modes[state.source] = state.mode
         bad = state.status in ("reconnecting", "failed")
@@ -284,14 +292,4 @@ class Reactions(QObject):
         window = self._window
         if self._lost >= set(window.runner.plan.names):
             return "lost"
-        age, spread = window.ages.age_now(self._lost), window.ages.spread()
-        if age is None or window.transport.is_paused:
-            return ""
-        if spread and age < _STALE:
-            age = max(spread.p50, age if age > 2 * spread.p99 else 0.0)
-        behind = f" · people {_time(window.ages.behind)} behind" if window.ages.behind else ""
-        return f"{_time(age)} old · {window.ages.rate():.0f} fps{behind}"
-
-
-def _time(seconds: float) -> str:
-    return f"{seconds * 1e3:.0f} ms" if seconds < 1 else f"{seconds:.1f} s"
+        return "" if window.transport.is_paused else window.ages.in_words(self._lost)

@@ -151,5 +151,6 @@ def form(rows: Sequence[tuple[str, QComboBox]]) -> QFormLayout:
         label = note(text, role="muted")
         label.setWordWrap(False)
         label.setMinimumHeight(box.sizeHint().height())
+        label.setBuddy(box)  # on Linux a screen reader says this, and the choice as its name
         made.addRow(label, box)
     return made

@@ -51,6 +51,7 @@ ACTIONS: Final = (
     Action("blur_heads", ("6",), "Blur heads", "Draw"),
     Action("follow_next", ("N",), "Follow the next person", "Draw"),
     Action("heatmap", ("H",), "Heatmap of the next joint", "Draw"),
+    Action("show_menu", ("Shift+F10",), "Menu of the person or the source", "Help"),
     Action("show_log", ("L",), "Messages", "Help"),
     Action("show_shortcuts", ("?", "F1"), "This sheet", "Help"),
     Action("dismiss", ("Esc",), "Close, follow no more, leave", "Help"),

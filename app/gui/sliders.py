@@ -11,7 +11,7 @@ from PyQt6.QtWidgets import QGridLayout, QLabel, QWidget
 
 from app.gui.quiet import QuietNumber, QuietSlider
 
-_STEPS = 200
+_STEPS = 200  # of a logarithmic slider
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,7 +131,10 @@ class SliderRow(QWidget):
         self.number.setRange(knob.low, knob.high)
         self.number.setSuffix(f" {knob.unit}" if knob.unit else "")
         self.number.setFixedWidth(84)
-        self.slider.setRange(0, round(knob.high - knob.low) if knob.whole else _STEPS)
+        if knob.logarithmic:
+            self.slider.setRange(0, _STEPS)
+        else:  # in the number's last digit: what a screen reader says of it
+            self.slider.setRange(self._digits(knob.low), self._digits(knob.high))
         self.slider.setAccessibleDescription(knob.tip)
         self.number.setAccessibleName(knob.label)
         self.number.setAccessibleDescription(knob.tip)
@@ -159,13 +162,11 @@ class SliderRow(QWidget):
         self._move_to(value)
 
     def _slid(self) -> None:
-        knob, share = self.knob, self.slider.value() / self.slider.maximum()
-        if knob.whole:
-            value = knob.low + self.slider.value()
-        elif knob.logarithmic:
-            value = knob.low * exp(share * log(knob.high / knob.low))
+        knob, steps = self.knob, self.slider.value()
+        if knob.logarithmic:
+            value = knob.low * exp(steps / _STEPS * log(knob.high / knob.low))
         else:
-            value = knob.low + share * (knob.high - knob.low)
+            value = steps / 10**knob.digits
         self._show(value)
         self.moved.emit(self.knob)
 
@@ -183,13 +184,16 @@ class SliderRow(QWidget):
     def _move_to(self, value: float) -> None:
         knob = self.knob
         inside = min(max(value, knob.low), knob.high)
+        self.slider.blockSignals(True)
         if knob.logarithmic:
             share = log(inside / knob.low) / log(knob.high / knob.low)
+            self.slider.setValue(round(share * _STEPS))
         else:
-            share = (inside - knob.low) / (knob.high - knob.low)
-        self.slider.blockSignals(True)
-        self.slider.setValue(round(share * self.slider.maximum()))
+            self.slider.setValue(self._digits(inside))
         self.slider.blockSignals(False)
+
+    def _digits(self, value: float) -> int:
+        return round(value * 10.0**self.knob.digits)
 
     def _name(self) -> None:
         """A screen reader says the real value, not the slider's step."""

@@ -203,6 +203,8 @@ class SourcePage(QWidget):
         self._grid.setSpacing(10)
         for button in self.buttons.values():
             button.setMinimumHeight(26)
+        for button in (*self.buttons.values(), self.demo, self.again):
+            button.setAccessibleName(button.text().strip())
         self._arrange(2)
         rows.addLayout(self._grid)
         rows.addWidget(note("You can also drop files or an address here.", role="muted"))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -156,17 +157,25 @@ class Tile:
 
     def paint_state(self, painter: QPainter, area: QRectF, theme: style.Theme) -> None:
         """Say what keeps the picture from coming."""
-        status = self.state.status if self.state else "opening"
-        if status not in ("reconnecting", "failed", "opening") and self.shown:
+        text = self.told
+        if not text:
             return
         if self.shown:
             painter.fillRect(area, QColor(0, 0, 0, 140))
-        text = sentence(self.state.text, (self.source,)) if self.state else "Opening…"
-        lost = status in ("reconnecting", "failed")
-        if status == "failed":
-            advice = _ENGINE_ADVICE if self.engine_failed else _SOURCE_ADVICE
-            text = f"{text}{'' if text.endswith(('.', '?', '!')) else '.'}\n{advice}"
+        lost = self.state is not None and self.state.status in ("reconnecting", "failed")
         _message(painter, area, text, style.DARK if self.shown else theme, lost=lost)
+
+    @property
+    def told(self) -> str:
+        """What keeps the picture from coming, in words; empty while it comes."""
+        status = self.state.status if self.state else "opening"
+        if status not in ("reconnecting", "failed", "opening") and self.shown:
+            return ""
+        text = sentence(self.state.text, (self.source,)) if self.state else "Opening…"
+        if status != "failed":
+            return text
+        advice = _ENGINE_ADVICE if self.engine_failed else _SOURCE_ADVICE
+        return f"{text}{'' if text.endswith(('.', '?', '!')) else '.'}\n{advice}"
 
     def paint_title(self, painter: QPainter, area: QRectF) -> None:
         """Put the source's name into the lower corner: heads, numbers and counts are above."""
@@ -181,6 +190,12 @@ class Tile:
         painter.drawRoundedRect(box, 11, 11)
         painter.setPen(QColor("#e9edf3"))
         painter.drawText(box, Qt.AlignmentFlag.AlignCenter, text)
+
+
+def described(tiles: Sequence[Tile]) -> str:
+    """What stands in each picture's place, or that it is shown with the people found."""
+    told = (f"{tile.title}: {tile.told or 'the newest picture with its people'}" for tile in tiles)
+    return ". ".join(text.rstrip(".") for text in told)
 
 
 def paint_zone_drag(painter: QPainter, kind: ZoneKind, start: QPointF, end: QPointF) -> None:

@@ -7,7 +7,7 @@ from typing import Final
 
 from PyQt6.QtCore import QSize, Qt, pyqtSignal
 from PyQt6.QtGui import QResizeEvent
-from PyQt6.QtWidgets import QHBoxLayout, QLabel, QLineEdit, QSlider, QToolButton, QWidget
+from PyQt6.QtWidgets import QHBoxLayout, QLabel, QLineEdit, QToolButton, QWidget
 
 from app.gui import style
 from app.gui.quiet import QuietCombo, QuietSlider
@@ -43,8 +43,7 @@ class Transport(QWidget):
         self.play.clicked.connect(lambda: self.set_paused(not self._paused, tell=True))
         self.next.clicked.connect(lambda: self._step(1))
         self.previous.clicked.connect(lambda: self._step(-1))
-        self.position.sliderMoved.connect(self._seek)
-        self.position.actionTriggered.connect(self._clicked)
+        self.position.valueChanged.connect(self._seek)  # by hand, or by a screen reader
         self.loop.toggled.connect(self.looped)
         self.speed.activated.connect(lambda: self.speed_chosen.emit(self.speed.currentData()))
         self.clock.returnPressed.connect(self._typed)
@@ -148,10 +147,6 @@ class Transport(QWidget):
     def _seek(self, step: int) -> None:
         self.sought.emit(self._duration * step / _STEPS)
 
-    def _clicked(self, action: int) -> None:
-        if QSlider.SliderAction(action) is not QSlider.SliderAction.SliderMove:
-            self._seek(self.position.sliderPosition())
-
     def _typed(self) -> None:
         seconds = seconds_in(self.clock.text())
         self.clock.clearFocus()
@@ -174,6 +169,9 @@ class Transport(QWidget):
             self.speed.addItem(f"{speed:g}×", speed)
         self.speed.setCurrentIndex(SPEEDS.index(1.0))
         self.speed.setAccessibleName("Speed")
+        unseen = QLabel("Speed", self)  # what a screen reader says of the chooser on Linux
+        unseen.setBuddy(self.speed)
+        unseen.hide()
         self.speed.setToolTip("Speed  ([ and ])")
         row.addWidget(self.speed)
         self.position.setRange(0, _STEPS)

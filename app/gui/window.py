@@ -20,6 +20,7 @@ from app.gui.canvas import Canvas
 from app.gui.chips import title
 from app.gui.choosing import choose, sources_in
 from app.gui.controls import Controls
+from app.gui.focus_ring import FocusRing
 from app.gui.full_screen import FullScreen
 from app.gui.menus import open_menu
 from app.gui.notices import Notices
@@ -59,7 +60,7 @@ class Window(QMainWindow):
         self.stack, self.splitter, self.watching = QStackedWidget(), QSplitter(), QWidget()
         self.notices = Notices(self.stack, self.transport)
         self._lay_out()
-        self.full_screen = FullScreen(self)
+        self.full_screen, self.ring = FullScreen(self), FocusRing(self)
         self.reactions = Reactions(self)
         self._connect_parts()
         self.actions_by_key = Actions(self)
@@ -123,6 +124,7 @@ class Window(QMainWindow):
             self.top,
             self.page,
             self.notices,
+            self.ring,
             self.controls.performance,
         ):
             part.set_theme(self.theme)

@@ -24,33 +24,6 @@ PATIENCE = {"seconds": 60.0, "pause": 0.05}  # a window takes long to appear whe
 SOURCE = "lavfi:testsrc2=size=320x240:rate=25"
 
 
-@pytest.fixture
-def display():
-    read, write = os.pipe()
-    server = subprocess.Popen(
-        [
-            "Xvfb",
-            "-displayfd",
-            str(write),
-            "-screen",
-            "0",
-            "1400x900x24",
-            "-nolisten",
-            "tcp",
-            "-noreset",
-        ],
-        pass_fds=[write],
-        stderr=subprocess.DEVNULL,
-    )
-    os.close(write)
-    with os.fdopen(read) as answer:
-        number = answer.readline().strip()
-    assert number, "Xvfb did not start"
-    yield f":{number}"
-    server.terminate()
-    server.wait()
-
-
 class Person:
     """Someone at mouse and keyboard."""
 

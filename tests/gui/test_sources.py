@@ -157,6 +157,7 @@ def test_the_only_source_that_fails_says_why_once(qtbot, open_window):
     assert "edit or remove the source" in words(window, "nowhere.mp4")
     assert [told.level for _, told in window.notices.log] == ["error"]
     assert not window.notices.isVisible(), "the picture says it"
+    assert "There is no file nowhere.mp4" in window.canvas.accessibleDescription()
 
 
 class EngineFails(Figures):
