@@ -12,7 +12,7 @@ from PyQt6.QtGui import QContextMenuEvent, QFontMetrics, QResizeEvent
 from PyQt6.QtWidgets import QFrame, QHBoxLayout, QLabel, QMenu, QSizePolicy, QToolButton, QWidget
 
 from app.gui import style
-from app.gui.section import name
+from app.gui.section import as_tip, name
 
 _WIDEST, _NARROWEST = 250, 100  # pixels of a chip
 _BESIDE = 42  # pixels of a chip that are not its name
@@ -34,8 +34,9 @@ class Chip(QFrame):
         super().__init__(parent)
         self.source, self.text = source, text
         self.setObjectName("chip")
-        self.setToolTip(text)
+        self.setToolTip(as_tip(text))
         self.label = QLabel()
+        self.label.setTextFormat(Qt.TextFormat.PlainText)  # a name is no HTML
         self.label.setMinimumWidth(20)
         self.closer = closer = QToolButton()
         closer.setIcon(style.icon("close", theme["muted"], 14))
@@ -136,7 +137,7 @@ class Chips(QWidget):
         self._menu.clear()
         for chip in rest:
             chip.hide()
-            entry = self._menu.addAction(chip.text)
+            entry = self._menu.addAction(chip.text.replace("&", "&&"))
             if entry:
                 entry.triggered.connect(
                     lambda _, c=chip: self.asked.emit(c.source, self.mapToGlobal(QPoint(x, 34)))

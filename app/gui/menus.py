@@ -6,8 +6,8 @@ from collections.abc import Callable
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from PyQt6.QtCore import QPoint
-from PyQt6.QtWidgets import QInputDialog, QLineEdit, QMenu
+from PyQt6.QtCore import QPoint, Qt
+from PyQt6.QtWidgets import QInputDialog, QLabel, QLineEdit, QMenu
 
 from app.gui.chips import title
 from app.gui.choosing import exchange
@@ -37,6 +37,8 @@ def ask(window: Window, label: str, text: str, answer: Callable[[str], None]) ->
     dialog = QInputDialog(window)
     dialog.setWindowTitle("posestream")
     dialog.setLabelText(label)
+    if shown := dialog.findChild(QLabel):
+        shown.setTextFormat(Qt.TextFormat.PlainText)  # it may hold a name
     dialog.setTextEchoMode(QLineEdit.EchoMode.Normal)
     dialog.setTextValue(text)
     dialog.resize(420, 120)

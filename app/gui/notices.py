@@ -66,6 +66,7 @@ class Notices(QFrame):
         self._hide_later.setSingleShot(True)
         self._hide_later.timeout.connect(self.hide)
         self.text.setWordWrap(True)
+        self.text.setTextFormat(Qt.TextFormat.PlainText)
         self.text.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)
         self.text.setAccessibleDescription("Message")  # a name would be read instead of it
         self.closer.setProperty("kind", "flat")

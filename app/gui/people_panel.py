@@ -11,7 +11,7 @@ from PyQt6.QtWidgets import QAbstractItemView, QHeaderView, QTreeWidget, QTreeWi
 
 from app.gui.chips import telling
 from app.gui.roster import Roster, Seen
-from app.gui.section import Section, note, tick
+from app.gui.section import Section, as_tip, note, tick
 from app.overlay.look import Who
 from app.overlay.palette import colour_of
 
@@ -133,7 +133,7 @@ class PeoplePanel(Section):
         font.setBold(followed)
         font.setItalic(hidden)
         row.setFont(0, font)
-        row.setToolTip(0, "\n".join((called, *roster.notes.get(who, ()))))
+        row.setToolTip(0, as_tip("\n".join((called, *roster.notes.get(who, ())))))
 
     def _lay_out(self) -> None:
         tree = self.list

@@ -221,6 +221,7 @@ class PerformancePanel(QWidget):
         rows.addLayout(self._legend)
         for label in (self._dropped, self._engine, self._modes):
             label.setProperty("role", "small")
+            label.setTextFormat(Qt.TextFormat.PlainText)
             label.setWordWrap(True)
             rows.addWidget(label)
         self.set_engine(None)

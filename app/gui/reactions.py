@@ -9,7 +9,7 @@ from PyQt6.QtCore import QObject, QTimer, pyqtSignal
 
 from app.gui.bridge import Shown
 from app.gui.chips import each_telling
-from app.gui.recording_section import LITTLE
+from app.gui.recording_section import LITTLE, outcome
 from app.gui.tile import described
 from app.live.protocol import (
     EngineFailed,
@@ -143,6 +143,7 @@ class Reactions(QObject):
     def _begin(self) -> None:
         window = self._window
         window.ages.clear()
+        window.roster.forget({})  # numbers begin anew: a name would be another person's
         self._modes.clear()
         self._lost.clear()
         self._came.clear()
@@ -256,11 +257,8 @@ class Reactions(QObject):
         window.controls.recording.show_recorded(recorded)
         if recorded and recorded.free is not None:
             self._free = recorded.free
-        if recorded and not recorded.running and recorded.files:
-            missed = f" ({recorded.missed} frames missed)" if recorded.missed else ""
-            names = ", ".join(file.path.name for file in recorded.files)
-            text = f"Saved {names} in {recorded.folder}{missed}"
-            window.say(Told(text, folder=recorded.folder), asked=True)
+        if recorded and not recorded.running:
+            window.say(outcome(recorded), asked=True)
 
     def _show_space(self, free: int | None) -> None:
         self._free = free

@@ -7,8 +7,8 @@ from pathlib import Path
 from PyQt6.QtCore import pyqtSignal
 from PyQt6.QtWidgets import QCheckBox, QHBoxLayout, QPushButton, QWidget
 
-from app.gui.section import Section, note, tick
-from app.live.protocol import Recorded, RecordedFile
+from app.gui.section import Section, as_tip, note, tick
+from app.live.protocol import Recorded, RecordedFile, Told
 
 LITTLE = 1 << 30  # bytes that are worth a warning before a recording
 _KINDS = ("overlay", "tracks", "raw")
@@ -73,7 +73,7 @@ class RecordingSection(Section):
     def show_folder(self, folder: Path) -> None:
         """Say where recordings go."""
         self._where.setText(str(folder))
-        self._where.setToolTip(str(folder))
+        self._where.setToolTip(as_tip(str(folder)))
 
     def show_space(self, free: int | None) -> None:
         """Say how many bytes are left there."""
@@ -93,6 +93,16 @@ class RecordingSection(Section):
 
     def _changed(self, on: bool) -> None:
         self.chosen.emit()
+
+
+def outcome(recorded: Recorded) -> Told:
+    """What a recording that has ended left behind."""
+    kept = [file.path.name for file in recorded.files if file.frames]
+    if not kept:
+        return Told("Nothing was recorded: it ended before a picture was analysed.", "warning")
+    missed = f" ({recorded.missed} frames missed)" if recorded.missed else ""
+    text = f"Saved {', '.join(kept)} in {recorded.folder}{missed}"
+    return Told(text, folder=recorded.folder)
 
 
 def _line(file: RecordedFile) -> str:

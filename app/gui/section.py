@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from html import escape
 
 from PyQt6.QtCore import QSize, Qt
 from PyQt6.QtGui import QResizeEvent
@@ -50,7 +51,7 @@ class _Head(QToolButton):
         room = self.width() - _BESIDE_HEAD
         fits = self.fontMetrics().elidedText(self.whole, Qt.TextElideMode.ElideRight, room)
         self.setText(fits)
-        self.setToolTip("" if fits == self.whole else self.whole)
+        self.setToolTip("" if fits == self.whole else as_tip(self.whole))
 
 
 class Section(QWidget):
@@ -118,6 +119,7 @@ def line() -> QFrame:
 def note(text: str = "", role: str = "small") -> QLabel:
     """A line of explanation that wraps."""
     made = QLabel(text)
+    made.setTextFormat(Qt.TextFormat.PlainText)
     made.setProperty("role", role)
     made.setWordWrap(True)
     return made
@@ -136,7 +138,12 @@ def tick(text: str, on: bool, tip: str, changed: Callable[[bool], object]) -> QC
 def name(control: QAbstractButton, text: str, keys: str = "") -> None:
     """Say what an icon does, to eyes (tool tip) and to screen readers."""
     control.setAccessibleName(text)
-    control.setToolTip(f"{text}  ({keys})" if keys else text)
+    control.setToolTip(as_tip(f"{text}  ({keys})" if keys else text))
+
+
+def as_tip(text: str) -> str:
+    """A tool tip that shows the text as it is: Qt takes for HTML what looks like it."""
+    return f"<qt>{escape(text).replace(chr(10), '<br>')}</qt>" if "<" in text else text
 
 
 def form(rows: Sequence[tuple[str, QComboBox]]) -> QFormLayout:

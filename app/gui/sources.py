@@ -26,7 +26,7 @@ from PyQt6.QtWidgets import (
 
 from app.gui import style
 from app.gui.chips import title
-from app.gui.section import note
+from app.gui.section import as_tip, note
 from app.live.offered import Camera, Offer
 
 VIDEOS = "Videos (*.mp4 *.mov *.mkv *.avi *.webm *.m4v *.mpg *.ts *.mjpeg);;All files (*)"
@@ -99,7 +99,7 @@ class SourcePage(QWidget):
         for source in sources[:_RECENT]:
             item = QListWidgetItem(title(source))
             item.setSizeHint(QSize(1, _LINE))  # no wider than the list: a long name is shortened
-            item.setToolTip(source)
+            item.setToolTip(as_tip(source))
             item.setData(Qt.ItemDataRole.UserRole, source)
             self.recent.addItem(item)
         self.recent.setVisible(bool(sources))

@@ -450,3 +450,17 @@ def test_what_was_decided_about_a_number_holds_for_the_one_in_its_place(qtbot, o
     assert roster.notes == {("a", 1): ["left early"]}
     assert roster.hidden == {("a", 2)}
     assert session.looks[-1].names == {("a", 1): "Zoë"}
+
+
+def test_a_new_start_gives_no_name_to_another_person(qtbot, open_window):
+    window = open_window("a")
+    painting(qtbot, window)
+    who = next(iter(window.roster.people))
+    window.roster.rename(who, "Anna")
+    window.roster.hide(who, True)
+    window.runner.stop()
+    assert window.roster.names == {who: "Anna"}, "the last picture stays as it was"
+    window.runner.start()
+    painting(qtbot, window)
+    assert (window.roster.names, window.roster.hidden) == ({}, frozenset())
+    assert window.runner.bridge.session.looks[-1].names == {}

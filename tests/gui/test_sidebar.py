@@ -137,3 +137,17 @@ def test_a_switch_under_send_sends_counts_and_says_what_is_wrong(qtbot, open_win
     switch.click()
     assert session.sent == {"ws://127.0.0.1:8765"}
     assert not way._told.text()
+
+
+def test_a_recording_that_holds_nothing_is_not_called_saved(qtbot, open_window, tmp_path):
+    window = open_window("a")
+    qtbot.waitUntil(lambda: window.ages.count >= 3, timeout=8000)
+    failed = RecordedFile(tmp_path / "zero.mp4", "zero", 0, 0, 0.0, "zero.mp4 is empty")
+    window.runner.bridge.session.tell(Recorded(tmp_path, False, (failed,)))
+    qtbot.waitUntil(window.notices.isVisible)
+    assert "Nothing was recorded" in window.notices.text.text()
+    assert not window.notices.opener.isVisible()
+    kept = RecordedFile(tmp_path / "a.mp4", "a", 5, 0, 1.0)
+    window.runner.bridge.session.tell(Recorded(tmp_path, False, (failed, kept)))
+    qtbot.waitUntil(window.notices.opener.isVisible)
+    assert window.notices.text.text() == f"Saved a.mp4 in {tmp_path}"
