@@ -97,12 +97,15 @@ class RecordingSection(Section):
 
 def outcome(recorded: Recorded) -> Told:
     """What a recording that has ended left behind."""
-    kept = [file.path.name for file in recorded.files if file.frames]
-    if not kept:
+    kept = [file.path.name for file in recorded.files if file.frames and not file.broken]
+    broken = [file.path.name for file in recorded.files if file.broken]
+    if not kept and not broken:
         return Told("Nothing was recorded: it ended before a picture was analysed.", "warning")
     missed = f" ({recorded.missed} frames missed)" if recorded.missed else ""
-    text = f"Saved {', '.join(kept)} in {recorded.folder}{missed}"
-    return Told(text, folder=recorded.folder)
+    text = f"Saved {', '.join(kept)} in {recorded.folder}{missed}" if kept else ""
+    if broken:
+        text = f"{text}. Not complete: {', '.join(broken)}".removeprefix(". ")
+    return Told(text, "warning" if broken else "info", recorded.folder if kept else None)
 
 
 def _line(file: RecordedFile) -> str:

@@ -16,6 +16,7 @@ from app.overlay.traces import NO_TRACES, Traces
 from app.tracks.sink import Counts
 from app.tracks.writer import Ending
 from engine.cores import stand_back
+from engine.errors import OutputError
 from engine.types import Result
 
 _MOST_BYTES = 96 << 20  # of pictures that wait
@@ -109,7 +110,13 @@ class Lane:
         """How far the file is."""
         frames = self._counts.frames
         return RecordedFile(
-            self._path, self.source, frames, self._missed, self._seconds, self._error
+            self._path,
+            self.source,
+            frames,
+            self._missed,
+            self._seconds,
+            self._error,
+            self._broken,
         )
 
     def put(self, item: Item | Remark) -> None:
@@ -153,6 +160,8 @@ class Lane:
             if file:
                 file.note(item)
             return file
+        if file:
+            self._must_exist()
         file = file or self._open(self._path, item)
         file.write(item)
         self._counts.add(item.result)
@@ -162,9 +171,16 @@ class Lane:
     def _close(self, file: File) -> None:
         self._counts.dropped = max(self._arrived() - self._counts.frames, self._missed)
         try:
+            if not self._broken:
+                self._must_exist()
             file.close(self._counts.ending(self._error))
         except Exception as error:  # noqa: BLE001 - likewise
             self._fail(error)
+
+    def _must_exist(self) -> None:
+        """What is written to a file that was removed is lost, and no system says so."""
+        if not self._path.exists():
+            raise OutputError("the file was removed, or its disk was taken away")
 
     def _fail(self, error: Exception) -> None:
         text = str(error) or type(error).__name__

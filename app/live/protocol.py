@@ -72,6 +72,7 @@ class RecordedFile:
     missed: int  # frames its writer was too slow for
     seconds: float  # of the last frame, counted from the first
     error: str | None = None  # why it ended early
+    broken: bool = False  # it could not be written to its end: what it holds is uncertain
 
 
 @dataclass(frozen=True, slots=True)

@@ -325,6 +325,24 @@ def test_a_file_that_cannot_be_written_is_said_and_the_others_go_on(tmp_path, mo
     assert len(videos[""]) == counted["clip.mp4"] > 20
 
 
+def test_files_that_are_taken_away_while_they_are_written_are_not_called_saved(tmp_path):
+    bench = Bench()
+    folder = tmp_path / "stick"
+    with Watching(played(bench, loop=True)) as watching:
+        watching.see(3)
+        watching.session.record(RecordPlan(folder, raw=True))
+        until(lambda: len(list(folder.glob("*"))) == 3, 20)
+        (folder / "clip.mp4").unlink()
+        (folder / "clip.ndjson").unlink()
+        until(lambda: len([t for t in bench.said(Told) if t.level == "error"]) == 2, 20)
+        watching.see(5)
+    said = {told.text.partition(" is not")[0] for told in bench.said(Told)}
+    assert said == {"clip.mp4", "clip.ndjson"}
+    done = bench.said(Recorded)[-1]
+    assert {file.path.name for file in done.files if file.broken} == said
+    assert [file.path.name for file in done.files if not file.broken] == ["clip overlay.mp4"]
+
+
 class Breaks(Still):
     """A camera that fails when it is told to."""
 

@@ -7,9 +7,10 @@ from PyQt6.QtCore import QLocale, Qt
 from PyQt6.QtGui import QDesktopServices
 from PyQt6.QtWidgets import QCheckBox
 
+from app.gui.recording_section import outcome
 from app.gui.section import Section
 from app.gui.sliders import DISPLAY, TRACKING, SliderRow
-from app.live.protocol import Recorded, RecordedFile, Sent
+from app.live.protocol import Recorded, RecordedFile, Sent, Told
 
 
 @pytest.fixture(params=["C", "de_DE"])
@@ -151,3 +152,8 @@ def test_a_recording_that_holds_nothing_is_not_called_saved(qtbot, open_window, 
     window.runner.bridge.session.tell(Recorded(tmp_path, False, (failed, kept)))
     qtbot.waitUntil(window.notices.opener.isVisible)
     assert window.notices.text.text() == f"Saved a.mp4 in {tmp_path}"
+    full = RecordedFile(tmp_path / "b.mp4", "b", 5, 0, 1.0, "the disk is full", broken=True)
+    assert outcome(Recorded(tmp_path, False, (kept, full))) == Told(
+        f"Saved a.mp4 in {tmp_path}. Not complete: b.mp4", "warning", tmp_path
+    )
+    assert outcome(Recorded(tmp_path, False, (full,))) == Told("Not complete: b.mp4", "warning")
