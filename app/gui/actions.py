@@ -136,7 +136,9 @@ class Actions(QObject):
             kept = window.controls.recording.kept
             titles = {name: window.title_of(name) for name in window.runner.plan.names}
             window.runner.bridge.record(RecordPlan(folder, *kept, titles, qt_plate))
-            if window.isFullScreen():  # where no bar shows it
+            if not window.canvas.results:
+                window.say(Told("The recording begins with the first picture."), asked=True)
+            elif window.isFullScreen():  # where no bar shows it
                 window.say(Told("The recording has begun."), asked=True)
             window.reactions.warn_of_space()
 

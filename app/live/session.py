@@ -113,9 +113,9 @@ class LiveSession:
             PoseError: the weights or the device cannot be used; of sources it is only told.
         """
         try:
-            if not self._stopped.is_set():
-                yield from self._results()
+            yield from self._results()
         finally:
+            self.record(None)
             self._newest.close()
             self._sending.close(self._error)
             give_memory_back()
@@ -125,13 +125,14 @@ class LiveSession:
         return self._newest.take()
 
     def _results(self) -> Generator[Result, None, None]:
-        if not self._set.open_all():
+        if self._stopped.is_set() or not self._set.open_all():
             return
         self._set.say("Loading the network…")
         with closing(Swap(self._open, self._asked, self._is_ready, self._has_failed)) as swap:
             self._swap = swap
             self._set.say("Opening…")
             sources, inbox, captures = self._set.begin()
+            self._record(*sources)
             road = run(sources, inbox, swap, self._stages_of, captures=captures)
             try:
                 for result in road:
@@ -202,13 +203,12 @@ class LiveSession:
         if before:
             before.finish(self.failed, self._error)
             self._finishing = before
-        if plan and self._swap:
+        if plan:
             from app.live.recording import Recorder
 
-            recorder = Recorder(plan, self.header, self._look, self._tell)
-            for source in self._set.sources:
-                _begin(recorder, source)
-            self._recorder = recorder
+            self._recorder = Recorder(plan, self.header, self._look, self._tell)
+            if self._swap:  # else it begins when the network is loaded
+                self._record(*self._set.sources)
 
     def note(self, source: str, number: int, text: str) -> None:
         """Write a remark about a person into the tracks that are being recorded."""
@@ -290,11 +290,11 @@ class LiveSession:
         self._newest.put(frame)
 
     def _joined(self, source: Tapped) -> None:
-        if source.name in self._stages:
-            self._stages[source.name].begin_anew()
-        if self._recorder:
-            _begin(self._recorder, source)
+        if stage := self._stages.get(source.name):
+            stage.begin_anew()
+        self._record(source)
 
-
-def _begin(recorder: Recorder, source: Tapped) -> None:
-    recorder.begin(source.name, seeks=paced_in(source) is not None, rate=source.info.rate)
+    def _record(self, *sources: Tapped) -> None:
+        if recorder := self._recorder:
+            for each in sources:
+                recorder.begin(each.name, seeks=bool(paced_in(each)), rate=each.info.rate)

@@ -5,6 +5,7 @@ import threading
 import time
 from contextlib import closing
 from dataclasses import replace
+from functools import partial
 from itertools import pairwise
 from pathlib import Path
 
@@ -17,6 +18,7 @@ from app.live.plan import Plan
 from app.live.protocol import Recorded, RecordPlan, SamePerson, Told
 from app.live.recording import Recorder, file_stem
 from app.live.session import LiveSession
+from app.live.swap import open_suited
 from app.overlay.drawing import draw_frame
 from app.overlay.look import Look, Zone
 from engine.errors import DeviceError, PoseError, SourceError
@@ -323,6 +325,40 @@ def test_a_file_that_cannot_be_written_is_said_and_the_others_go_on(tmp_path, mo
     _, videos = recorded(tmp_path, "clip")
     assert counted["clip.ndjson"] > 20
     assert len(videos[""]) == counted["clip.mp4"] > 20
+
+
+def test_a_recording_asked_for_while_the_network_is_loaded_begins_with_the_first_picture(tmp_path):
+    bench = Bench()
+    loading, go_on = threading.Event(), threading.Event()
+    load = bench._open
+
+    def slowly(settings):
+        loading.set()
+        go_on.wait(20)
+        return load(settings)
+
+    bench._open = slowly
+    with Watching(played(bench, loop=True)) as watching:
+        assert loading.wait(20)
+        watching.session.record(RecordPlan(tmp_path, raw=True))
+        go_on.set()
+        watching.see(10)
+    whole(tmp_path, "clip", saved(bench))
+
+
+def test_a_recording_asked_for_before_a_network_that_fails_is_ended(tmp_path):
+    bench = Bench()
+    session = played(bench)
+
+    def fails(settings):
+        session.record(RecordPlan(tmp_path, raw=True))
+        raise DeviceError("there is no card")
+
+    session._open = partial(open_suited, opener=fails)
+    with Watching(session) as watching:
+        until(lambda: watching.error, 20)
+    until(lambda: not bench.said(Recorded)[-1].running, 20)
+    assert saved(bench) == {}
 
 
 def test_files_that_are_taken_away_while_they_are_written_are_not_called_saved(tmp_path):
