@@ -13,6 +13,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 
 import cv2
 import numpy as np
@@ -43,10 +44,7 @@ class Fit:
 
         It maps pixel indices to pixel indices without a half-pixel correction, as the reference.
         """
-        w, h = self.size_at(scale)
-        source = _corner_points(self.center[0], self.center[1], self.extent[0] * 0.5)
-        target = _corner_points(w * 0.5, h * 0.5, w * 0.5)
-        return np.asarray(cv2.getAffineTransform(source, target), np.float64)
+        return _affine(self, scale)
 
     def to_image(self, xy: NDArray[np.float32]) -> NDArray[np.float32]:
         """(..., 2) input pixels of the base scale -> (..., 2) image pixels.
@@ -70,6 +68,11 @@ class Fit:
 
 def fit(image: tuple[int, int], input_size: int, scales: Sequence[float] = (1.0,)) -> Fit:
     """Fit an image of (w, h) pixels into a network whose short side is `input_size`."""
+    return _fit(image, input_size, tuple(scales))
+
+
+@lru_cache(maxsize=64)  # the frames of a source have one size
+def _fit(image: tuple[int, int], input_size: int, scales: tuple[float, ...]) -> Fit:
     w, h = image
     smallest = min(scales)
     short = _up_to_divisor(smallest * input_size)
@@ -81,6 +84,17 @@ def fit(image: tuple[int, int], input_size: int, scales: Sequence[float] = (1.0,
     whole = _long_side(image, short) <= _longest(short, smallest)
     extent = by_width if (w < h) == whole else by_height
     return Fit(image, size, smallest, short, center, extent)
+
+
+@lru_cache(maxsize=64)
+def _affine(placed: Fit, scale: float) -> NDArray[np.float64]:
+    """See `Fit.affine_at`; read-only, because it is given to everyone who asks."""
+    w, h = placed.size_at(scale)
+    source = _corner_points(placed.center[0], placed.center[1], placed.extent[0] * 0.5)
+    target = _corner_points(w * 0.5, h * 0.5, w * 0.5)
+    matrix = np.asarray(cv2.getAffineTransform(source, target), np.float64)
+    matrix.flags.writeable = False
+    return matrix
 
 
 def _input_size(

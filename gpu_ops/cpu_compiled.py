@@ -18,7 +18,8 @@ from numpy.typing import NDArray
 
 from gpu_ops.compiled_file import ARRAY, DOUBLE, FLOAT, INT, LONG, CompiledFile, compiled_file
 from gpu_ops.cpu_maps import BLOCK, SIDE, SLACK, Array, Blocks, Cells, NetworkMaps
-from gpu_ops.device import Peaks
+from gpu_ops.cpu_search import Best
+from gpu_ops.device import Joints, Peaks, Placing
 
 
 class _Maps(ctypes.Structure):
@@ -42,9 +43,11 @@ _ARGUMENTS: dict[str, tuple[object, ...]] = {  # of native/*.c, by the function'
     "tags": (_MAPS, INT, *_TWO),
     "choose": (_MAPS, LONG, *_THREE, *_TWO, FLOAT, *_THREE),
     "normalise": (ARRAY, LONG, ARRAY, ARRAY),
+    "present": (_MAPS, LONG, *_THREE),
+    "place": (_MAPS, LONG, *_TWO, *_TWO, INT, INT, *_TWO),
     "group": (INT, INT, INT, *_THREE, DOUBLE, INT, *_TWO, *_TWO),
 }
-_RESULTS = {"tops": FLOAT, "maxima": LONG, "group": INT}
+_RESULTS = {"tops": FLOAT, "maxima": LONG, "best": LONG, "present": LONG, "group": INT}
 _SLOW = {"tops", "maxima", "best", "normalise"}
 
 
@@ -53,6 +56,7 @@ class CompiledBlocks:
 
     def __init__(self, file: CompiledFile) -> None:
         self._do = file.functions(_ARGUMENTS, _RESULTS, slow=_SLOW)
+        self._sketches: dict[tuple[int, int], Array] = {}  # a thread takes one out while it works
 
     def normalise(
         self, image: NDArray[np.uint8], table: NDArray[np.float32], out: NDArray[np.float32]
@@ -74,8 +78,8 @@ class CompiledBlocks:
         steps = [part.strides[axis] // 4 for part in (maps.low, maps.high) for axis in (1, 3)]
         lie = [part.ctypes.data for part in (maps.low, maps.high, tops)]
         described = _Maps(*lie, b * k, k, *tops.shape[1:], *steps)
-        cells = tops.shape[2]
-        rows = np.empty(3 * ((cells + 1) * steps[1] + (2 * cells + 1) * steps[3]), np.float32)
+        cells, coarse, fine = tops.shape[2], steps[1], steps[3]
+        rows = np.empty((3 * cells + 2) * coarse + (4 * cells + 3) * fine, np.float32)
         largest = self._do.tops(described, rows)
         return Bounds(self, maps, tops, described, SLACK * largest)
 
@@ -89,15 +93,19 @@ class CompiledBlocks:
         """
         h, w = bounds.tops.shape[1:]
         ring = 2 * radius
-        heat = np.full((BLOCK * h + ring, BLOCK * w + ring), -np.inf, np.float32)
+        size = BLOCK * h + ring, BLOCK * w + ring
+        heat = self._sketches.pop(size, None)  # as it is left, so it is not filled each time
+        if heat is None:
+            heat = np.full(size, -np.inf, np.float32)
         active, found = np.empty(2 * h * w, np.int64), np.empty(bounds.tops.size, np.int64)
         memory = heat, active, found
         count = self._do.maxima(bounds.described, lowest, bounds.slack, radius, *memory)
+        self._sketches[size] = heat
         return Blocks(*np.divmod(found[:count], h * w))
 
     def with_best(
         self, bounds: Bounds, plane: Cells, wanted: Array, sharpness: np.float32, most: int
-    ) -> tuple[Cells, Blocks]:
+    ) -> tuple[Cells, Cells, Blocks]:
         """The blocks that may hold the best cell of a map for a tag, for N pairs of these.
 
         Args:
@@ -107,30 +115,20 @@ class CompiledBlocks:
             most: blocks of a pair that are worth naming.
 
         Returns:
-            how many of each pair, (N,), and the blocks of those with no more than `most`, pair
-            after pair.
+            how many of each pair, (N,); the blocks of those with no more than `most`, and before
+            them the pair of each.
         """
         h, w = bounds.tops.shape[1:]
         plane, wanted = np.ascontiguousarray(plane, np.int64), np.ascontiguousarray(wanted)
         planes = len(bounds.tops)
         memory = np.empty((planes + 3, h + 1, w), np.float32)
         blocks = np.empty(h * w + planes, np.int64)
-        counts, found = np.empty(len(plane), np.int64), np.empty((len(plane), most), np.int64)
-        self._do.best(
-            bounds.described,
-            len(plane),
-            plane,
-            wanted,
-            *(sharpness, bounds.slack, SLACK),
-            memory,
-            blocks,
-            most,
-            counts,
-            found,
-        )
-        listed = np.where(counts <= most, counts, 0)
-        some = np.arange(most) < listed[:, None]
-        return counts, Blocks(np.repeat(plane, listed), found[some])
+        counts, found = np.empty(len(plane), np.int64), np.empty((3, len(plane) * most), np.int64)
+        margins = sharpness, bounds.slack, SLACK
+        arrays = memory, blocks, most, counts, found
+        count = self._do.best(bounds.described, len(plane), plane, wanted, *margins, *arrays)
+        pair, of, block = found[:, :count]
+        return counts, pair, Blocks(of, block)
 
     def gather(self, bounds: Bounds, blocks: Blocks, *, tags: bool = False) -> tuple[Array, Array]:
         """What N blocks with a ring of cells around are interpolated from; see `cpu_maps`.
@@ -225,6 +223,38 @@ class CompiledBlocks:
             best.heat,
         )
 
+    def present(
+        self, bounds: Bounds, cell: Cells, image: NDArray[np.int32]
+    ) -> tuple[Cells, Blocks]:
+        """Which of (P, K) cells are not -1, as flat indices, and the blocks these are in."""
+        found = np.empty((3, cell.size), np.int64)
+        count = self._do.present(bounds.described, len(cell), cell, image, found)
+        where, plane, block = found[:, :count]
+        return where, Blocks(plane, block)
+
+    def place(
+        self,
+        bounds: Bounds,
+        where: Cells,
+        cell: Cells,
+        heat: Array,
+        score: Array,
+        placing: Placing,
+        joints: Joints,
+    ) -> None:
+        """Enter coordinates and scores of N joints, as `cpu_decode.placed`.
+
+        Args:
+            bounds: of the maps.
+            where: (N,) as of `present`; heat: (SIDE, N * SIDE) of the blocks there.
+            cell, score, placing: as of `cpu_decode.placed`.
+            joints: filled in.
+        """
+        assert heat.shape == (SIDE, len(where) * SIDE)
+        how = placing.adjust, placing.reach
+        arrays = where, cell, heat, score, *how, joints.xy, joints.score
+        self._do.place(bounds.described, len(where), *arrays)
+
     def group(
         self, score: Array, tag: Array, order: Sequence[int], reach: float, most_known: int | None
     ) -> NDArray[np.intp]:
@@ -257,21 +287,6 @@ class Bounds:
     tops: Array  # (B * K, h, w) what no heat in a block exceeds by more than `slack`
     described: _Maps  # where all these lie
     slack: float
-
-
-class Best:
-    """The best cell found so far for each of N pairs of a map and a tag."""
-
-    def __init__(self, wanted: Array, sharpness: np.float32) -> None:
-        self.wanted, self.sharpness = np.ascontiguousarray(wanted), sharpness
-        self.value = np.full(len(wanted), -np.inf, np.float32)
-        self.cell = np.full(len(wanted), -1, np.int64)
-        self.heat = np.zeros(len(wanted), np.float32)
-
-    def found(self) -> tuple[NDArray[np.int64], Array]:
-        """(N,) flat cells, and what counts there; -1 and 0 where that is not above 0."""
-        counts = self.value if self.sharpness else self.heat
-        return np.where(counts > 0, self.cell, -1), np.maximum(counts, np.float32(0))
 
 
 @cache

@@ -153,3 +153,18 @@ def _cells(shape: tuple[int, int]) -> NDArray[np.int32]:
     """Flat index of every cell, in blocks."""
     flat = np.arange(shape[0] * shape[1], dtype=np.int32).reshape(shape)
     return _in_blocks(flat, 0)  # type: ignore[arg-type, return-value]
+
+
+class Best:
+    """The best cell found so far for each of N pairs of a map and a tag."""
+
+    def __init__(self, wanted: Array, sharpness: np.float32) -> None:
+        self.wanted, self.sharpness = np.ascontiguousarray(wanted), sharpness
+        self.value = np.full(len(wanted), -np.inf, np.float32)
+        self.cell = np.full(len(wanted), -1, np.int64)
+        self.heat = np.zeros(len(wanted), np.float32)
+
+    def found(self) -> tuple[NDArray[np.int64], Array]:
+        """(N,) flat cells, and what counts there; -1 and 0 where that is not above 0."""
+        counts = self.value if self.sharpness else self.heat
+        return np.where(counts > 0, self.cell, -1), np.maximum(counts, np.float32(0))

@@ -12,9 +12,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gpu_ops import cpu_search
-from gpu_ops.cpu_compiled import Best, Bounds
-from gpu_ops.cpu_decode import cross, float32_above, nothing_looked_for, placed
-from gpu_ops.cpu_maps import BLOCK, RING, SIDE, Array, Blocks, Cells, heat_of, tags_of
+from gpu_ops.cpu_compiled import Bounds
+from gpu_ops.cpu_decode import float32_above, nothing_looked_for
+from gpu_ops.cpu_maps import Array, Cells, heat_of, tags_of
 from gpu_ops.device import Groups, Joints, Peaks, Placing
 
 MANY = 512  # blocks worth looking into: the whole map takes less time, for example a constant one
@@ -41,7 +41,7 @@ def find_peaks(bounds: Bounds, radius: int, threshold: float, most: int) -> Peak
 
 def refine(bounds: Bounds, groups: Groups, placing: Placing) -> Joints:
     """As `cpu_decode.refine`."""
-    joints, width = bounds.maps.shape[1], bounds.maps.shape[3]
+    loops, joints = bounds.blocks, bounds.maps.shape[1]
     cell, score = nothing_looked_for(groups)
     if placing.fill and len(cell):
         person, joint = np.nonzero(cell < 0)
@@ -50,10 +50,12 @@ def refine(bounds: Bounds, groups: Groups, placing: Placing) -> Joints:
             bounds, plane, groups.tag[person, 0], cpu_search.sharpness_of(placing.tolerance)
         )
 
-    def around(image: Cells, joint: Cells, y: Cells, x: Cells) -> Array:
-        return _around(bounds, image * joints + joint, y, x, max(placing.reach, 1))
-
-    return placed(cell, score, groups.image, width, placing, around)
+    found = Joints(np.zeros((*cell.shape, 2), np.float32), np.zeros(cell.shape, np.float32))
+    where, blocks = loops.present(bounds, cell, groups.image)
+    for rows in _parts(len(blocks)):
+        heat = heat_of(*loops.gather(bounds, blocks.part(rows)))
+        loops.place(bounds, where[rows], cell, heat, score, placing, found)
+    return found
 
 
 def best_cells(
@@ -70,37 +72,22 @@ def best_cells(
         (N,) flat cells and what counts there: the heat, or with a tolerance the worth; -1 and 0
         where that is not above 0.
     """
-    loops, best = bounds.blocks, Best(wanted, sharpness)
-    counts, blocks = loops.with_best(bounds, plane, wanted, sharpness, MANY)
-    many = counts > MANY
-    pair = np.repeat(np.arange(len(plane)), np.where(many, 0, counts))
+    loops, best = bounds.blocks, cpu_search.Best(wanted, sharpness)
+    counts, pair, blocks = loops.with_best(bounds, plane, wanted, sharpness, MANY)
     for rows in _parts(len(blocks)):
         part = blocks.part(rows)
         heat = heat_of(*loops.gather(bounds, part))
         tags = tags_of(loops.gather(bounds, part, tags=True)[0])
         loops.choose(bounds, pair[rows], part, heat, tags, best)
     cells, score = best.found()
-    for one in np.unique(plane[many]):
+    many = counts > MANY
+    for one in set(plane[many].tolist()):
         pairs = np.flatnonzero(many & (plane == one))
-        heat, tags = bounds.maps.heat_plane(int(one)), bounds.maps.tag_plane(int(one))
+        heat, tags = bounds.maps.heat_plane(one), bounds.maps.tag_plane(one)
         memory = np.empty_like(tags)
         found = cpu_search.best_cells(heat, tags[None], wanted[pairs, None], sharpness, memory)
         cells[pairs], score[pairs] = zip(*found, strict=True)
     return cells, score
-
-
-def _around(bounds: Bounds, plane: Cells, y: Cells, x: Cells, reach: int) -> Array:
-    """(5, N) heat at N cells, and `reach` <= USABLE to the right, left, below and above of them."""
-    rows, columns = cross(y, x, reach, bounds.maps.shape[2:])
-    top, left = y // BLOCK, x // BLOCK
-    blocks = Blocks(plane, top * bounds.tops.shape[2] + left)
-    rows += RING - BLOCK * top
-    columns += RING - BLOCK * left
-    values = np.empty(rows.shape, np.float32)
-    for some in _parts(len(plane)):
-        heat = heat_of(*bounds.blocks.gather(bounds, blocks.part(some))).reshape(SIDE, -1, SIDE)
-        values[:, some] = heat[rows[:, some], np.arange(heat.shape[1]), columns[:, some]]
-    return values
 
 
 def _parts(count: int) -> Iterator[slice]:

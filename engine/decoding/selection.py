@@ -39,8 +39,12 @@ def _distinct(poses: Poses, skeleton: Skeleton, limit: float) -> NDArray[np.bool
     size = body_size(poses.xy)
     both = np.concatenate((poses.xy, poses.xy[:, list(skeleton.mirror)]))
     scale = mean_size(size, np.concatenate((size, size)))
-    alike = np.maximum(*np.hsplit(similarity(poses.xy, both, skeleton.sigmas, scale), 2))
-    same, kept = alike > limit, np.zeros(len(poses), bool)
+    alike = similarity(poses.xy, both, skeleton.sigmas, scale)
+    same = np.maximum(alike[:, : len(poses)], alike[:, len(poses) :]) > limit
+    np.fill_diagonal(same, val=False)
+    if not same.any():  # nearly always
+        return np.ones(len(poses), bool)
+    kept = np.zeros(len(poses), bool)
     for person in np.argsort(-poses.score, kind="stable"):
         kept[person] = not (same[person] & kept).any()
     return kept

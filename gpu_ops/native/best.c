@@ -101,17 +101,6 @@ WIDE static void bound(const Maps *maps, const Tags *tags, const Search *search,
         }
 }
 
-/* The first from `at` on that is at least `least`; `count` if there is none. */
-static long long next_of(const float *values, long long at, long long count, float least) {
-    enum { MANY = 64 };
-    for (; at < count; at++) {
-        while (at % MANY == 0 && at + MANY <= count && largest_of(values + at, MANY) < least)
-            at += MANY;
-        if (at < count && values[at] >= least) return at;
-    }
-    return count;
-}
-
 /* The blocks of a plane that may hold the cell that is searched.
 
    With sharpness only those where one may be worth more than 0.
@@ -145,15 +134,15 @@ static long long best_blocks(const Maps *maps, const Tags *tags, const Search *s
 /* The blocks that may hold the best cell of a plane for a tag, for some pairs of these.
 
    plane, wanted, counts: (pairs,); memory: (planes + 3, h + 1, w) to work in; blocks: (h * w +
-   planes) to work in; found: (pairs, limit) flat blocks, of the pairs for which no more than
-   `limit` were found. */
-EXPORTED void posestream_best(const Maps *maps, long long pairs, const long long *plane,
-                              const float *wanted, float sharpness, float margin, float slack,
-                              float *memory, long long *blocks, long long limit,
-                              long long *counts, long long *found) {
+   planes) to work in; found: (3, pairs * limit) pairs, their planes and flat blocks, of the pairs
+   for which no more than `limit` were found. Returns how many these are. */
+EXPORTED long long posestream_best(const Maps *maps, long long pairs, const long long *plane,
+                                   const float *wanted, float sharpness, float margin,
+                                   float slack, float *memory, long long *blocks, long long limit,
+                                   long long *counts, long long *found) {
     const long long size = maps->h * maps->w;
     float *all = memory + 3 * (size + maps->w), *most = memory + 2 * (size + maps->w);
-    long long *listed = blocks + size;
+    long long *listed = blocks + size, total = 0, room = pairs * limit;
     for (long long first = 0; first < maps->planes; first += maps->joints) {
         long long count = 0;
         for (long long of = first; of < first + maps->joints; of++) {
@@ -168,9 +157,13 @@ EXPORTED void posestream_best(const Maps *maps, long long pairs, const long long
                 if (plane[pair] != listed[i]) continue;
                 Search search = {listed[i], wanted[pair], sharpness, margin};
                 counts[pair] = best_blocks(maps, &tags, &search, most, blocks);
-                if (counts[pair] <= limit)
-                    memcpy(found + pair * limit, blocks, counts[pair] * sizeof *blocks);
+                for (long long j = 0; j < counts[pair] && counts[pair] <= limit; j++, total++) {
+                    found[total] = pair;
+                    found[room + total] = listed[i];
+                    found[2 * room + total] = blocks[j];
+                }
             }
         }
     }
+    return total;
 }

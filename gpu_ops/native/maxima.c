@@ -104,11 +104,10 @@ EXPORTED long long posestream_maxima(const Maps *maps, float lowest, float margi
     Sketch sketch = {maps, 0, BLOCK * w + 2 * radius, radius, heat, active + blocks, 0};
     for (; sketch.plane < maps->planes; sketch.plane++) {
         const float *tops = maps->tops + sketch.plane * blocks;
+        const float least = lowest - 2 * margin; /* the difference is rounded */
         long long high = 0, number = 0;
-        for (long long block = 0; block < blocks; block++) {
-            active[high] = block;
-            high += tops[block] + margin >= lowest;
-        }
+        for (long long block = 0; (block = next_of(tops, block, blocks, least)) < blocks; block++)
+            active[high++] = block;
         for (long long i = 0; i < high; i++) {
             long long y = active[i] / w, x = active[i] % w;
             if (is_slope(maps, sketch.plane, y, x, margin)) continue;

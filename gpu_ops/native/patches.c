@@ -132,3 +132,54 @@ EXPORTED void posestream_choose(const Maps *maps, long long n, const long long *
             }
     }
 }
+
+/* The joints that are somewhere, and the blocks they are in. Returns how many.
+
+   cells: (people, joints) flat, -1 for none; image: (people,); found: (3, people * joints) places
+   in `cells`, planes and flat blocks. */
+EXPORTED long long posestream_present(const Maps *maps, long long people, const long long *cells,
+                                      const int *image, long long *found) {
+    long long room = people * maps->joints, w = BLOCK * maps->w, count = 0;
+    for (long long at = 0; at < room; at++) {
+        if (cells[at] < 0) continue;
+        found[count] = at;
+        found[room + count] = image[at / maps->joints] * maps->joints + at % maps->joints;
+        found[2 * room + count] =
+            cells[at] / w / BLOCK * maps->w + cells[at] % w / BLOCK;
+        count++;
+    }
+    return count;
+}
+
+/* How far to move along an axis, as cpu_decode._shift. */
+static float shift(float before, float here, float after, int reach) {
+    if (!reach) return after > before ? 0.25f : -0.25f;
+    float bend = 2 * here - before - after, half = (float)reach / 2;
+    if (!(bend > 0)) return 0;
+    float top = (after - before) * half / bend;
+    return top < -half ? -half : top > half ? half : top;
+}
+
+/* Coordinates and scores of n joints, as cpu_decode.placed.
+
+   where: (n,) places in the arrays of all joints; cells, known, xy, score: of all joints, `known`
+   NaN where the heat counts; heat: (SIDE, n, SIDE) of the blocks they are in. */
+EXPORTED void posestream_place(const Maps *maps, long long n, const long long *where,
+                               const long long *cells, const float *heat, const float *known,
+                               int adjust, int reach, float *xy, float *score) {
+    const long long w = BLOCK * maps->w, h = BLOCK * maps->h, far = reach > 1 ? reach : 1;
+    for (long long i = 0; i < n; i++) {
+        const long long at = where[i], y = cells[at] / w, x = cells[at] % w;
+        const float *row = heat + (RING + y % BLOCK) * n * SIDE + i * SIDE + RING + x % BLOCK;
+        const float here = row[0];
+        double place[2] = {(double)x + 0.5, (double)y + 0.5};
+        if (adjust) {
+            long long right = within(x + far, w) - x, left = within(x - far, w) - x;
+            long long down = within(y + far, h) - y, up = within(y - far, h) - y;
+            place[0] += shift(row[left], here, row[right], reach);
+            place[1] += shift(row[up * n * SIDE], here, row[down * n * SIDE], reach);
+        }
+        xy[2 * at] = (float)place[0], xy[2 * at + 1] = (float)place[1];
+        score[at] = isnan(known[at]) ? here : known[at];
+    }
+}
