@@ -196,8 +196,9 @@ def each_telling(titles: Collection[str]) -> list[str]:
 
 
 def where_they_differ(texts: Sequence[str]) -> int:
-    """Where the first word begins that is not the same in all of these."""
-    first, last = min(texts), max(texts)
+    """Where the first word begins that is not the same in all of these; endings of files aside."""
+    stems = [_SUFFIX.sub("", text) for text in texts]
+    first, last = min(stems), max(stems)
     same = sum(
         1 for _ in takewhile(lambda pair: pair[0] == pair[1], zip(first, last, strict=False))
     )

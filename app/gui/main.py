@@ -21,6 +21,9 @@ from app.live.plan import Plan
 from app.live.protocol import Start
 
 _TURN = 0.001  # s a thread of Python may work before another has its turn; usually 0.005
+_ENDS = [
+    getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGHUP") if hasattr(signal, name)
+]  # Ctrl-C; a shutdown or `kill`; the terminal was closed
 _LAST_WAIT = 30.0  # s for the engine's thread to finish a recording when the window is gone
 
 
@@ -47,8 +50,9 @@ def show(plan: Plan, offer: Offer, start: Start, *, remembered: bool) -> NoRetur
     window = Window(replace(plan, hold=True), offer, start, preferences)
     window.show()
     sys.setswitchinterval(_TURN)
-    signal.signal(signal.SIGINT, lambda number, frame: window.close())
-    awake = QTimer()  # lets Python see Ctrl-C while Qt waits
+    for number in _ENDS:  # as with the mouse: a recording is completed, settings are kept
+        signal.signal(number, lambda number, frame: window.close())
+    awake = QTimer()  # lets Python see signals while Qt waits
     awake.timeout.connect(lambda: None)
     awake.start(500)
     code = app.exec()

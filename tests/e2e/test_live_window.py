@@ -3,6 +3,7 @@
 import json
 import os
 import shutil
+import signal
 import subprocess
 import sys
 import time
@@ -118,6 +119,22 @@ def test_two_cameras_of_one_name_are_recorded_and_one_leaves_before_the_window_i
         assert end["people"] == sum(len(frame["people"]) for frame in frames)
         assert times == pytest.approx([frame["time"] for frame in frames], abs=1e-3)
         assert times[0] < 0.5
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP])
+def test_a_window_that_the_system_ends_completes_its_recording(display, tmp_path, number):
+    person = Person(display, tmp_path)
+    person.watch()
+    person.press("t", "r")
+    video = until(lambda: next(tmp_path.rglob("*overlay.mp4"), None), **PATIENCE)
+    time.sleep(1)
+    person.program.send_signal(number)
+    assert person.program.wait(60) == 0
+    end = json.loads(next(tmp_path.rglob("*.ndjson")).read_text().splitlines()[-1])
+    assert end["type"] == "end"
+    with av.open(str(video)) as whole:
+        assert sum(1 for _ in whole.decode(video=0)) == end["frames"] > 0
+    assert "theme=light" in next((tmp_path / "posestream").glob("live.*")).read_text()
 
 
 def test_a_second_start_remembers_the_first(display, tmp_path):

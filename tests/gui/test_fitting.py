@@ -7,7 +7,7 @@ from PyQt6.QtCore import QRect
 from PyQt6.QtGui import QFont, QFontMetrics
 from PyQt6.QtWidgets import QScrollArea
 
-from app.gui.chips import shortened
+from app.gui.chips import each_telling, shortened
 from app.gui.window import Window
 from app.live.offered import Camera, Offer
 from app.live.protocol import Told
@@ -88,6 +88,11 @@ def test_names_that_differ_only_in_the_middle_are_told_apart(qtbot, open_window)
     assert texts[0].count("…") <= 2
     titles = [tile.title for tile in window.canvas.tiles]
     assert titles[1] == "…21 training hall east entrance camera morning session.mp4"
+
+
+def test_a_file_that_is_watched_twice_keeps_its_name():
+    assert each_telling(["people.mp4", "people.mp4 (2)"]) == ["people.mp4", "people.mp4 (2)"]
+    assert each_telling(["outer lane walk.mp4", "outer lane run.mp4"]) == ["…walk.mp4", "…run.mp4"]
 
 
 def test_a_name_is_shortened_to_what_says_most():
