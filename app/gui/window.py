@@ -31,6 +31,7 @@ from app.gui.remembering import Remembering
 from app.gui.roster import Roster
 from app.gui.runner import Runner
 from app.gui.sources import SourcePage
+from app.gui.standing import Standing
 from app.gui.topbar import TopBar
 from app.gui.transport import Transport
 from app.live.offered import Offer
@@ -65,7 +66,7 @@ class Window(QMainWindow):
         self._connect_parts()
         self.actions_by_key = Actions(self)
         self._connect_buttons()
-        self.remembering = Remembering(self, plan.settings)
+        self.remembering, self.standing = Remembering(self, plan.settings), Standing(self)
         self._restore()
         if plan.sources:
             QTimer.singleShot(0, self.runner.start)

@@ -129,14 +129,13 @@ class LiveSession:
             return
         self._set.say("Loading the network…")
         with closing(Swap(self._open, self._asked, self._is_ready, self._has_failed)) as swap:
-            self._swap = swap
+            self._swap, swap.prepare = swap, partial(self._apply, swap)
             self._set.say("Opening…")
             sources, inbox, captures = self._set.begin()
             self._record(*sources)
             road = run(sources, inbox, swap, self._stages_of, captures=captures)
             try:
                 for result in road:
-                    self._apply(swap)
                     if self._set.source(result.frame.source):
                         self._traced(result, swap.heat(result.frame.source))
                         yield result

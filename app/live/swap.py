@@ -78,6 +78,7 @@ class Swap:
         """
         self._open, self._ready, self._failed = open_estimator, ready, failed
         self._wanted = settings
+        self.prepare: Callable[[], None] = lambda: None  # called before every batch
         self._old: list[_Loaded] = []
         self._now = self._load(settings)
         ready(self._now.estimator, self._now.engine)
@@ -111,6 +112,7 @@ class Swap:
         wanted = self._wanted
         if wanted.engine != self._now.engine:
             self._replace(wanted)
+        self.prepare()
         self._now.in_flight += 1
         return self._now, self.estimator.submit(frames)
 

@@ -5,6 +5,8 @@ from PyQt6.QtCore import QPoint, Qt
 
 from app.gui.transport import clock_text, seconds_in
 from app.live.protocol import Recorded, RecordedFile, Told
+from tests.support.clips import write_clip
+from tests.support.live_fakes import Bench
 from tests.support.synthetic import Figures
 
 
@@ -165,3 +167,26 @@ def test_in_a_narrow_window_the_position_keeps_its_room(qtbot, open_window):
     assert not window.transport._frame.isVisible()
     window.resize(1360, 500)
     qtbot.waitUntil(window.transport._frame.isVisible)
+
+
+def test_a_picture_that_stands_still_follows_what_is_changed(qtbot, open_window, tmp_path):
+    clip = write_clip(tmp_path / "clip.mp4", frames=90)
+    window = open_window(str(clip), start=Bench(delay=0.01).start)
+    qtbot.waitUntil(lambda: window.ages.count >= 3, timeout=8000)
+    window.transport.set_paused(True, tell=True)
+    qtbot.wait(300)
+    (tile,) = window.canvas.tiles
+    before = tile.shown
+    window.controls.heatmap.setCurrentIndex(4)
+    qtbot.waitUntil(lambda: tile.shown.traces.heat is not None, timeout=8000)
+    assert tile.shown.traces.heat.joint == window.controls.skeleton.names[3]
+    assert tile.shown.frame.index == before.frame.index
+    again = tile.shown
+    row = next(r for r in window.controls._sliders if r.knob.field == "min_joints")
+    row.number.setValue(5)
+    qtbot.waitUntil(lambda: tile.shown is not again, timeout=8000)
+    assert tile.shown.frame.index == before.frame.index
+    shown = tile.shown
+    window.controls.toggle("boxes")
+    qtbot.wait(300)
+    assert tile.shown is shown, "how people are drawn needs no analysis"
