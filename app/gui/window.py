@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from PyQt6.QtCore import QByteArray, QTimer
+from PyQt6.QtCore import QByteArray, Qt, QTimer
 from PyQt6.QtGui import QCloseEvent, QDragEnterEvent, QDropEvent
 from PyQt6.QtWidgets import (
     QApplication,
@@ -241,6 +241,7 @@ class Window(QMainWindow):
             self.resize(*_SIZE)
         if isinstance(geometry, QByteArray) and isinstance(splitter, QByteArray):
             self.restoreGeometry(geometry)
+            self.setWindowState(self.windowState() & ~Qt.WindowState.WindowFullScreen)
             self.splitter.restoreState(splitter)
         self.controls.setVisible(self.preferences.panel)
         self.set_theme(self.preferences.theme)
