@@ -9,13 +9,14 @@ and finds the same people.
 from __future__ import annotations
 
 import ctypes
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cache
 
 import numpy as np
 from numpy.typing import NDArray
 
-from gpu_ops.compiled_file import ARRAY, FLOAT, INT, LONG, CompiledFile, compiled_file
+from gpu_ops.compiled_file import ARRAY, DOUBLE, FLOAT, INT, LONG, CompiledFile, compiled_file
 from gpu_ops.cpu_maps import BLOCK, SIDE, SLACK, Array, Blocks, Cells, NetworkMaps
 from gpu_ops.cpu_search import Best
 from gpu_ops.device import Joints, Peaks, Placing
@@ -44,8 +45,9 @@ _ARGUMENTS: dict[str, tuple[object, ...]] = {  # of native/*.c, by the function'
     "normalise": (ARRAY, LONG, ARRAY, ARRAY),
     "present": (_MAPS, LONG, *_THREE),
     "place": (_MAPS, LONG, *_TWO, *_TWO, INT, INT, *_TWO),
+    "group": (INT, INT, INT, *_THREE, DOUBLE, INT, *_TWO, *_TWO),
 }
-_RESULTS = {"tops": FLOAT, "maxima": LONG, "best": LONG, "present": LONG}
+_RESULTS = {"tops": FLOAT, "maxima": LONG, "best": LONG, "present": LONG, "group": INT}
 _SLOW = {"tops", "maxima", "best", "normalise"}
 
 
@@ -252,6 +254,28 @@ class CompiledBlocks:
         how = placing.adjust, placing.reach
         arrays = where, cell, heat, score, *how, joints.xy, joints.score
         self._do.place(bounds.described, len(where), *arrays)
+
+    def group(
+        self, score: Array, tag: Array, order: Sequence[int], reach: float, most_known: int | None
+    ) -> NDArray[np.intp]:
+        """As `engine.decoding.grouping.group`; only the first `most_known` groups are matched."""
+        joints, most, tags_each = tag.shape
+        room = joints * most
+        members = np.empty((room, joints), np.int32)
+        memory = (
+            np.empty(room * room),
+            np.empty(6 * room, np.int32),
+            np.empty(room * (1 + tags_each * (joints + 1)), np.float32),
+        )
+        arrays = np.ascontiguousarray(score), np.ascontiguousarray(tag), np.array(order, np.int32)
+        count = self._do.group(
+            *(joints, most, tags_each),
+            *arrays,
+            *(reach, room if most_known is None else most_known),
+            members,
+            *memory,
+        )
+        return members[:count].astype(np.intp)
 
 
 @dataclass(frozen=True, slots=True, eq=False)

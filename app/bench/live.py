@@ -21,9 +21,11 @@ from rich.console import Console
 from rich.table import Table
 
 from app.gui.ages import Spread, spread
+from app.live.picture import picture_of
 from app.live.plan import Plan
 from app.live.session import LiveSession
 from app.live.torch_loading import load_engine
+from app.live.viewport import Viewport
 from engine.settings import Settings
 from engine.sources.source import SourceInfo
 from engine.types import Frame
@@ -32,7 +34,7 @@ if TYPE_CHECKING:
     from engine.estimator import PoseEstimator
 
 SIZE, RATE = (1280, 720), 30.0
-SCREEN = (1280, 720)  # pixels the picture is scaled to
+SCREEN = Viewport((1280, 720))
 _WARM_UP = 3  # results that are not counted
 
 
@@ -123,7 +125,7 @@ def live_ages(settings: Settings, *, seconds: float, slow: float = 1.0) -> LiveF
     dropped = 0
     with closing(session.results()) as results:
         for result in results:
-            session.picture(result.frame, SCREEN)
+            picture_of(result.frame.pixels, SCREEN)
             ready.append(time.perf_counter())
             ages.append(ready[-1] - result.frame.arrived)
             dropped = result.dropped
@@ -176,7 +178,7 @@ def too_old(ages: NDArray[np.float64], ready: NDArray[np.float64], frame: float)
 def _summary(ages: list[float], ready: list[float], dropped: int) -> LiveFigures:
     third = max(1, len(ages) // 3)
     return LiveFigures(
-        spread(np.array(ages)),
+        spread(ages),
         float(np.median(np.diff(ready))) if len(ready) > 1 else 0.0,
         median(ages[:third]),
         median(ages[-third:]),

@@ -23,7 +23,7 @@ from PyQt6.QtWidgets import (
 )
 
 from app.gui.notices import LogDialog
-from app.gui.people import qt_plate
+from app.gui.plates import qt_plate
 from app.gui.shortcuts import ACTIONS, ShortcutSheet
 from app.gui.sources import SourceDialog
 from app.live.protocol import RecordPlan, Told

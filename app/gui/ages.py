@@ -4,11 +4,8 @@ from __future__ import annotations
 
 import time
 from collections import deque
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Iterable
 from dataclasses import dataclass, field
-
-import numpy as np
-from numpy.typing import NDArray
 
 from engine.types import Result
 
@@ -26,10 +23,16 @@ class Spread:
     count: int
 
 
-def spread(values: NDArray[np.float64]) -> Spread:
-    """Percentiles of at least one value."""
-    p50, p95, p99 = np.percentile(values, (50, 95, 99))
-    return Spread(float(p50), float(p95), float(p99), float(values.max()), len(values))
+def spread(values: Iterable[float]) -> Spread:
+    """Percentiles of at least one value, interpolated as NumPy does in ten times the time."""
+    ordered = sorted(values)
+    last = len(ordered) - 1
+
+    def at(share: float) -> float:
+        low = int(share * last)
+        return ordered[low] + (ordered[min(low + 1, last)] - ordered[low]) * (share * last - low)
+
+    return Spread(at(0.5), at(0.95), at(0.99), ordered[-1], len(ordered))
 
 
 @dataclass(slots=True)
@@ -110,7 +113,7 @@ class Ages:
     def spread(self) -> Spread | None:
         """Of the recent ages; None without any."""
         ages = [age for _, age in self.recent()]
-        return spread(np.array(ages)) if ages else None
+        return spread(ages) if ages else None
 
     def rate(self) -> float:
         """Pictures painted per second, all sources together."""

@@ -15,36 +15,25 @@ import logging
 import threading
 from collections.abc import Mapping
 from contextlib import closing
-from dataclasses import dataclass
+from dataclasses import replace
 from functools import partial
 
 from PyQt6.QtCore import QObject, pyqtSignal
 
+from app.gui.shown import Shown
 from app.live.plan import CameraMode, Plan
-from app.live.protocol import Event, Picture, Recorded, RecordPlan, Session, Start, Told
+from app.live.protocol import Event, Recorded, RecordPlan, Session, Start, Told
+from app.live.viewport import Viewport
 from app.overlay.look import Look
 from app.overlay.traces import NO_TRACES, Traces
 from engine.cores import stand_back
 from engine.errors import PoseError
 from engine.settings import Settings
-from engine.types import Frame, Poses, Result, no_people
+from engine.types import Frame, Result
 
 log = logging.getLogger(__name__)
 
-
-@dataclass(frozen=True, slots=True, eq=False)
-class Shown:
-    """A picture in the size of the screen, and the people that are drawn on it."""
-
-    frame: Frame
-    picture: Picture
-    result: Result | None  # of this frame, or in a preview of one before; None: not one yet
-    traces: Traces = NO_TRACES
-
-    @property
-    def poses(self) -> Poses:
-        """The people of the result; empty without one."""
-        return self.result.poses if self.result else no_people(1)
+_USUAL = Viewport((640, 360))  # before the canvas has said anything
 
 
 class _Run:
@@ -65,7 +54,8 @@ class Bridge(QObject):
 
     def __init__(self, start: Start, parent: QObject | None = None) -> None:
         super().__init__(parent)
-        self.picture_size = (640, 360)  # screen pixels one picture may fill; the canvas sets it
+        self.viewports: Mapping[str, Viewport] = {}  # of each source
+        self._look = Look()
         self._start = start
         self._lock = threading.Lock()
         self._newest: dict[str, Shown] = {}
@@ -102,7 +92,7 @@ class Bridge(QObject):
     def stop(self) -> None:
         """End the session and say so. Returns at once, whatever its thread is doing."""
         with self._lock:
-            run, self._run = self._run, None
+            run, self._run, self._newest = self._run, None, {}
         if run and run.session:
             run.session.stop()
             self.ended.emit("")
@@ -149,8 +139,13 @@ class Bridge(QObject):
         if self.session:
             self.session.use_cameras(cameras)
 
+    def view(self, viewports: Mapping[str, Viewport]) -> None:
+        """Show each source's pictures through these from now on."""
+        self.viewports = viewports
+
     def look(self, look: Look) -> None:
-        """Draw people this way in what the running session saves and sends."""
+        """Draw people this way, also in what the running session saves and sends."""
+        self._look = look
         if self.session:
             self.session.look(look)
 
@@ -221,26 +216,24 @@ class Bridge(QObject):
         return ""
 
     def _offer(self, run: _Run, session: Session, result: Result) -> bool:
-        """Leave a result for the window; False when there is no receiver any more."""
+        """Have a result shown; False when there is no receiver any more."""
         if self._run is not run:
             return False
         source = result.frame.source
         traces = session.traces.get(source, NO_TRACES)
-        known = run.people[source] = (result, traces)
+        run.people[source] = (result, traces)
         if self._previews and not run.heated:
             return self._run is run
-        return self._leave(run, Shown(result.frame, self._picture(run, result.frame), *known))
+        return self._show(run, result.frame, result, traces)
 
-    def _picture(self, run: _Run, frame: Frame) -> Picture:
-        assert run.session is not None, "it delivered this frame"
-        return run.session.picture(frame, self.picture_size)
-
-    def _leave(self, run: _Run, shown: Shown) -> bool:
-        """Put a picture where the window fetches it; False when the run is not listened to."""
+    def _show(self, run: _Run, frame: Frame, result: Result | None, traces: Traces) -> bool:
+        """Make a picture, and put it where the window fetches it; False as of `_offer`."""
+        viewport = self.viewports.get(frame.source, _USUAL)
+        shown = Shown.of(frame, viewport, self._look, result, traces)
         with self._lock:
             heard, first = self._run is run, not self._newest
             if heard:
-                self._newest[shown.frame.source] = shown
+                self._newest[frame.source] = shown
         if heard and first:
             self.news.emit()
         return heard
@@ -259,7 +252,7 @@ class Bridge(QObject):
                 if run.heated:
                     continue
                 result, traces = run.people.get(frame.source, (None, NO_TRACES))
-                self._leave(run, Shown(frame, self._picture(run, frame), result, traces))
+                self._show(run, frame, result, replace(traces, heat=None))
 
     def _tell(self, run: _Run, event: Event) -> None:
         """Leave an event; of a session let go, only what became of files and what went wrong."""

@@ -1,8 +1,8 @@
 """Paints the newest picture of every source with its people. Nothing here works ahead or waits.
 
-Pictures arrive in the size of the screen, made on the engine thread, so that painting one is a
-plain copy. Only when a person zooms in, or resizes while paused, does Qt scale the whole frame. A
-heatmap is part of the picture: under one, the picture is asked for in the size of the zoom.
+Pictures arrive as they are seen, made on the engine thread for the view that the canvas asked
+for, so that painting one is a plain copy. One is made here only when the view or the look has
+changed and no other has come yet, as while paused.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ from PyQt6.QtGui import (
 from PyQt6.QtWidgets import QSizePolicy, QWidget
 
 from app.gui import style
-from app.gui.bridge import Shown
+from app.gui.shown import Shown
 from app.gui.tile import Tile, paint_zone_drag
 from app.gui.tiling import tiles
 from app.gui.view import View
@@ -39,7 +39,7 @@ class Canvas(QWidget):
     """The pictures, side by side."""
 
     painted = pyqtSignal(object, float)  # Shown, its age in seconds when it was on the canvas
-    resized = pyqtSignal(int, int)  # device pixels one picture may fill
+    viewed = pyqtSignal(object)  # {source: Viewport}: what pictures are to show from now on
     picked = pyqtSignal(object)  # (source, id) of a person that was clicked, or None
     asked = pyqtSignal(object, QPoint)  # (source, id) or (source, None), and where on the screen
     zone_drawn = pyqtSignal(str, object)  # source, Zone
@@ -50,7 +50,6 @@ class Canvas(QWidget):
         self.keeps_in_view = False  # the followed person stays in the middle of the view
         self._theme = style.DARK
         self._tiles: dict[str, Tile] = {}
-        self._heat = False  # the pictures carry a heatmap
         self._pressed: QPointF | None = None
         self._dragged: QPointF | None = None
         self._zone: ZoneKind | None = None  # the next drag draws one
@@ -95,7 +94,7 @@ class Canvas(QWidget):
             tile.title = title
         if len(before) != len(self._tiles):
             self.zoom_to_fit()
-        self._tell_size()
+        self._tell_views()
         self.update()
 
     def clear(self) -> None:
@@ -140,12 +139,6 @@ class Canvas(QWidget):
         self.look = look
         self.update()
 
-    def set_heat(self, joint: int | None) -> None:
-        """Show pictures that carry the heatmap of a joint, or with None plain ones."""
-        self._heat = joint is not None
-        self._tell_size()
-        self.update()
-
     def draw_zone(self, kind: ZoneKind | None) -> None:
         """Let the next drag draw a line or a region; None: drag the view again."""
         self._zone = kind
@@ -157,8 +150,8 @@ class Canvas(QWidget):
     def zoom_to_fit(self) -> None:
         """Show whole pictures."""
         for tile in self._tiles.values():
-            tile.view = View()
-        self._tell_size()
+            tile.view, tile.chases = View(), False
+        self._tell_views()
         self.update()
 
     def zoom_by(self, factor: float, at: QPointF | None = None) -> None:
@@ -166,7 +159,8 @@ class Canvas(QWidget):
         spot = None if at is None else self._share(at)
         for tile in self._tiles.values():
             tile.view.zoom_by(factor, spot)
-        self._tell_size()
+            tile.chases = False
+        self._tell_views()
         self.update()
 
     def screenshot(self) -> QImage:
@@ -183,8 +177,7 @@ class Canvas(QWidget):
             painter.setClipRect(area)
             if len(self._tiles) > 1:
                 painter.fillRect(area, QColor(self._theme["tile"]))
-            ready = tile.view.zoom == 1.0 or self._heat
-            tile.paint_picture(painter, area, self.look, ready=ready)
+            tile.paint_picture(painter, area, self.look)
             tile.paint_state(painter, area, self._theme)
             if len(self._tiles) > 1:
                 tile.paint_title(painter, area)
@@ -201,7 +194,7 @@ class Canvas(QWidget):
     def resizeEvent(self, event: QResizeEvent | None) -> None:  # noqa: N802
         """Ask for pictures of the new size."""
         super().resizeEvent(event)
-        self._tell_size()
+        self._tell_views()
 
     def wheelEvent(self, event: QWheelEvent | None) -> None:  # noqa: N802
         """Zoom around the pointer."""
@@ -226,6 +219,8 @@ class Canvas(QWidget):
             self._dragged = event.position()
             for tile in self._tiles.values():
                 tile.view.move(moved)
+                tile.chases = False
+            self._tell_views()
             self.update()
 
     def mouseReleaseEvent(self, event: QMouseEvent | None) -> None:  # noqa: N802
@@ -275,16 +270,12 @@ class Canvas(QWidget):
         tile = self._tiles.get(self.look.followed[0]) if self.look.followed else None
         if self.keeps_in_view and tile and self.look.followed:
             tile.keep_in_view(self.look.followed[1], mirrored=self.look.display.mirrored)
+            self._tell_views()
 
-    def _tell_size(self) -> None:
-        areas = [area for _, area in self._laid_out()] or [QRectF(self.rect())]
-        w, h = (side * self.devicePixelRatioF() for side in (areas[0].width(), areas[0].height()))
-        more = self.zoom if self._heat else 1.0
-        for tile in self._tiles.values():  # never more than there is to see
-            if tile.shown:
-                size = tile.shown_size
-                more = min(more, max(1.0, size[0] / w, size[1] / h))
-        self.resized.emit(round(w * more), round(h * more))
+    def _tell_views(self) -> None:
+        ratio = self.devicePixelRatioF()
+        areas = self._laid_out()
+        self.viewed.emit({tile.source: tile.view.viewport(area, ratio) for tile, area in areas})
 
     def _end_zone(self, start: QPointF, end: QPointF) -> None:
         found, kind = self._tile_at(start), self._zone

@@ -10,7 +10,6 @@ from PyQt6.QtWidgets import QApplication, QToolButton
 
 from app.gui import style
 from app.gui.section import name
-from app.overlay.look import Who
 
 if TYPE_CHECKING:
     from app.gui.window import Window
@@ -27,7 +26,6 @@ class FullScreen(QObject):
         self._on = False
         self._pressed = False  # the mouse was, in this run: a double click that chose the
         # source ends on the picture, and does not mean it
-        self._followed: Who | None = None  # when the mouse was pressed
         self.leave = QToolButton(window.canvas)
         self.leave.setProperty("kind", "over")
         self.leave.setIcon(style.icon("close", "#ffffff", 18))
@@ -47,10 +45,10 @@ class FullScreen(QObject):
         window.top.setVisible(not on)
         window.controls.setVisible(not on and window.preferences.panel)
         if on:
-            window.setWindowState(window.windowState() | Qt.WindowState.WindowFullScreen)
+            window.showFullScreen()
             self._timer.start(_STAYS)
         else:
-            window.setWindowState(window.windowState() & ~Qt.WindowState.WindowFullScreen)
+            window.showNormal()
             self._timer.stop()
             self._show()
             self.leave.hide()
@@ -63,18 +61,10 @@ class FullScreen(QObject):
             self._timer.start(_STAYS)
         if isinstance(event, QMouseEvent) and event.button() == Qt.MouseButton.LeftButton:
             if kind == QEvent.Type.MouseButtonPress:
-                self._pressed, self._followed = True, self._window.roster.followed
+                self._pressed = True
             elif kind == QEvent.Type.MouseButtonDblClick and self._pressed:
-                self._follow_as_before()
                 self.set_on(not self._on)
-                return True  # its end is no click
         return super().eventFilter(watched, event)
-
-    def _follow_as_before(self) -> None:
-        """Take back what the first of the two clicks did: it was not meant for a person."""
-        roster = self._window.roster
-        if roster.followed != self._followed:
-            roster.follow(self._followed)
 
     def _forget_press(self) -> None:
         self._pressed = False

@@ -19,6 +19,7 @@ _MOST_ROWS = 6  # shown without scrolling
 _ROW = 28  # pixels
 _AROUND = 8  # pixels of the list's frame, above and below
 _WHO = Qt.ItemDataRole.UserRole
+_STYLE = Qt.ItemDataRole(_WHO + 1)
 _ENTER = (Qt.Key.Key_Return, Qt.Key.Key_Enter, Qt.Key.Key_Space)
 _RIGHT = Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter
 
@@ -127,13 +128,17 @@ class PeoplePanel(Section):
         for column, text in enumerate(texts):
             if row.text(column) != text:
                 row.setText(column, text)
-        row.setIcon(0, _dot(colour_of(who[1]), seen.here and not hidden))
         row.setSelected(followed)
-        font = row.font(0)
-        font.setBold(followed)
-        font.setItalic(hidden)
-        row.setFont(0, font)
-        row.setToolTip(0, as_tip("\n".join((called, *roster.notes.get(who, ())))))
+        notes = "\n".join((called, *roster.notes.get(who, ())))
+        style = (seen.here and not hidden, followed, hidden, notes)
+        if row.data(0, _STYLE) != style:  # each of these has the row measured and painted anew
+            row.setData(0, _STYLE, style)
+            row.setIcon(0, _dot(colour_of(who[1]), seen.here and not hidden))
+            font = row.font(0)
+            font.setBold(followed)
+            font.setItalic(hidden)
+            row.setFont(0, font)
+            row.setToolTip(0, as_tip(notes))
 
     def _lay_out(self) -> None:
         tree = self.list

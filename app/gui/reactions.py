@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING
 
 from PyQt6.QtCore import QObject, QTimer, pyqtSignal
 
-from app.gui.bridge import Shown
 from app.gui.chips import each_telling
 from app.gui.recording_section import LITTLE, outcome
+from app.gui.shown import Shown
 from app.gui.tile import described
 from app.live.protocol import (
     EngineFailed,
@@ -128,6 +128,7 @@ class Reactions(QObject):
         if self._ticks % _FIGURES == 1:
             window.controls.performance.set_sources(self._source_lines())
             window.controls.performance.refresh()
+        if self._ticks % _FIGURES == 2:  # not both at once: the window listens in between
             window.controls.people.refresh()
         player = window.runner.player
         window.transport.setVisible(player is not None and not window.full_screen.hides_bar)

@@ -3,28 +3,25 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 from PyQt6.QtCore import QPointF, QRectF, QSizeF, Qt
 from PyQt6.QtGui import QColor, QImage, QPainter, QPen, QTextOption
 
 from app.gui import style
-from app.gui.bridge import Shown
-from app.gui.images import frame_image, screen_image
 from app.gui.notices import sentence
-from app.gui.people import paint_mosaics, paint_scene
+from app.gui.shown import Shown
 from app.gui.view import View
 from app.live.protocol import SourceState
+from app.live.viewport import Viewport
 from app.overlay.look import Look, ZoneKind
-from app.overlay.marks import Scene, Target, scene_of
 from engine.types import Poses
 
 _DESIGN = 720  # rows of a picture whose lines are as thick as on the screen
 _NEAR = 28.0  # logical pixels beside a person that still mean it
 _SOURCE_ADVICE = "Right-click here to try again, or to edit or remove the source."
 _ENGINE_ADVICE = "Press Start to try again, or choose another model or device under Model."
-_WHOLE = QImage.Format.Format_RGB32
 _FILLS = 0.85  # of the height: how large a person is when the view keeps to them
 
 
@@ -39,6 +36,7 @@ class Tile:
     shown: Shown | None = None
     fresh: bool = False  # not painted yet
     view: View = field(default_factory=View)
+    chases: bool = False  # the view follows a person, so pictures are shown as they were asked for
 
     @property
     def size(self) -> QSizeF:
@@ -51,72 +49,39 @@ class Tile:
             text, self.engine_failed = why or "Nothing is running.", bool(why)
             self.state = SourceState(self.source, "failed" if why else "ended", text)
 
-    def scene(self, look: Look, place: QRectF, unit: float = 1.0) -> Scene:
-        """All that is drawn on a picture that lies at `place`."""
-        assert self.shown is not None, "there is a picture"
-        w, h = self.shown.frame.size
-        target = Target((w, h), place.width() / w, (place.x(), place.y()), unit)
-        return scene_of(self.poses, look, self.source, target, self.shown.traces)
-
     @property
     def poses(self) -> Poses:
         """The people on the picture; empty before the first result."""
         return self.shown.poses if self.shown else _no_people()
 
-    def paint_picture(self, painter: QPainter, area: QRectF, look: Look, *, ready: bool) -> None:
-        """Put down the picture and its people.
-
-        Args:
-            painter: clipped to the area.
-            ready: the picture was made in the size it is shown in.
-        """
-        shown = self.shown
-        if shown is None:
+    def paint_picture(self, painter: QPainter, area: QRectF, look: Look) -> None:
+        """Put down the picture and its people; the painter is clipped to the area."""
+        if self.shown is None:
             return
-        place = self.view.place(self.size, area)
-        image = screen_image(shown) if ready else frame_image(shown.frame)
-        if ready:
-            place, exact = _on_whole_pixels(place, image, painter)
-            painter.setRenderHint(QPainter.RenderHint.SmoothPixmapTransform, not exact)
-        else:
-            painter.setRenderHint(QPainter.RenderHint.SmoothPixmapTransform, self.view.zoom < 3)
-        scene = self.scene(look, place)
-        if scene.black:
-            painter.fillRect(place, QColor(0, 0, 0))
-        else:
-            if ready:
-                painter.drawImage(place, image.mirrored(True, False) if scene.mirrored else image)
-            else:
-                _paint_seen(painter, image, place, area, mirrored=scene.mirrored)
-            paint_mosaics(painter, scene, image, place)
-        paint_scene(painter, scene)
+        ratio = _ratio(painter)
+        shown = self.shown = self._as_seen(self.view.viewport(area, ratio), look)
+        left, top, *_ = shown.viewport.seen(shown.frame.size)
+        corner = QPointF(round(area.x() * ratio) + left, round(area.y() * ratio) + top) / ratio
+        painter.drawImage(corner, shown.image)
 
     def screenshot(self, look: Look) -> QImage:
         """The picture in its own resolution, with all that is drawn on it."""
         assert self.shown is not None, "there is a picture"
-        image = self._whole_picture()
-        drawn = image.convertToFormat(QImage.Format.Format_RGB32)
-        place = QRectF(QPointF(0, 0), self.size)
-        scene = self.scene(look, place, max(1.0, drawn.height() / _DESIGN))
-        if scene.mirrored:
-            drawn = drawn.mirrored(True, False)
-        if scene.black:
-            drawn.fill(QColor(0, 0, 0))
-        painter = QPainter(drawn)
-        painter.setClipRect(place)
-        paint_mosaics(painter, scene, image, place)
-        paint_scene(painter, scene)
-        painter.end()
-        return drawn
+        size = self.shown.frame.size
+        shown = self.shown.again(Viewport(size, ratio=max(1.0, size[1] / _DESIGN)), look)
+        image = shown.image.copy()
+        image.setDevicePixelRatio(1.0)
+        return image
 
-    def _whole_picture(self) -> QImage:
-        """In the frame's own size; a heatmap is there in the size of the screen only."""
+    def _as_seen(self, viewport: Viewport, look: Look) -> Shown:
+        """What was made for this view; made here where the view has changed since."""
         assert self.shown is not None, "there is a picture"
-        image = frame_image(self.shown.frame)
-        if not self.shown.traces.heat:
-            return image
-        smooth = Qt.TransformationMode.SmoothTransformation
-        return screen_image(self.shown).scaled(image.size(), transformMode=smooth)
+        made = self.shown.viewport
+        if self.chases and replace(viewport, zoom=made.zoom, middle=made.middle) == made:
+            viewport = made  # the view is on its way to what comes next
+        if viewport == made and (look is self.shown.look or look == self.shown.look):
+            return self.shown
+        return self.shown.again(viewport, look)
 
     def person_at(self, at: QPointF, area: QRectF, look: Look) -> int | None:
         """The row of the visible person under a point of the widget, or next to it."""
@@ -149,6 +114,7 @@ class Tile:
         x, y = ((low + high) / 2).tolist()
         tall = max(float(high[1] - low[1]), 0.05)
         self.view.aim(QPointF(1 - x if mirrored else x, y), _FILLS / tall)
+        self.chases = True
 
     @property
     def shown_size(self) -> tuple[float, float]:
@@ -213,40 +179,16 @@ def _no_people() -> Poses:
     return no_people(1)
 
 
-def _paint_seen(
-    painter: QPainter, image: QImage, place: QRectF, area: QRectF, *, mirrored: bool
-) -> None:
-    """Put down the part of an enlarged picture at `place` that lies in the area: the rest costs."""
-    across = image.width() / place.width()
-    seen = area.intersected(place).translated(-place.topLeft())
-    part = QRectF(seen.topLeft() * across, seen.size() * across).toAlignedRect()
-    part = part.intersected(image.rect())
-    target = QRectF(QPointF(part.topLeft()), QSizeF(part.size()))
-    target = QRectF(place.topLeft() + target.topLeft() / across, target.size() / across)
-    if mirrored:
-        part.moveLeft(image.width() - part.x() - part.width())
-    # Qt scales 32 bits per pixel twice as fast as 24.
-    cut = image.copy(part).convertToFormat(_WHOLE)
-    painter.drawImage(target, cut.mirrored(True, False) if mirrored else cut)
-
-
-def _on_whole_pixels(place: QRectF, image: QImage, painter: QPainter) -> tuple[QRectF, bool]:
-    """Where a ready picture goes, and whether it is a plain copy there: nothing is scaled."""
+def _ratio(painter: QPainter) -> float:
+    """Device pixels per pixel that is painted."""
     device = painter.device()
-    ratio = device.devicePixelRatioF() if device else 1.0
-    size = QSizeF(image.width(), image.height()) / ratio
-    if abs(size.width() - place.width()) >= 1.5:
-        return place, False
-    corner = QPointF(round(place.x() * ratio), round(place.y() * ratio)) / ratio
-    return QRectF(corner, size), True
+    return device.devicePixelRatioF() if device else 1.0
 
 
 def _message(painter: QPainter, area: QRectF, text: str, theme: style.Theme, *, lost: bool) -> None:
     colour = theme["warning" if lost else "muted"]
     if lost:
-        device = painter.device()
-        ratio = device.devicePixelRatioF() if device else 1.0
-        mark = style.pixmap("warning", colour, 30, ratio)
+        mark = style.pixmap("warning", colour, 30, _ratio(painter))
         painter.drawPixmap(area.center() - QPointF(15, 44), mark)
     painter.setPen(QColor(theme["text" if lost else "muted"]))
     painter.setFont(style.font(10.5))

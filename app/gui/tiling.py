@@ -1,10 +1,10 @@
-"""Where pictures go: a grid of tiles, and the picture inside its tile."""
+"""Where pictures go: a grid of tiles."""
 
 from __future__ import annotations
 
 from math import ceil
 
-from PyQt6.QtCore import QPointF, QRectF, QSizeF
+from PyQt6.QtCore import QRectF
 
 GAP = 6.0  # between tiles, logical pixels
 _USUAL = 16 / 9
@@ -22,15 +22,6 @@ def tiles(count: int, area: QRectF) -> list[QRectF]:
         QRectF(area.x() + (i % columns) * (w + GAP), area.y() + (i // columns) * (h + GAP), w, h)
         for i in range(count)
     ]
-
-
-def fitted(size: QSizeF, area: QRectF) -> QRectF:
-    """The largest rectangle with the proportions of `size`, in the middle of `area`."""
-    if size.isEmpty():
-        return area
-    scale = min(area.width() / size.width(), area.height() / size.height())
-    w, h = size.width() * scale, size.height() * scale
-    return QRectF(area.center() - QPointF(w / 2, h / 2), QSizeF(w, h))
 
 
 def _picture_width(columns: int, count: int, area: QRectF) -> float:

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 
 from PyQt6.QtCore import QPointF, QRectF, QSizeF
 
-from app.gui.tiling import fitted
+from app.live.viewport import Viewport
 
 MOST_ZOOM = 16.0
 _EASE = 0.15  # share of the way to its aim that a view goes with every picture
@@ -19,12 +19,19 @@ class View:
     zoom: float = 1.0
     middle: QPointF = field(default_factory=lambda: QPointF(0.5, 0.5))
 
+    def viewport(self, area: QRectF, ratio: float = 1.0) -> Viewport:
+        """What is seen in an area of the widget that has `ratio` device pixels per pixel."""
+        edges = (area.x(), area.y(), area.right(), area.bottom())
+        left, top, right, bottom = (round(edge * ratio) for edge in edges)
+        middle = self.middle.x(), self.middle.y()
+        return Viewport((right - left, bottom - top), self.zoom, middle, ratio)
+
     def place(self, size: QSizeF, area: QRectF) -> QRectF:
         """Where the whole picture lies, in widget pixels; larger than `area` when zoomed in."""
-        whole = fitted(size, area)
-        w, h = whole.width() * self.zoom, whole.height() * self.zoom
-        corner = area.center() - QPointF(self.middle.x() * w, self.middle.y() * h)
-        return QRectF(corner, QSizeF(w, h))
+        if size.isEmpty():
+            return area
+        x, y, w, h = self.viewport(area).whole((round(size.width()), round(size.height())))
+        return QRectF(QPointF(round(area.x()) + x, round(area.y()) + y), QSizeF(w, h))
 
     def share(self, at: QPointF, size: QSizeF, area: QRectF) -> QPointF:
         """Where a point of the widget lies in the picture."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from PyQt6.QtCore import QByteArray, Qt, QTimer
+from PyQt6.QtCore import QByteArray, QTimer
 from PyQt6.QtGui import QCloseEvent, QDragEnterEvent, QDropEvent
 from PyQt6.QtWidgets import (
     QApplication,
@@ -187,7 +187,7 @@ class Window(QMainWindow):
 
     def _connect_parts(self) -> None:
         controls, bridge = self.controls, self.runner.bridge
-        self.canvas.resized.connect(self._canvas_resized)
+        self.canvas.viewed.connect(bridge.view)
         self.canvas.picked.connect(self._picked)
         self.canvas.asked.connect(lambda who, at: open_menu(self, who, at))
         self.canvas.zone_drawn.connect(self._zone_drawn)
@@ -196,7 +196,6 @@ class Window(QMainWindow):
         controls.engine_changed.connect(self._engine_chosen)
         controls.look_changed.connect(self.send_look)
         controls.watched.connect(bridge.watch)
-        controls.watched.connect(self.canvas.set_heat)
         controls.people.asked.connect(lambda who, at: open_menu(self, who, at))
         controls.people.keeps_in_view.connect(self._keep_in_view)
         controls.display.previewed.connect(self.send_look)
@@ -241,7 +240,6 @@ class Window(QMainWindow):
             self.resize(*_SIZE)
         if isinstance(geometry, QByteArray) and isinstance(splitter, QByteArray):
             self.restoreGeometry(geometry)
-            self.setWindowState(self.windowState() & ~Qt.WindowState.WindowFullScreen)
             self.splitter.restoreState(splitter)
         self.controls.setVisible(self.preferences.panel)
         self.set_theme(self.preferences.theme)
@@ -251,9 +249,6 @@ class Window(QMainWindow):
         self.reactions.show_folder()
         self._show_record_missing()
         self.send_look()
-
-    def _canvas_resized(self, width: int, height: int) -> None:
-        self.runner.bridge.picture_size = (width, height)
 
     def _picked(self, who: tuple[str, int] | None) -> None:
         if who or self.roster.followed:

@@ -11,9 +11,6 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal, Protocol
 
-import numpy as np
-from numpy.typing import NDArray
-
 from app.live.plan import CameraMode, Plan
 from app.overlay.look import Look
 from app.overlay.marks import MakePlate
@@ -21,8 +18,6 @@ from app.overlay.traces import Traces
 from engine.settings import EngineSettings, Settings
 from engine.skeleton import Skeleton
 from engine.types import Frame, Result
-
-Picture = NDArray[np.uint8]  # (h, w, 4) BGRX, C-contiguous: what QImage.Format_RGB32 reads
 
 
 @dataclass(frozen=True, slots=True)
@@ -188,7 +183,7 @@ class Player(Protocol):
 
 
 class Session(Protocol):
-    """One run of the engine. `results`, `frames` and `picture` are called on threads of their own.
+    """One run of the engine. `results` and `frames` are called on threads of their own.
 
     Everything else may be called from any thread and returns at once.
     """
@@ -209,10 +204,6 @@ class Session(Protocol):
 
     def frames(self) -> Generator[Frame, None, None]:
         """Yield the newest frame of each source as it is captured, until the end or a stop."""
-        ...
-
-    def picture(self, frame: Frame, size: tuple[int, int]) -> Picture:
-        """The frame's picture in the largest size that fits (width, height) screen pixels."""
         ...
 
     def flows(self) -> Mapping[str, Flow]:

@@ -16,7 +16,6 @@ from app.live.plan import CameraMode, Plan
 from app.live.protocol import (
     EngineFailed,
     Flow,
-    Picture,
     Player,
     Ready,
     RecordPlan,
@@ -147,15 +146,6 @@ class LiveSession:
                 self.record(None)
                 if self._finishing:  # its files are complete before the program may end
                     self._finishing.wait(_LONGEST_FINISH)
-
-    def picture(self, frame: Frame, size: tuple[int, int]) -> Picture:
-        """(h, w, 4) uint8 BGRX in the largest size that fits `size`, screen pixels."""
-        from app.live.picture import fit_picture
-        from app.overlay.heat import with_heat
-
-        picture = fit_picture(frame.pixels, size)
-        traces = self.traces.get(frame.source) if self._watched is not None else None
-        return with_heat(picture, traces.heat) if traces and traces.heat else picture
 
     def stop(self) -> None:
         """End `results`: wake every thread that waits. Any thread; idempotent."""

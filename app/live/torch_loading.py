@@ -10,6 +10,7 @@ import os
 import sys
 from pathlib import Path
 
+_USED_BY_THE_WINDOW = ("app.live.recording", "app.live.picture")  # it would wait for them
 _LIBRARIES = (("libtorch_global_deps.so", os.RTLD_GLOBAL), ("libtorch_python.so", 0))
 
 
@@ -27,6 +28,8 @@ def load_engine() -> None:
     try:
         _load_libraries()
         importlib.import_module("engine.estimator")
+        for module in _USED_BY_THE_WINDOW:
+            importlib.import_module(module)
         gc.freeze()
     finally:
         if was_on:

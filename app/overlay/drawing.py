@@ -1,4 +1,4 @@
-"""Puts the marks of a scene on pixels with OpenCV: for videos, which need no screen and no Qt."""
+"""Puts the marks of a scene on pixels: for the window, screenshots and overlay videos alike."""
 
 from __future__ import annotations
 
@@ -9,26 +9,24 @@ import numpy as np
 from numpy.typing import NDArray
 
 from app.overlay.heat import with_heat
+from app.overlay.layout import scene_of
 from app.overlay.look import Look
 from app.overlay.marks import (
-    RIM,
     Colour,
     Discs,
     Lines,
     MakePlate,
-    Mark,
     Plate,
     Scene,
     Target,
-    scene_of,
 )
+from app.overlay.strokes import strokes
 from app.overlay.traces import NO_TRACES, Traces
 from engine.settings import DisplaySettings
 from engine.skeleton import Skeleton
 from engine.types import Frame, Poses
 
 Pixels = NDArray[np.uint8]
-_BITS = 4  # positions are drawn to 1/16 pixel
 _TILES = 5  # squares across a blurred head: too few to recognise a face
 _DESIGN = 720  # rows of a picture whose lines are as thick as on the screen
 
@@ -76,73 +74,37 @@ def render(pixels: Pixels, scene: Scene, plates: MakePlate | None = None) -> Pix
     picture = np.zeros_like(pixels) if scene.black else pixels.copy()
     if scene.mirrored:
         picture = np.ascontiguousarray(picture[:, ::-1])
+    put(picture, scene, plates or hershey_plate)
+    return picture
+
+
+def put(picture: Pixels, scene: Scene, plates: MakePlate) -> None:
+    """Put what is hidden and all marks on a picture that is mirrored already, if it is to be.
+
+    Args:
+        picture: (h, w, 3) uint8 RGB or (h, w, 4) uint8 BGRX; rows may lie apart.
+    """
     for x, y, radius in scene.mosaics:
         _mosaic(picture, x, y, radius)
+    pen = strokes(picture)
     for mark in scene.marks:
-        before = picture.copy() if mark.opacity < 1 else None
-        _put(picture, mark, plates or hershey_plate)
-        if before is not None:
-            cv2.addWeighted(picture, mark.opacity, before, 1 - mark.opacity, 0, picture)
-    return picture
+        match mark:
+            case Lines():
+                pen.lines(mark)
+            case Discs():
+                pen.discs(mark)
+            case Plate() if mark.pinned or _is_in(picture, mark.at):
+                pen.plate(mark, plates(mark.text, mark.ground, mark.ink, mark.size))
+
+
+def _is_in(picture: Pixels, at: tuple[float, float]) -> bool:
+    h, w = picture.shape[:2]
+    return bool(0 <= at[0] <= w and 0 <= at[1] <= h)
 
 
 def resized(picture: Pixels, size: tuple[int, int]) -> Pixels:
     """The picture in another size, (width, height)."""
     return np.asarray(cv2.resize(picture, size, interpolation=cv2.INTER_AREA), np.uint8)
-
-
-def _put(picture: Pixels, mark: Mark, plates: MakePlate) -> None:
-    match mark:
-        case Lines():
-            _lines(picture, mark)
-        case Discs():
-            _discs(picture, mark)
-        case Plate():
-            _plate(picture, mark, plates(mark.text, mark.ground, mark.ink, mark.size))
-
-
-def _fixed(xy: NDArray[np.float64]) -> list[list[int]]:
-    """Positions as OpenCV takes them: the centre of pixel 0 is 0.5 for us and 0 for OpenCV."""
-    rounded: list[list[int]] = np.rint((xy - 0.5) * (1 << _BITS)).astype(np.int32).tolist()
-    return rounded
-
-
-def _lines(picture: Pixels, mark: Lines) -> None:
-    rims = ((RIM, mark.width + 2),) if mark.rim else ()
-    for colour, width in (*rims, (mark.rgb, mark.width)):  # no rim crosses a limb
-        for corners in _quads(mark.ends, width):
-            cv2.fillConvexPoly(picture, corners, colour, cv2.LINE_AA, _BITS)
-
-
-def _quads(ends: NDArray[np.float64], width: float) -> NDArray[np.int32]:
-    """(N, 4, 2) corners of lines of this width; OpenCV's own have whole pixels and round ends."""
-    a, b = ends[:, :2], ends[:, 2:]
-    along = b - a
-    length = np.maximum(np.hypot(along[:, 0], along[:, 1]), 1e-6)[:, None]
-    # OpenCV smooths an edge by half a pixel outwards.
-    across = np.stack([-along[:, 1], along[:, 0]], -1) / length * max(width - 1, 0.2) / 2
-    corners = np.stack([a - across, a + across, b + across, b - across], 1)
-    return np.rint((corners - 0.5) * (1 << _BITS)).astype(np.int32)
-
-
-def _discs(picture: Pixels, mark: Discs) -> None:
-    sizes = np.rint(mark.radius * (1 << _BITS)).astype(int).tolist()
-    rim = 1 << _BITS
-    for spot, size, colour, ring in zip(
-        _fixed(mark.xy), sizes, mark.colours, mark.rings, strict=True
-    ):
-        cv2.circle(picture, spot, size + rim, RIM, -1, cv2.LINE_AA, _BITS)
-        cv2.circle(picture, spot, size, colour, 1 if ring else -1, cv2.LINE_AA, _BITS)
-
-
-def _plate(picture: Pixels, mark: Plate, ready: Pixels) -> None:
-    """Above its place, but always inside the picture."""
-    h, w = min(ready.shape[0], picture.shape[0]), min(ready.shape[1], picture.shape[1])
-    x = min(max(round(mark.at[0] - w / 2), 0), picture.shape[1] - w)
-    y = min(max(round(mark.at[1] - h), 0), picture.shape[0] - h)
-    under = picture[y : y + h, x : x + w]
-    cover = ready[:h, :w, 3:].astype(np.uint16)
-    under[:] = (ready[:h, :w, :3] * cover + under * (255 - cover)) // 255
 
 
 def _mosaic(picture: Pixels, x: float, y: float, radius: float) -> None:

@@ -27,11 +27,20 @@ class Heat:
         return cls(joint, placed, np.clip(response * 255, 0, 255).astype(np.uint8))
 
 
-def with_heat(picture: NDArray[np.uint8], heat: Heat) -> NDArray[np.uint8]:
+def with_heat(
+    picture: NDArray[np.uint8],
+    heat: Heat,
+    whole: tuple[float, float, float, float] | None = None,
+    *,
+    mirrored: bool = False,
+) -> NDArray[np.uint8]:
     """Lay a heatmap over a picture, black where nothing was found.
 
     Args:
-        picture: the whole image in any size, (h, w, 3) uint8 RGB or (h, w, 4) uint8 BGRX.
+        picture: an image in any size or a part of it, (h, w, 3) uint8 RGB or (h, w, 4) uint8 BGRX.
+        whole: left, top, width and height of the whole image in pixels of the picture; None: this
+            is the whole.
+        mirrored: whether the picture is.
 
     Returns:
         another of the same shape and order of colours.
@@ -39,7 +48,9 @@ def with_heat(picture: NDArray[np.uint8], heat: Heat) -> NDArray[np.uint8]:
     h, w, channels = picture.shape
     w0, h0 = heat.placed.image
     corners = np.array([(0, 0), (w0, 0), (0, h0)], np.float32)
-    onto = np.array([(0, 0), (w, 0), (0, h)], np.float32)
+    x, y, wide, high = whole or (0.0, 0.0, float(w), float(h))
+    left, right = (x + wide, x) if mirrored else (x, x + wide)
+    onto = np.array([(left, y), (right, y), (left, y + high)], np.float32)
     there = cv2.getAffineTransform(heat.placed.to_input(corners), onto)
     spread = cv2.warpAffine(heat.level, there, (w, h), flags=cv2.INTER_LINEAR)
     order = cv2.COLOR_BGR2RGB if channels == 3 else cv2.COLOR_BGR2BGRA

@@ -18,7 +18,6 @@ from engine.decoding.scoring import PAPER_SCORING, Scoring
 from engine.settings import PAPER_GROUPING, GroupingSettings
 from engine.skeleton import COCO
 from gpu_ops import open_device
-from gpu_ops.cpu_grouping import compiled_grouping
 from gpu_ops.device import Groups, Lane, Maps, Peaks, Placing
 
 NMS_RADIUS = 2  # cells: a 5 x 5 window
@@ -121,25 +120,26 @@ def finish(
 ) -> list[People]:
     """Group on the host and refine on the device. One entry per image."""
     chosen = [
-        group(score, tag, order, settings)
+        _worth_refining(group(score, tag, order, settings), score, settings, scoring)
         for score, tag in zip(peaks.score, peaks.tag, strict=True)
     ]
-    groups, before = gathered(peaks, chosen)
-    groups = _worth_refining(groups, before, settings, scoring)
-    return _place(lane, maps, groups, settings, len(chosen), scoring)
+    return _place(lane, maps, as_groups(peaks, chosen), settings, len(chosen), scoring)
 
 
 def _worth_refining(
-    groups: Groups, before: NDArray[np.float32], settings: GroupingSettings, scoring: Scoring
-) -> Groups:
+    people: NDArray[np.intp],
+    score: NDArray[np.float32],
+    settings: GroupingSettings,
+    scoring: Scoring,
+) -> NDArray[np.intp]:
     """Without those that `engine.decoding.selection` leaves out: what it looks at is known here.
 
     But for the size, which can only reduce the score.
     """
-    found = groups.cell >= 0
+    found = people >= 0
+    before = np.where(found, score[np.arange(len(score)), people], np.float32(0))
     strong = _score(before, found, scoring) >= settings.min_score
-    kept = strong & (np.count_nonzero(found, axis=1) >= settings.min_joints)
-    return groups if kept.all() else Groups(groups.image[kept], groups.cell[kept], groups.tag[kept])
+    return np.asarray(people[strong & (np.count_nonzero(found, axis=1) >= settings.min_joints)])
 
 
 def _score(
@@ -176,28 +176,18 @@ def _place(
     ]
 
 
-def gathered(
-    peaks: Peaks, chosen: Sequence[NDArray[np.intp]]
-) -> tuple[Groups, NDArray[np.float32]]:
-    """All images' people one after another, as the device wants them, and their peaks' scores.
+def as_groups(peaks: Peaks, chosen: Sequence[NDArray[np.intp]]) -> Groups:
+    """All images' people one after another, as the device wants them.
 
     Args:
         peaks: of B images.
         chosen: B arrays (P, K), the peak of each person's joint or -1.
-
-    Returns:
-        the groups, and (P, K) scores; 0 where there is no peak.
     """
     image = np.repeat(np.arange(len(chosen), dtype=np.int32), [len(rows) for rows in chosen])
     peak = np.concatenate(chosen)
-    compiled = compiled_grouping()
-    if compiled:
-        cell, score, tag = compiled.gathered(peaks, image, peak)
-        return Groups(image, cell, tag), score
     at = image[:, None], np.arange(peak.shape[1]), peak
     found = peak >= 0
     tag = np.zeros((len(image), peaks.tag.shape[3]), np.float32)
     for person, tags in enumerate(peaks.tag[at]):
         tag[person] = mean_tag(tags[found[person]])
-    score = np.where(found, peaks.score[at], np.float32(0))
-    return Groups(image, np.where(found, peaks.cell[at], np.int32(-1)), tag), score
+    return Groups(image, np.where(found, peaks.cell[at], np.int32(-1)), tag)

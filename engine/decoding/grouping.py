@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 
 from engine.decoding.assignment import assign
 from engine.settings import GroupingSettings
-from gpu_ops.cpu_grouping import compiled_grouping
+from gpu_ops.cpu_compiled import compiled_blocks
 
 FIRST = 30  # groups that mmpose 0.6 matched candidates with
 ROOM = 16  # tags of a group, at first
@@ -65,7 +65,7 @@ def group(
         (P, K) which of the M peaks each person's joint is, -1 for none; people in the order in
         which they were found.
     """
-    compiled = compiled_grouping()
+    compiled = compiled_blocks()
     if compiled is None:
         return group_by_definition(score, tag, order, settings)
     known = FIRST if settings.ignore_too_much else None

@@ -57,7 +57,7 @@ _ARGUMENTS: dict[str, tuple[object, ...]] = {  # of native/*.c, by the function'
     "learn": (_SCENE, LONG, *(ARRAY,) * 3, DOUBLE, *(ARRAY,) * 6),
     "smooth": (_FILTERS, *(ARRAY,) * 5),
     "colours": (ARRAY, *(LONG,) * 4, ARRAY, LONG, *(ARRAY,) * 4, LONG, ARRAY, ARRAY),
-    "shrink": (ARRAY, LONG, LONG, INT, ARRAY, LONG, LONG, ARRAY),
+    "shrink": (ARRAY, LONG, LONG, LONG, ARRAY, LONG, LONG, ARRAY),
     "cover": (LONG, LONG, ARRAY, FLOAT, FLOAT, LONG, LONG, ARRAY),
     "differ": (*(ARRAY,) * 4, LONG, LONG, LONG, INT, INT),
 }
@@ -216,9 +216,9 @@ class TrackingLoops:
     def shrink(self, pixels: Bytes, cell: int, at: Sequence[int]) -> Bytes:
         """As `camera_motion._shrink`; at: rows and columns of a cell that are looked at."""
         small = np.empty((pixels.shape[0] // cell, pixels.shape[1] // cell), np.uint8)
-        pixels, width = np.ascontiguousarray(pixels), pixels.shape[1]
-        places = np.array([y * width + x for y in at for x in at], np.int64)
-        self._do.shrink(pixels, width, cell, len(places), places, *small.shape, small)
+        places = np.array(at, np.int64)
+        pixels = np.ascontiguousarray(pixels)
+        self._do.shrink(pixels, pixels.shape[1], cell, len(at), places, *small.shape, small)
         return small
 
     def cover(

@@ -136,7 +136,7 @@ class Tracker:
             free_tracks = np.flatnonzero(candidates & free)
             if not len(free_rows) or not len(free_tracks):
                 continue
-            block = free_rows[:, None], free_tracks
+            block = np.ix_(free_rows, free_tracks)
             gain = np.where(alike[block] >= self.settings.min_similarity, likely[block], 0.0)
             r, t = linear_sum_assignment(gain, maximize=True)
             r, t = r[gain[r, t] > 0], t[gain[r, t] > 0]

@@ -198,27 +198,3 @@ EXPORTED int posestream_group(int joints, int most, int tags_each, const float *
     }
     return groups.count;
 }
-
-/* Put together what the peaks of people are, as engine/decoding/decode.py's gathered.
-
-   image: (people,); peak: (people, joints) which of `most` peaks, -1 for none; cells, scores:
-   (images, joints, most); tags: (images, joints, most, tags_each);
-   cell, score: (people, joints), -1 and 0 for none; tag: (people, tags_each) means;
-   memory: (joints, tags_each) to work in. */
-EXPORTED void posestream_gathered(long long people, int joints, int most, int tags_each,
-                                  const int *image, const long long *peak, const int *cells,
-                                  const float *scores, const float *tags, int *cell, float *score,
-                                  float *tag, float *memory) {
-    for (long long i = 0; i < people; i++, tag += tags_each) {
-        int found = 0;
-        for (int joint = 0; joint < joints; joint++, peak++, cell++, score++) {
-            long long at = ((long long)image[i] * joints + joint) * most + *peak;
-            *cell = *peak < 0 ? -1 : cells[at];
-            *score = *peak < 0 ? 0 : scores[at];
-            if (*peak >= 0)
-                memcpy(memory + found++ * tags_each, tags + at * tags_each,
-                       tags_each * sizeof *tags);
-        }
-        for (int t = 0; t < tags_each; t++) tag[t] = mean_of(memory, found, t, tags_each);
-    }
-}

@@ -37,17 +37,18 @@ EXPORTED void posestream_colours(const unsigned char *pixels, long long height, 
 
 /* The green of a picture, reduced to cells, as camera_motion._shrink.
 
-   pixels: (>= h * cell, width, 3); count, at: the pixels of a cell that are looked at, counted from
-   its first one as the picture's are; small: (h, w). */
+   pixels: (>= h * cell, width, 3); at: (samples,) the rows and columns of a cell that are looked
+   at; small: (h, w). */
 EXPORTED void posestream_shrink(const unsigned char *pixels, long long width, long long cell,
-                                int count, const long long *at, long long h, long long w,
+                                long long samples, const long long *at, long long h, long long w,
                                 unsigned char *small) {
     for (long long y = 0; y < h; y++)
         for (long long x = 0; x < w; x++) {
             const unsigned char *corner = pixels + 3 * (y * cell * width + x * cell) + 1;
-            int sum = 0;
-            for (int i = 0; i < count; i++) sum += corner[3 * at[i]];
-            small[y * w + x] = (unsigned char)(sum / count);
+            long long sum = 0;
+            for (long long i = 0; i < samples; i++)
+                for (long long j = 0; j < samples; j++) sum += corner[3 * (at[i] * width + at[j])];
+            small[y * w + x] = (unsigned char)(sum / (samples * samples));
         }
 }
 

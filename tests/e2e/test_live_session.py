@@ -16,7 +16,7 @@ from app.live.session import LiveSession
 from engine.settings import Settings, SmoothingSettings, TrackingSettings
 from engine.sources.source import SourceInfo
 from engine.types import UNTRACKED
-from tests.support.live_fakes import SMALL, Bench
+from tests.support.live_fakes import Bench
 from tests.support.waiting import until
 
 HANDLES = Path("/proc/self/fd")
@@ -247,16 +247,3 @@ def test_a_recording_that_cannot_be_written_is_a_sentence_and_the_picture_goes_o
         next(results)
         session.record(RecordPlan(tmp_path / "file" / "below", tracks=True))
         until(lambda: next(results) and "cam.ndjson is not recorded any more" in str(bench.events))
-
-
-def test_the_picture_fits_the_screen_and_keeps_its_proportions():
-    bench = Bench()
-    session = bench.stamped()
-    with closing(session.results()) as results:
-        frame = next(results).frame
-    picture = session.picture(frame, (300, 300))
-    assert picture.shape == (225, 300, 4)
-    assert picture.flags.c_contiguous
-    red, blue = frame.pixels[24, 32, 0], frame.pixels[24, 32, 2]
-    assert abs(int(session.picture(frame, SMALL)[24, 32, 2]) - red) == 0
-    assert abs(int(session.picture(frame, SMALL)[24, 32, 0]) - blue) == 0

@@ -1,15 +1,21 @@
 """Results reach the window newest first, events in order, and the end comes last."""
 
 import threading
+from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from app.gui.bridge import Bridge
+from app.gui.shown import Shown
 from app.live.plan import Plan
 from app.live.protocol import Ready, Recorded, SourceState, Told
+from app.live.viewport import Viewport
+from app.overlay.look import Look
 from engine.errors import SourceError
 from engine.settings import Settings
+from engine.skeleton import skeleton_from_names
 from tests.support.synthetic import Figures
 
 PLAN = Plan(("a",), Settings())
@@ -71,6 +77,29 @@ def test_a_bug_is_shown_as_one_and_logged(qtbot, caplog):
     assert "fault of the program" in end.args[0]
     assert "ZeroDivisionError" in caplog.text
     caplog.clear()
+
+
+def test_a_picture_that_cannot_be_made_ends_the_run_with_a_sentence(qtbot, caplog):
+    class Torn(Figures):
+        def _result(self, *args):
+            result = super()._result(*args)
+            return replace(result, frame=replace(result.frame, pixels=np.zeros(3, np.uint8)))
+
+    bridge = Bridge(lambda plan, tell: Torn(plan, tell))
+    with qtbot.waitSignal(bridge.ended) as end:
+        bridge.start(PLAN)
+    assert "fault of the program" in end.args[0]
+    caplog.clear()
+
+
+def test_people_of_a_model_that_the_look_does_not_know_yet_are_left_out_of_one_picture(qtbot):
+    figures = Figures(PLAN, lambda event: None)
+    result = figures._result("a", 0, 0.0)
+    few = skeleton_from_names(("head", "tail"), ((0, 1),))
+    shown = Shown.of(result.frame, Viewport((300, 200)), Look(few), result)
+    empty = Shown.of(result.frame, Viewport((300, 200)), Look(few))
+    assert (shown.pixels == empty.pixels).all()
+    assert (shown.again(shown.viewport, Look()).pixels != empty.pixels).any()
 
 
 def test_events_keep_their_order(qtbot):

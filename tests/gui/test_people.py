@@ -11,19 +11,22 @@ from PyQt6.QtGui import QContextMenuEvent, QDropEvent
 from PyQt6.QtWidgets import QApplication, QInputDialog, QMenu
 
 from app.gui.menus import note_person, open_menu, rename_person
-from app.gui.people import paint_mosaics, paint_scene, qt_plate
 from app.gui.people_panel import PeoplePanel
+from app.gui.plates import qt_plate
 from app.gui.roster import Roster
+from app.gui.shown import Shown
+from app.gui.tile import Tile
 from app.live.offered import Offer
+from app.live.picture import scene_in
 from app.live.protocol import Recorded, SamePerson
 from app.live.session import LiveSession
-from app.overlay.drawing import render
+from app.live.viewport import Viewport
+from app.overlay.drawing import draw_frame
 from app.overlay.look import Look, Zone
-from app.overlay.marks import Target, scene_of
 from app.overlay.palette import colour_of
-from app.overlay.traces import Traces
+from app.overlay.traces import NO_TRACES, Traces
 from engine.settings import DisplaySettings
-from engine.types import Frame, Result, untracked
+from engine.types import Frame, Result, no_people, untracked
 from tests.support.live_fakes import FakeEstimator
 from tests.support.synthetic import people as synthetic
 
@@ -158,15 +161,21 @@ def test_the_view_keeps_to_the_followed_person(qtbot, open_window):
     assert window.canvas.zoom == 1.0
 
 
+def scene(window):
+    """What is drawn on the picture now."""
+    window.canvas.grab()
+    shown = window.canvas.tiles[0].shown
+    return scene_in(shown.frame, shown.poses, shown.viewport, shown.look, shown.traces)
+
+
 def test_a_hidden_person_is_not_drawn_and_can_be_shown_again(qtbot, open_window):
     window = open_window("a", people=1)
     painting(qtbot, window)
-    tile, area = window.canvas._laid_out()[0]
     window.roster.hide(("a", 0))
-    assert not tile.scene(window.canvas.look, area).marks
+    assert not scene(window).marks
     assert window.canvas._person_at(middle_of(window, 0).toPointF()) is None
     window.roster.show_all()
-    assert tile.scene(window.canvas.look, area).marks
+    assert scene(window).marks
 
 
 def answer(qtbot, window, text):
@@ -181,8 +190,7 @@ def test_a_name_stands_on_the_plate_and_goes_to_the_engine(qtbot, open_window):
     rename_person(window, ("a", 1))
     answer(qtbot, window, "Zoë")
     assert window.runner.bridge.session.looks[-1].names == {("a", 1): "Zoë"}
-    tile, area = window.canvas._laid_out()[0]
-    texts = {getattr(mark, "text", "") for mark in tile.scene(window.canvas.look, area).marks}
+    texts = {getattr(mark, "text", "") for mark in scene(window).marks}
     assert "Zoë" in texts
 
 
@@ -298,10 +306,7 @@ def test_people_are_counted_at_what_was_drawn_in_the_picture(qtbot, open_window,
     drag(qtbot, window, (0.5, 0.05), end)
 
     def words():
-        tile, area = window.canvas._laid_out()[0]
-        return " ".join(
-            getattr(mark, "text", "") for mark in tile.scene(window.canvas.look, area).marks
-        )
+        return " ".join(getattr(mark, "text", "") for mark in scene(window).marks)
 
     counted = re.compile("in [1-9].* out [1-9]")
     qtbot.waitUntil(lambda: counted.search(words()), timeout=15_000)
@@ -327,8 +332,7 @@ def test_heads_of_a_picture_that_stands_still_are_blurred_at_once(qtbot, open_wi
     window.runner.stop()
     before = window.canvas.screenshot()
     window.controls.toggle("blur_heads")
-    tile, area = window.canvas._laid_out()[0]
-    assert len(tile.scene(window.canvas.look, area).mosaics) == 2
+    assert len(scene(window).mosaics) == 2
     assert window.canvas.screenshot() != before, "what is saved has no heads either"
 
 
@@ -370,44 +374,28 @@ LOOKS = {
 
 
 @pytest.mark.parametrize("name", LOOKS)
-def test_the_window_and_the_video_draw_the_same_picture(qtbot, name):
-    from PyQt6.QtCore import QRectF, QSizeF
-    from PyQt6.QtGui import QColor, QImage, QPainter
-
+def test_the_window_a_screenshot_and_the_video_show_the_same_picture(qapp, name):
     size = (480, 270)
     rng = np.random.default_rng(5)
     pixels = np.repeat(np.repeat(rng.integers(60, 160, (27, 48, 3)), 10, 0), 10, 1).astype(np.uint8)
-    poses = synthetic(3, size, 0.3)
+    frame = Frame(pixels, 0, 0.0, 0.0, "a")
+    result = Result(frame, synthetic(3, size, 0.3), 0, {})
     look = Look(
         display=DisplaySettings(**LOOKS[name]),
         zones={"a": Zone("line", (0.1, 0.2), (0.9, 0.8))},
         names={("a", 1): "Zoë"},
         followed=("a", 1),
     )
-    scene = scene_of(poses, look, "a", Target(size), Traces(heads=((80.0, 60.0, 20.0),), came=2))
-    video = render(pixels, scene, qt_plate)
-    image = QImage(pixels.tobytes(), *size, 3 * size[0], QImage.Format.Format_RGB888)
-    drawn = image.convertToFormat(QImage.Format.Format_RGB32)
-    if scene.mirrored:
-        drawn = drawn.mirrored(True, False)
-    if scene.black:
-        drawn.fill(QColor(0, 0, 0))
-    painter = QPainter(drawn)
-    place = QRectF(0, 0, *size)
-    painter.setClipRect(place)
-    paint_mosaics(painter, scene, image, place)
-    paint_scene(painter, scene)
-    painter.end()
-    data = drawn.constBits().asarray(drawn.sizeInBytes())
-    window = np.frombuffer(data, np.uint8).reshape(size[1], size[0], 4)[..., 2::-1]
-    apart = np.abs(window.astype(int) - video).max(-1)
-    marked = np.abs(video.astype(int) - render(pixels, scene_of(
-        poses.take(np.zeros(0, np.intp)), Look(display=look.display), "a", Target(size)
-    ))).max(-1) > 20  # fmt: skip
-    assert QSizeF(*size) == QSizeF(drawn.size())
-    assert marked.sum() > 2000
-    assert (apart > 60).mean() < 0.012, "edges are smoothed differently, nothing else"
-    assert apart.mean() < 3.5
+    traces = Traces(heads=((80.0, 60.0, 20.0),), came=2)
+    video = draw_frame(frame, result.poses, look, traces, qt_plate)
+    shown = Shown.of(frame, Viewport(size), look, result, traces)
+    assert (shown.pixels[..., 2::-1] == video).all()
+    nobody = draw_frame(frame, no_people(17), replace(look, zones={}), NO_TRACES, qt_plate)
+    assert (np.abs(video.astype(int) - nobody).max(-1) > 20).sum() > 2000, "and that is something"
+    screenshot = Tile("a", "a", shown=shown).screenshot(look)
+    data = screenshot.constBits().asarray(screenshot.sizeInBytes())
+    saved = np.frombuffer(data, np.uint8).reshape(size[1], size[0], 4)
+    assert (saved[..., 2::-1] == video).all()
 
 
 def drop(window, mime):

@@ -108,46 +108,6 @@ def test_escape_leads_out_of_full_screen(qtbot, open_window):
     assert not window.isFullScreen()
 
 
-def test_a_double_click_on_a_person_leaves_who_is_followed(qtbot, open_window):
-    window, _ = playing(qtbot, open_window)
-    window.runner.stop()
-    tile, area = window.canvas._laid_out()[0]
-    place = tile.view.place(tile.size, area)
-    hip = tile.poses.xy[0, 11] * place.width() / tile.size.width()
-    at = QPoint(round(place.x() + hip[0]), round(place.y() + hip[1]))
-    left = Qt.MouseButton.LeftButton
-    for followed in (None, ("clip.mp4", 2)):
-        window.roster.followed = followed
-        qtbot.mousePress(window.canvas, left, pos=at)
-        qtbot.mouseRelease(window.canvas, left, pos=at)
-        assert window.roster.followed == ("clip.mp4", int(tile.poses.ids[0])), "a click does"
-        qtbot.mouseDClick(window.canvas, left, pos=at)
-        qtbot.mouseRelease(window.canvas, left, pos=at)
-        assert window.roster.followed == followed
-
-
-def test_a_window_that_was_maximized_is_so_again_after_full_screen(qtbot, open_window):
-    window, _ = playing(qtbot, open_window)
-    window.showMaximized()
-    qtbot.waitUntil(window.isMaximized)
-    qtbot.keyClick(window, Qt.Key.Key_F)
-    qtbot.waitUntil(window.isFullScreen)
-    qtbot.keyClick(window, Qt.Key.Key_Escape)
-    qtbot.waitUntil(lambda: not window.isFullScreen())
-    assert window.isMaximized()
-    assert window.top.isVisible()
-
-
-def test_a_window_that_was_closed_in_full_screen_opens_with_its_frame(qtbot, open_window):
-    window, _ = playing(qtbot, open_window)
-    qtbot.keyClick(window, Qt.Key.Key_F)
-    qtbot.waitUntil(window.isFullScreen)
-    window.close()
-    again = open_window()
-    assert not again.isFullScreen()
-    assert again.top.isVisible()
-
-
 def test_in_full_screen_only_errors_cover_the_picture(qtbot, open_window):
     window, _ = playing(qtbot, open_window)
     notices = window.notices

@@ -1,14 +1,18 @@
 """The window does what a person asks of it, with clicks and keys."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
-from PyQt6.QtCore import QPoint, Qt
+from PyQt6.QtCore import QPoint, QPointF, Qt
 from PyQt6.QtGui import QImage
 from PyQt6.QtWidgets import QAbstractButton, QComboBox, QLabel, QLineEdit, QListWidget, QSlider
 
 from app.gui.shortcuts import ACTIONS
 from app.live.offered import Camera, Offer
+from app.live.picture import scene_in
 from app.live.protocol import Recorded, RecordedFile, SourceState, Told
+from app.live.viewport import Viewport
 from app.overlay.heat import Heat
 from app.overlay.traces import Traces
 from engine.errors import SourceError
@@ -52,6 +56,15 @@ def test_people_are_painted_on_the_picture(qtbot, open_window):
     window.controls.toggle("joints")
     window.controls.toggle("ids")
     assert colourful(with_people) > 50 * (colourful(pixels(window)) + 1)
+
+
+class Halves(Figures):
+    """A red picture whose last tenth is blue."""
+
+    def __init__(self, *args, **options):
+        super().__init__(*args, **options)
+        self.background[...] = 255, 0, 0
+        self.background[:, -self.size[0] // 10 :] = 0, 0, 255
 
 
 def pixels(window):
@@ -378,64 +391,63 @@ def test_the_heatmap_of_a_joint_is_asked_for(qtbot, open_window):
     assert session.watched is None
 
 
-def test_a_zoomed_heatmap_is_asked_for_in_the_size_of_the_zoom(qtbot, open_window):
+def test_pictures_are_asked_for_as_they_are_seen(qtbot, open_window):
     window = open_window("a", size=(3840, 2160))
     painting(qtbot, window)
     canvas, bridge = window.canvas, window.runner.bridge
-    plain = bridge.picture_size
+    plain = bridge.viewports["a"]
+    assert plain == Viewport((canvas.width(), canvas.height()))
     canvas.zoom_by(2.0)
-    assert bridge.picture_size == plain, "Qt scales the frame itself"
-    qtbot.keyClick(window, Qt.Key.Key_H)
-    assert bridge.picture_size == pytest.approx((2 * plain[0], 2 * plain[1]), abs=1)
-    canvas.zoom_by(100.0)
-    assert bridge.picture_size[0] <= 3840 + 1
+    assert bridge.viewports["a"] == replace(plain, zoom=2.0)
+    window.controls.toggle("mirrored")
+    (tile,) = canvas.tiles
+    qtbot.waitUntil(lambda: tile.shown.viewport.zoom == 2.0 and tile.shown.look is canvas.look)
     canvas.zoom_to_fit()
-    assert bridge.picture_size == plain
+    assert bridge.viewports["a"] == plain
 
 
-def test_a_zoomed_heatmap_is_painted_from_the_picture_that_carries_it(qtbot, open_window):
-    class Red(Figures):
-        def picture(self, frame, size):
-            made = super().picture(frame, size)
-            made[...] = (0, 0, 255, 255)
-            return made
-
-    window = open_window("a", start=lambda plan, tell: Red(plan, tell, people=0))
+def test_a_view_that_changes_while_nothing_comes_is_painted_at_once(qtbot, open_window):
+    window = open_window("a", start=lambda plan, tell: Halves(plan, tell, people=0))
     painting(qtbot, window)
-    window.canvas.zoom_by(3.0)
+    window.runner.toggle()
+    qtbot.waitUntil(lambda: window.runner.state == "idle")
+    window.canvas.set_state(SourceState("a", "live", ""))  # nothing lies over the picture
+    plain = bluish(window)
+    assert 0.02 < plain < 0.12
+    window.canvas.zoom_by(4.0, QPointF(window.canvas.width() * 0.99, window.canvas.height() / 2))
+    assert bluish(window) > 3 * plain
+    window.controls.toggle("mirrored")
+    assert bluish(window) == 0, "the other end of the picture is seen now"
 
-    def red():
-        return float((pixels(window)[..., :3] == (0, 0, 255)).all(-1).mean())
 
-    assert red() == 0
-    qtbot.keyClick(window, Qt.Key.Key_H)
-    assert red() > 0.9
+def bluish(window):
+    """The share of the canvas that is blue."""
+    return float((pixels(window)[..., :3] == (255, 0, 0)).all(-1).mean())
 
 
 def test_a_heatmap_is_on_the_screenshot_under_the_name_of_its_joint(
     qtbot, open_window, preferences
 ):
-    class Red(Figures):
+    class Hot(Figures):
         def results(self):
-            level = np.zeros((256, 256), np.uint8)
-            self.traces["a"] = Traces(heat=Heat("left_wrist", fit(self.size, 256), level))
+            placed = fit(self.size, 256)
+            level = np.full(placed.size[::-1], 255, np.uint8)
+            self.traces["a"] = Traces(heat=Heat("left_wrist", placed, level))
             yield from super().results()
 
-        def picture(self, frame, size):
-            made = super().picture(frame, size)
-            made[...] = (0, 0, 255, 255)  # as if it were the heatmap
-            return made
-
-    window = open_window("a", start=lambda plan, tell: Red(plan, tell, people=0))
+    window = open_window("a", start=lambda plan, tell: Hot(plan, tell, people=0))
     painting(qtbot, window)
-    tile, area = window.canvas._laid_out()[0]
-    (name,) = tile.scene(window.canvas.look, area).marks
+    (tile,) = window.canvas.tiles
+    shown = tile.shown
+    (name,) = scene_in(shown.frame, shown.poses, shown.viewport, shown.look, shown.traces).marks
     assert name.text == "heatmap: left wrist"
+    window.canvas.zoom_by(3.0)  # the screenshot is of the whole picture
     qtbot.keyClick(window, Qt.Key.Key_S)
     (file,) = preferences.folder.glob("screenshot*.png")
     image = QImage(str(file))
     assert (image.width(), image.height()) == (480, 270)
-    assert image.pixelColor(20, 200).getRgb()[:3] == (255, 0, 0)
+    spots = [image.pixelColor(x, y).lightness() for x, y in ((20, 135), (240, 200), (460, 135))]
+    assert min(spots) > 180, "hot everywhere"
 
 
 def test_the_negotiated_mode_of_a_camera_is_shown(qtbot, open_window):

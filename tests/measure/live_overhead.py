@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import argparse
 import os
+import sys
 import tempfile
 import threading
 import time
@@ -137,6 +138,7 @@ def main() -> None:
     parser.add_argument("--set", action="append", default=[])
     chosen = parser.parse_args()
     paint_on_this_thread()
+    sys.setswitchinterval(0.001)
     app = QApplication([])
     with tempfile.TemporaryDirectory() as folder:
         source = clip(Path(folder))

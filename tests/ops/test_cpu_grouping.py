@@ -3,25 +3,24 @@
 import numpy as np
 import pytest
 
-from engine.decoding import decode, grouping
-from engine.decoding.decode import gathered
+from engine.decoding import grouping
 from engine.decoding.grouping import group, group_by_definition
 from engine.settings import PAPER_GROUPING
 from engine.skeleton import COCO
-from gpu_ops.cpu_grouping import CompiledGrouping
+from gpu_ops.cpu_compiled import CompiledBlocks
 from tests.support.compiled import compiled_from_source
 from tests.support.golden import SCENES, load_scene
 from tests.support.peak_scenes import random_peaks
 
 
 @pytest.fixture(scope="module")
-def loops(tmp_path_factory):
-    return CompiledGrouping(compiled_from_source(tmp_path_factory.mktemp("compiled")))
+def blocks(tmp_path_factory):
+    return CompiledBlocks(compiled_from_source(tmp_path_factory.mktemp("compiled")))
 
 
 @pytest.fixture(autouse=True)
-def compiled(loops, monkeypatch):
-    monkeypatch.setattr(grouping, "compiled_grouping", lambda: loops)
+def compiled(blocks, monkeypatch):
+    monkeypatch.setattr(grouping, "compiled_blocks", lambda: blocks)
 
 
 def people(peaks, order, settings=PAPER_GROUPING):
@@ -73,21 +72,3 @@ def test_golden_scenes(name):
     tag = scene["topk_tag"].astype(np.float32)
     found = group(score, tag, COCO.order, PAPER_GROUPING)
     assert np.array_equal(found, group_by_definition(score, tag, COCO.order, PAPER_GROUPING))
-
-
-@pytest.mark.parametrize("tags", [1, 2], ids=["T1", "T2"])
-@pytest.mark.parametrize("joints", [3, 17, 40])
-def test_what_people_are_of_is_put_together_as_by_numpy(joints, tags, loops, monkeypatch):
-    for seed in range(6):
-        peaks = random_peaks(seed, images=3, joints=joints, most=6, tags=tags, people=4)
-        pairs = zip(peaks.score, peaks.tag, strict=True)
-        chosen = [group_by_definition(s, t, range(joints), PAPER_GROUPING) for s, t in pairs]
-        results = []
-        for used in (loops, None):
-            monkeypatch.setattr(decode, "compiled_grouping", lambda used=used: used)
-            groups, score = gathered(peaks, chosen)
-            results.append((groups.image, groups.cell, groups.tag, score))
-        for a, b in zip(*results, strict=True):
-            assert (a.dtype, a.shape, a.tobytes()) == (b.dtype, b.shape, b.tobytes())
-        assert (results[0][1] < 0).any()
-        assert len(results[0][0]) > 6

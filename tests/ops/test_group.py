@@ -5,7 +5,7 @@ import pytest
 import torch
 
 from engine.decoding.assignment import assign
-from engine.decoding.decode import gathered
+from engine.decoding.decode import as_groups
 from engine.decoding.grouping import group_by_definition
 from engine.settings import PAPER_GROUPING
 from engine.skeleton import COCO
@@ -29,7 +29,7 @@ SCHEDULES = (FORWARD, REVERSE, SHUFFLED)
 def by_host(peaks, order, settings):
     pairs = zip(peaks.score, peaks.tag, strict=True)
     rows = [group_by_definition(s, t, order, settings) for s, t in pairs]
-    return gathered(peaks, rows)[0]
+    return as_groups(peaks, rows)
 
 
 def by_kernel(peaks, order, settings, schedule=FORWARD, edits=()):

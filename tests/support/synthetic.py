@@ -114,15 +114,6 @@ class Figures:
             {"decode": 0.0021, "network": 0.0312, "group": 0.0024, "stages": 0.0008},
         )
 
-    def picture(self, frame, size):
-        w, h = frame.size
-        scale = min(size[0] / w, size[1] / h, 1)
-        ys = (np.arange(max(1, round(h * scale))) / scale).astype(int).clip(0, h - 1)
-        xs = (np.arange(max(1, round(w * scale))) / scale).astype(int).clip(0, w - 1)
-        out = np.zeros((len(ys), len(xs), 4), np.uint8)
-        out[..., :3] = frame.pixels[ys[:, None], xs[None]][..., ::-1]
-        return out
-
     def frames(self):
         return self._captured.take()
 

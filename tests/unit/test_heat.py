@@ -3,11 +3,13 @@
 import numpy as np
 import pytest
 
-from app.live.picture import fit_picture
+from app.live.picture import picture_of
+from app.live.viewport import Viewport
 from app.overlay.drawing import draw_frame
 from app.overlay.heat import Heat, with_heat
+from app.overlay.layout import scene_of
 from app.overlay.look import Look
-from app.overlay.marks import Plate, Target, scene_of
+from app.overlay.marks import Plate, Target
 from app.overlay.traces import Traces
 from engine.geometry import fit
 from engine.settings import DisplaySettings
@@ -30,14 +32,28 @@ def warm(picture):
 
 @pytest.mark.parametrize("image", [(640, 360), (200, 300)])
 def test_it_lies_where_its_joint_is(image):
-    picture = fit_picture(np.zeros((image[1], image[0], 3), np.uint8), (320, 320))
-    assert warm(with_heat(picture, spot_of(image))) == pytest.approx((0.3, 0.7), abs=0.01)
+    black = np.zeros((image[1], image[0], 3), np.uint8)
+    picture = picture_of(black, Viewport((320, 320)), spot_of(image))
+    assert warm(picture) == pytest.approx((0.3, 0.7), abs=0.01)
+
+
+@pytest.mark.parametrize("mirrored", [False, True])
+@pytest.mark.parametrize("image", [(640, 360), (200, 300)])
+def test_it_lies_there_in_a_part_of_the_picture(image, mirrored):
+    black = np.zeros((image[1], image[0], 3), np.uint8)
+    middle = 0.35 if mirrored else 0.65, 0.35
+    viewport = Viewport((320, 320), 2.5, middle)
+    picture = picture_of(black, viewport, spot_of(image), mirrored=mirrored)
+    left, top, *_ = viewport.seen(image)
+    x, y, wide, high = viewport.whole(image)
+    there = 0.3 * high + y - top, (0.3 if mirrored else 0.7) * wide + x - left
+    assert warm(picture) * picture.shape[:2] == pytest.approx(there, abs=0.01 * 2.5 * 320)
 
 
 def test_videos_and_the_window_show_the_same_colours():
     image = (320, 180)
     pixels = np.full((image[1], image[0], 3), (10, 60, 200), np.uint8)
-    shown = with_heat(fit_picture(pixels, image), spot_of(image))
+    shown = picture_of(pixels, Viewport(image), spot_of(image))
     saved = with_heat(pixels, spot_of(image))
     assert (shown[..., 2::-1] == saved).all()
     assert saved[5, 5].tolist() == [6, 36, 124], "darker where nothing was found"
