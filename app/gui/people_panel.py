@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from functools import lru_cache
+from typing import Any
 
 from PyQt6.QtCore import QPoint, Qt, pyqtSignal
 from PyQt6.QtGui import QColor, QIcon, QKeyEvent, QPainter, QPixmap
@@ -78,11 +79,7 @@ class PeoplePanel(Section):
             for i in range(self.list.topLevelItemCount())
         }
         if list(rows) != [who for who, _ in people]:
-            current = self.list.currentItem()
-            kept = current.data(0, _WHO) if current else None
-            self.list.clear()
-            rows = {who: self._new_row(who) for who, _ in people}
-            self.list.setCurrentItem(rows.get(kept))
+            rows = self._remade([who for who, _ in people])
         for who, seen in people:
             row = rows[who]
             if row is not None:
@@ -107,6 +104,21 @@ class PeoplePanel(Section):
         above = header.sizeHint().height() if header else 0
         self.list.setFixedHeight(shown * _ROW + above + _AROUND)
         self.settle()
+
+    def _remade(self, people: Sequence[Who]) -> dict[Any, QTreeWidgetItem | None]:
+        """Rows in this order; keys act on the same one, and the list stays where it was."""
+        rows, bar = self.list, self.list.verticalScrollBar()
+        current, scrolled = rows.currentItem(), bar.value() if bar else 0
+        kept = current.data(0, _WHO) if current else None
+        rows.clear()
+        made: dict[Any, QTreeWidgetItem | None] = {who: self._new_row(who) for who in people}
+        rows.setAutoScroll(False)
+        rows.setCurrentItem(made.get(kept))
+        rows.setAutoScroll(True)
+        rows.executeDelayedItemsLayout()
+        if bar:
+            bar.setValue(scrolled)
+        return made
 
     def _new_row(self, who: Who) -> QTreeWidgetItem:
         row = QTreeWidgetItem(self.list)

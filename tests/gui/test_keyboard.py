@@ -8,6 +8,7 @@ from PyQt6.QtCore import QPoint, QRect, Qt
 from PyQt6.QtGui import QImage
 from PyQt6.QtWidgets import QApplication, QMenu, QWidget
 
+from app.gui.roster import Seen
 from app.gui.style import THEMES
 from tests.support.clips import write_clip
 from tests.support.live_fakes import Bench
@@ -149,6 +150,19 @@ def test_the_row_stays_when_people_come_and_go(qtbot, open_window):
     window.controls.people.refresh()
     assert who_in(rows.topLevelItem(0)) == who, "the rows were made anew"
     assert who_in(rows.currentItem()) == who
+
+
+def test_the_list_stays_where_it_was_scrolled(qtbot, open_window):
+    window, rows, _ = in_the_list(qtbot, open_window)
+    for number in range(20, 60):
+        window.roster.people["a", number] = Seen(here=True)
+    window.controls.people.refresh()
+    rows.verticalScrollBar().setValue(15)
+    before = who_in(rows.itemAt(QPoint(5, 5)))
+    window.roster.people["a", 60] = Seen(here=True)
+    window.controls.people.refresh()
+    qtbot.wait(50)
+    assert who_in(rows.itemAt(QPoint(5, 5))) == before
 
 
 def test_the_menu_of_a_row_or_a_chip_opens_without_a_mouse(qtbot, open_window):
