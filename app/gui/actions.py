@@ -16,9 +16,7 @@ from PyQt6.QtWidgets import (
     QComboBox,
     QFileDialog,
     QLineEdit,
-    QListWidget,
     QSlider,
-    QTreeWidget,
     QWidget,
 )
 
@@ -289,8 +287,8 @@ def _needs(control: QWidget | None, key: str) -> bool:
     """Whether a key means something to a control: letters while typing, space on a button."""
     if isinstance(control, QLineEdit | QAbstractSpinBox):
         return len(key) == 1 or key in _SPACE | _ARROWS
-    if isinstance(control, QComboBox | QListWidget):
+    if isinstance(control, QComboBox):
         return len(key) == 1 or key in _SPACE
-    if isinstance(control, QAbstractButton | QTreeWidget):
+    if isinstance(control, QAbstractButton):
         return key in _SPACE
     return isinstance(control, QSlider) and key in _ARROWS

@@ -21,7 +21,7 @@ _ROW = 28  # pixels
 _AROUND = 8  # pixels of the list's frame, above and below
 _WHO = Qt.ItemDataRole.UserRole
 _STYLE = Qt.ItemDataRole(_WHO + 1)
-_ENTER = (Qt.Key.Key_Return, Qt.Key.Key_Enter, Qt.Key.Key_Space)
+_ENTER = (Qt.Key.Key_Return, Qt.Key.Key_Enter)
 _RIGHT = Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter
 
 
@@ -31,7 +31,7 @@ class _List(QTreeWidget):
     entered = pyqtSignal(object)  # Who
 
     def keyPressEvent(self, event: QKeyEvent | None) -> None:  # noqa: N802  Qt's name
-        """Enter and Space do what a click does."""
+        """Enter does what a click does."""
         row = self.currentItem()
         if event and row and event.key() in _ENTER:
             self.entered.emit(row.data(0, _WHO))

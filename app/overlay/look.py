@@ -12,6 +12,8 @@ from engine.skeleton import COCO, Skeleton
 ZoneKind = Literal["line", "region"]
 Who = tuple[str, int]  # a person: name of the source, track id
 
+_LONGEST = 24  # letters on a plate: more would cover the picture
+
 
 @dataclass(frozen=True, slots=True)
 class Zone:
@@ -35,5 +37,6 @@ class Look:
     followed: Who | None = None  # everyone else is dimmed
 
     def label(self, source: str, number: int) -> str:
-        """What stands on a person's plate."""
-        return self.names.get((source, number), str(number))
+        """What stands on a person's plate: of a long name its beginning."""
+        name = self.names.get((source, number), str(number))
+        return name if len(name) <= _LONGEST else f"{name[: _LONGEST - 1]}…"

@@ -135,11 +135,11 @@ def in_the_list(qtbot, open_window):
     return window, panel.list, who_in(panel.list.topLevelItem(1))
 
 
-def test_enter_and_space_follow_the_person_of_the_row(qtbot, open_window):
+def test_enter_follows_the_person_of_the_row(qtbot, open_window):
     window, rows, who = in_the_list(qtbot, open_window)
     qtbot.keyClick(rows, Qt.Key.Key_Return)
     assert window.roster.followed == who
-    qtbot.keyClick(rows, Qt.Key.Key_Space)
+    qtbot.keyClick(rows, Qt.Key.Key_Return)
     assert window.roster.followed is None
 
 
@@ -177,10 +177,14 @@ def test_the_menu_of_a_row_or_a_chip_opens_without_a_mouse(qtbot, open_window):
         menu.close()
 
 
-def test_letters_still_act_while_the_list_of_people_has_the_focus(qtbot, open_window):
-    window, rows, _ = in_the_list(qtbot, open_window)
+def test_space_and_letters_act_while_the_list_of_people_has_the_focus(qtbot, open_window, tmp_path):
+    window = watching(qtbot, open_window, tmp_path)
+    assert window.runner.player.paused
+    window.controls.people.list.setFocus()
+    qtbot.keyClick(window.controls.people.list, Qt.Key.Key_Space)
+    assert not window.runner.player.paused
     before = window.preferences.theme
-    qtbot.keyClick(rows, Qt.Key.Key_T)
+    qtbot.keyClick(window.controls.people.list, Qt.Key.Key_T)
     assert window.preferences.theme != before
 
 

@@ -194,6 +194,14 @@ def test_a_name_stands_on_the_plate_and_goes_to_the_engine(qtbot, open_window):
     assert "Zoë" in texts
 
 
+def test_a_long_name_is_whole_in_the_tracks_and_short_on_the_plate():
+    roster = Roster()
+    roster.rename(("a", 1), "Maximilian von und zu Hohenstein-Waldburg")
+    look = roster.look(Look())
+    assert look.label("a", 1) == "Maximilian von und zu H…"
+    assert look.names["a", 1] == "Maximilian von und zu Hohenstein-Waldburg"
+
+
 def test_the_menu_of_a_person_offers_what_can_be_done(qtbot, open_window):
     window = open_window("a")
     painting(qtbot, window)
