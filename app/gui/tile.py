@@ -22,6 +22,7 @@ _DESIGN = 720  # rows of a picture whose lines are as thick as on the screen
 _NEAR = 28.0  # logical pixels beside a person that still mean it
 _SOURCE_ADVICE = "Right-click here to try again, or to edit or remove the source."
 _ENGINE_ADVICE = "Press Start to try again, or choose another model or device under Model."
+_TITLE = 34  # pixels at the lower edge where the source's name is
 _FILLS = 0.85  # of the height: how large a person is when the view keeps to them
 
 
@@ -186,14 +187,17 @@ def _ratio(painter: QPainter) -> float:
 
 
 def _message(painter: QPainter, area: QRectF, text: str, theme: style.Theme, *, lost: bool) -> None:
-    colour = theme["warning" if lost else "muted"]
-    if lost:
-        mark = style.pixmap("warning", colour, 30, _ratio(painter))
-        painter.drawPixmap(area.center() - QPointF(15, 44), mark)
-    painter.setPen(QColor(theme["text" if lost else "muted"]))
-    painter.setFont(style.font(10.5))
-    top = area.center().y() - 4
-    box = QRectF(area.x() + 24, top, area.width() - 48, area.bottom() - top - 8)
     layout = QTextOption(Qt.AlignmentFlag.AlignHCenter | Qt.AlignmentFlag.AlignTop)
     layout.setWrapMode(QTextOption.WrapMode.WrapAtWordBoundaryOrAnywhere)  # an address is one word
-    painter.drawText(box, text, layout)
+    room = area.adjusted(24, 8, -24, -_TITLE)
+    middle = QRectF(QPointF(room.x(), area.center().y() - 4), room.bottomRight())
+    why = text.partition("\n")[0]  # in a small place without what to do
+    for box, shown, points in ((middle, text, 10.5), (middle, why, 10.5), (room, why, 9.0)):
+        painter.setFont(style.font(points))
+        if painter.boundingRect(box, shown, layout).height() <= box.height():
+            break
+    if lost and box is middle:
+        mark = style.pixmap("warning", theme["warning"], 30, _ratio(painter))
+        painter.drawPixmap(area.center() - QPointF(15, 44), mark)
+    painter.setPen(QColor(theme["text" if lost else "muted"]))
+    painter.drawText(box, shown, layout)

@@ -35,20 +35,25 @@ def idle(qtbot, window):
     qtbot.waitUntil(lambda: window.runner.state == "idle", timeout=8000)
 
 
-def words(window, name):
+def words(window, name, size=(400, 300)):
     """What the tile of a source says in place of its picture."""
+    return "\n".join(text for _, text in said_in(window, name, size))
+
+
+def said_in(window, name, size):
+    """Each text that its tile paints in an area of this size, and where: as high as it is."""
     said = []
 
     class Says(QPainter):
         def drawText(self, box, text, layout):  # noqa: N802  Qt's name
-            said.append(text)
+            said.append((self.boundingRect(box, text, layout), text))
 
-    image = QImage(400, 300, QImage.Format.Format_RGB32)
+    image = QImage(*size, QImage.Format.Format_RGB32)
     painter = Says(image)
     tile = next(tile for tile in window.canvas.tiles if tile.source == name)
     tile.paint_state(painter, QRectF(image.rect()), window.theme)
     painter.end()
-    return "\n".join(said)
+    return said
 
 
 def choose(window, name, *path):
@@ -158,6 +163,18 @@ def test_the_only_source_that_fails_says_why_once(qtbot, open_window):
     assert [told.level for _, told in window.notices.log] == ["error"]
     assert not window.notices.isVisible(), "the picture says it"
     assert "There is no file nowhere.mp4" in window.canvas.accessibleDescription()
+
+
+def test_why_a_source_failed_fits_a_small_tile_above_its_name(qtbot, open_window):
+    long = "/somewhere in a folder/of recordings/trial number 12 of the left leg.mp4"
+    window = real(open_window, long)
+    qtbot.waitUntil(lambda: bool(window.canvas.tiles))
+    idle(qtbot, window)
+    for size in ((246, 150), (200, 120), (320, 240), (900, 600)):
+        ((place, text),) = said_in(window, long, size)
+        assert place.bottom() <= size[1] - 30, size
+        assert text.startswith("There is no file")
+        assert ("edit or remove" in text) is (size[0] > 300), size
 
 
 class EngineFails(Figures):
