@@ -12,12 +12,12 @@ from collections.abc import Sequence
 
 from PyQt6.QtCore import QPoint, QPointF, QRectF, Qt, pyqtSignal
 from PyQt6.QtGui import (
-    QColor,
     QContextMenuEvent,
     QImage,
     QMouseEvent,
     QPainter,
     QPaintEvent,
+    QRegion,
     QResizeEvent,
     QWheelEvent,
 )
@@ -25,7 +25,7 @@ from PyQt6.QtWidgets import QSizePolicy, QWidget
 
 from app.gui import style
 from app.gui.shown import Shown
-from app.gui.tile import Tile, paint_zone_drag
+from app.gui.tile import Tile, fill, paint_zone_drag
 from app.gui.tiling import tiles
 from app.gui.view import View
 from app.live.protocol import SourceState
@@ -171,15 +171,19 @@ class Canvas(QWidget):
     def paintEvent(self, event: QPaintEvent | None) -> None:  # noqa: N802  Qt's name
         """Paint every tile, then say which results became visible."""
         painter = QPainter(self)
-        painter.fillRect(self.rect(), QColor(self._theme["canvas"]))
-        for tile, area in self._laid_out():
+        laid_out, free = self._laid_out(), QRegion(self.rect())
+        for tile, area in laid_out:
+            around = QRegion(area.toAlignedRect())
+            free -= around
+            around -= QRegion(tile.covered(area, self.devicePixelRatioF()))
+            fill(painter, around, self._theme["tile" if len(laid_out) > 1 else "canvas"])
+        fill(painter, free, self._theme["canvas"])
+        for tile, area in laid_out:
             painter.save()
             painter.setClipRect(area)
-            if len(self._tiles) > 1:
-                painter.fillRect(area, QColor(self._theme["tile"]))
             tile.paint_picture(painter, area, self.look)
             tile.paint_state(painter, area, self._theme)
-            if len(self._tiles) > 1:
+            if len(laid_out) > 1:
                 tile.paint_title(painter, area)
             painter.restore()
         if self._zone and self._pressed is not None and self._dragged is not None:

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 
 import numpy as np
-from PyQt6.QtCore import QPointF, QRectF, QSizeF, Qt
-from PyQt6.QtGui import QColor, QImage, QPainter, QPen, QTextOption
+from PyQt6.QtCore import QPointF, QRect, QRectF, QSizeF, Qt
+from PyQt6.QtGui import QColor, QImage, QPainter, QPen, QRegion, QTextOption
 
 from app.gui import style
 from app.gui.notices import sentence
@@ -60,10 +61,24 @@ class Tile:
         if self.shown is None:
             return
         ratio = _ratio(painter)
-        shown = self.shown = self._as_seen(self.view.viewport(area, ratio), look)
-        left, top, *_ = shown.viewport.seen(shown.frame.size)
+        shown = self.shown = self._as_seen(self._viewport(area, ratio), look)
+        painter.drawImage(self._place(shown.viewport, area).topLeft(), shown.image)
+
+    def covered(self, area: QRectF, ratio: float) -> QRect:
+        """The pixels of the widget that a picture covers entirely, as the view is now."""
+        if self.shown is None:
+            return QRect()
+        place = self._place(self._viewport(area, ratio), area)
+        x, y = math.ceil(place.x()), math.ceil(place.y())
+        return QRect(x, y, math.floor(place.right()) - x, math.floor(place.bottom()) - y)
+
+    def _place(self, viewport: Viewport, area: QRectF) -> QRectF:
+        """Where what is seen lies in the widget: on whole pixels of the screen."""
+        assert self.shown is not None, "there is a picture"
+        ratio = viewport.ratio
+        left, top, right, bottom = viewport.seen(self.shown.frame.size)
         corner = QPointF(round(area.x() * ratio) + left, round(area.y() * ratio) + top) / ratio
-        painter.drawImage(corner, shown.image)
+        return QRectF(corner, QSizeF(right - left, bottom - top) / ratio)
 
     def screenshot(self, look: Look) -> QImage:
         """The picture in its own resolution, with all that is drawn on it."""
@@ -74,13 +89,17 @@ class Tile:
         image.setDevicePixelRatio(1.0)
         return image
 
+    def _viewport(self, area: QRectF, ratio: float) -> Viewport:
+        """What is seen now; a view that chases is on its way to what comes next."""
+        assert self.shown is not None, "there is a picture"
+        viewport, made = self.view.viewport(area, ratio), self.shown.viewport
+        chased = self.chases and replace(viewport, zoom=made.zoom, middle=made.middle) == made
+        return made if chased else viewport
+
     def _as_seen(self, viewport: Viewport, look: Look) -> Shown:
         """What was made for this view; made here where the view has changed since."""
         assert self.shown is not None, "there is a picture"
-        made = self.shown.viewport
-        if self.chases and replace(viewport, zoom=made.zoom, middle=made.middle) == made:
-            viewport = made  # the view is on its way to what comes next
-        if viewport == made and (look is self.shown.look or look == self.shown.look):
+        if viewport == self.shown.viewport and (look is self.shown.look or look == self.shown.look):
             return self.shown
         return self.shown.again(viewport, look)
 
@@ -163,6 +182,15 @@ def described(tiles: Sequence[Tile]) -> str:
     """What stands in each picture's place, or that it is shown with the people found."""
     told = (f"{tile.title}: {tile.told or 'the newest picture with its people'}" for tile in tiles)
     return ". ".join(text.rstrip(".") for text in told)
+
+
+def fill(painter: QPainter, where: QRegion, colour: str) -> None:
+    """Only where no picture will lie: filling takes longer than copying a picture over it."""
+    if not where.isEmpty():
+        painter.save()  # after setClipping(False) the next region would not clip
+        painter.setClipRegion(where)
+        painter.fillRect(where.boundingRect(), QColor(colour))
+        painter.restore()
 
 
 def paint_zone_drag(painter: QPainter, kind: ZoneKind, start: QPointF, end: QPointF) -> None:

@@ -8,6 +8,7 @@ from PyQt6.QtCore import QPoint, QPointF, Qt
 from PyQt6.QtGui import QImage
 from PyQt6.QtWidgets import QAbstractButton, QComboBox, QLabel, QLineEdit, QListWidget, QSlider
 
+from app.gui import style
 from app.gui.shortcuts import ACTIONS
 from app.live.offered import Camera, Offer
 from app.live.picture import scene_in
@@ -423,6 +424,26 @@ def test_a_view_that_changes_while_nothing_comes_is_painted_at_once(qtbot, open_
 def bluish(window):
     """The share of the canvas that is blue."""
     return float((pixels(window)[..., :3] == (255, 0, 0)).all(-1).mean())
+
+
+@pytest.mark.parametrize("theme", ["dark", "light"])
+@pytest.mark.parametrize("sources", [("a",), ("a", "b")], ids=["one", "two"])
+def test_beside_pictures_the_canvas_has_the_colours_of_the_theme(
+    qtbot, open_window, sources, theme
+):
+    window = open_window(*sources, size=(90, 400), people=0)
+    painting(qtbot, window, 4)
+    window.set_theme(theme)
+    colours = style.LIGHT if theme == "light" else style.DARK
+    image = window.canvas.grab().toImage()
+    several = len(sources) > 1
+    for _, area in window.canvas._laid_out():
+        left, right = round(area.x()) + 2, round(area.right()) - 3
+        for x in (left, right):
+            for y in (round(area.y()) + 2, round(area.center().y())):
+                spot = image.pixelColor(x, y).name()
+                assert spot == colours["tile" if several else "canvas"]
+    assert image.pixelColor(1, 1).name() == colours["canvas"]
 
 
 def test_a_heatmap_is_on_the_screenshot_under_the_name_of_its_joint(
