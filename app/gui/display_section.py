@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Final
 
-from PyQt6.QtCore import pyqtSignal
-from PyQt6.QtGui import QAction
+from PyQt6.QtCore import Qt, pyqtSignal
+from PyQt6.QtGui import QAction, QKeyEvent, QMouseEvent
 from PyQt6.QtWidgets import (
     QCheckBox,
     QGridLayout,
@@ -22,6 +22,7 @@ from app.gui.section import Section, form, tick
 from app.overlay.angles import ANGLES
 from app.overlay.look import ZoneKind
 
+_CHOOSE = (Qt.Key.Key_Space, Qt.Key.Key_Return, Qt.Key.Key_Enter)
 # field of DisplaySettings, its title, what it does
 TICKS: Final = (
     ("limbs", "Limbs", "Lines between joints"),
@@ -87,6 +88,26 @@ class DisplaySection(Section):
             action.triggered.connect(lambda: self.zone_asked.emit(kind))
 
 
+class _StayingMenu(QMenu):
+    """Stays open while entries are chosen: several are. Escape or a click beside ends it."""
+
+    def mouseReleaseEvent(self, event: QMouseEvent | None) -> None:  # noqa: N802  Qt's name
+        """Choose what is under the pointer."""
+        entry = self.actionAt(event.pos()) if event else None
+        if entry:
+            entry.trigger()
+        else:
+            super().mouseReleaseEvent(event)
+
+    def keyPressEvent(self, event: QKeyEvent | None) -> None:  # noqa: N802
+        """Space and Enter choose the current entry."""
+        entry = self.activeAction()
+        if event and entry and event.key() in _CHOOSE:
+            entry.trigger()
+        else:
+            super().keyPressEvent(event)
+
+
 class Chooser(QToolButton):
     """A button with a menu of things of which any number may be chosen."""
 
@@ -95,7 +116,7 @@ class Chooser(QToolButton):
     def __init__(self, title: str) -> None:
         super().__init__()
         self._title = title
-        self._menu = QMenu(self)
+        self._menu = _StayingMenu(self)
         self._entries: dict[str, QAction] = {}
         self.setMenu(self._menu)
         self.setPopupMode(QToolButton.ToolButtonPopupMode.InstantPopup)

@@ -95,8 +95,8 @@ class PeoplePanel(Section):
 
     def _show_rows(self, count: int) -> None:
         shown = min(count, _MOST_ROWS)
-        if shown == self._shown:
-            return
+        if shown == self._shown or 0 < shown < self._shown:
+            return  # what is below must not move with everyone who leaves
         self._shown = shown
         self._hint.setVisible(not shown)
         self.list.setVisible(bool(shown))

@@ -128,6 +128,24 @@ def seen(source, at, *numbers):
     return Result(frame, replace(synthetic(len(numbers), (480, 270), at), ids=np.int32(numbers)))
 
 
+def test_what_is_below_the_list_does_not_move_when_people_leave(qtbot):
+    roster = Roster()
+    panel = PeoplePanel(roster)
+    qtbot.addWidget(panel)
+    roster.see(seen("a", 0.0, *range(5)))
+    panel.refresh()
+    high = panel.list.height()
+    del roster.people["a", 3]
+    panel.refresh()
+    assert (panel.list.topLevelItemCount(), panel.list.height()) == (4, high)
+    roster.forget({})
+    panel.refresh()
+    assert panel.list.isHidden()
+    roster.see(seen("a", 0.0, 1))
+    panel.refresh()
+    assert panel.list.height() < high
+
+
 def test_people_in_view_stand_above_those_who_have_left(qtbot):
     roster = Roster()
     panel = PeoplePanel(roster)

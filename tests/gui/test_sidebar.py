@@ -157,3 +157,20 @@ def test_a_recording_that_holds_nothing_is_not_called_saved(qtbot, open_window, 
         f"Saved a.mp4 in {tmp_path}. Not complete: b.mp4", "warning", tmp_path
     )
     assert outcome(Recorded(tmp_path, False, (full,))) == Told("Not complete: b.mp4", "warning")
+
+
+def test_several_angles_are_chosen_without_opening_the_menu_again(qtbot, open_window):
+    window = open_window("a")
+    chooser = window.controls.display.angles
+    menu = chooser.menu()
+    menu.popup(chooser.mapToGlobal(chooser.rect().bottomLeft()))
+    qtbot.waitUntil(menu.isVisible)
+    first, second, third = menu.actions()[:3]
+    for entry in (first, second):
+        qtbot.mouseClick(menu, Qt.MouseButton.LeftButton, pos=menu.actionGeometry(entry).center())
+    menu.setActiveAction(third)
+    qtbot.keyClick(menu, Qt.Key.Key_Space)
+    assert menu.isVisible()
+    assert len(chooser.value) == len(window.controls.settings.display.angles) == 3
+    qtbot.keyClick(menu, Qt.Key.Key_Escape)
+    assert not menu.isVisible()
