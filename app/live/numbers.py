@@ -60,6 +60,14 @@ class Numbers:
             self._number[one], self._ids[self._next] = self._next, {one}
             self._next += 1
 
+    def same(self, here: Poses, there: Poses) -> bool:
+        """Whether two frames have the same numbered people, so that none could be joined.
+
+        Each of them is in either frame together with all the others.
+        """
+        a, b = ({self._number.get(one) for one in poses.ids.tolist()} for poses in (here, there))
+        return a == b
+
     def numbered(self, poses: Poses) -> Poses:
         """The same people with their numbers in place of ids."""
         ids = poses.ids.tolist()

@@ -84,7 +84,8 @@ class Revisited:
         new = self._numbers.meet(tracked)
         known = self._known.get(frame.time)
         near = self._nearest(frame.time) if new and not known else None
-        for here, there in self._alike(tracked, known or near):
+        settled = known and not new and self._numbers.same(tracked, known.poses)
+        for here, there in self._alike(tracked, None if settled else known or near):
             if here in new:
                 self._numbers.join(there, here)
             elif known:  # the number on the screen stays, the known one changes everywhere

@@ -132,23 +132,23 @@ class Tracker:
         alone, free = np.ones(len(poses), np.bool_), np.ones(len(known), np.bool_)
         rows = tracks = np.zeros(0, np.intp)
         for people, candidates in ((sure, known), (alone, known), (alone, ~known)):
-            free_rows = np.flatnonzero(people & alone)
-            free_tracks = np.flatnonzero(candidates & free)
+            free_rows, free_tracks = (people & alone).nonzero()[0], (candidates & free).nonzero()[0]
             if not len(free_rows) or not len(free_tracks):
                 continue
             block = np.ix_(free_rows, free_tracks)
             gain = np.where(alike[block] >= self.settings.min_similarity, likely[block], 0.0)
             r, t = linear_sum_assignment(gain, maximize=True)
-            r, t = r[gain[r, t] > 0], t[gain[r, t] > 0]
-            alone[free_rows[r]] = free[free_tracks[t]] = False
-            rows, tracks = np.append(rows, free_rows[r]), np.append(tracks, free_tracks[t])
+            paired = gain[r, t] > 0
+            r, t = free_rows[r[paired]], free_tracks[t[paired]]
+            alone[r] = free[t] = False
+            rows, tracks = np.concatenate((rows, r)), np.concatenate((tracks, t))
         return rows, tracks
 
     def _born(self, matched: Rows, poses: Poses, colours: Colours, first: bool) -> Rows:
         """Start tracks for people who are not duplicates of the `matched`; return their rows."""
         alone = np.ones(len(poses), np.bool_)
         alone[matched] = False
-        rest = np.flatnonzero(alone)
+        rest = alone.nonzero()[0]
         if not len(rest):
             return rest
         again = similarity(poses.xy[rest], poses.xy[matched], self._skeleton.sigmas)

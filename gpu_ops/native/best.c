@@ -101,6 +101,17 @@ WIDE static void bound(const Maps *maps, const Tags *tags, const Search *search,
         }
 }
 
+/* The first from `at` on that is at least `least`; `count` if there is none. */
+static long long next_of(const float *values, long long at, long long count, float least) {
+    enum { MANY = 64 };
+    for (; at < count; at++) {
+        while (at % MANY == 0 && at + MANY <= count && largest_of(values + at, MANY) < least)
+            at += MANY;
+        if (at < count && values[at] >= least) return at;
+    }
+    return count;
+}
+
 /* The blocks of a plane that may hold the cell that is searched.
 
    With sharpness only those where one may be worth more than 0.

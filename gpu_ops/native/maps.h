@@ -82,14 +82,3 @@ static inline float smallest_of(const float *values, long long count) {
     for (long long i = 0; i < count; i++) smallest = smaller(smallest, values[i]);
     return smallest;
 }
-
-/* The first from `at` on that is at least `least`; `count` if there is none. */
-static inline long long next_of(const float *values, long long at, long long count, float least) {
-    enum { MANY = 64 };
-    for (; at < count; at++) {
-        while (at % MANY == 0 && at + MANY <= count && largest_of(values + at, MANY) < least)
-            at += MANY;
-        if (at < count && values[at] >= least) return at;
-    }
-    return count;
-}

@@ -94,6 +94,22 @@ static void empty(Sketch *sketch) {
     }
 }
 
+/* List the blocks whose tops reach `lowest`, or may for all that is known; returns how many. */
+static long long high_blocks(const float *tops, long long blocks, float lowest, float margin,
+                             long long *found) {
+    enum { MANY = 64 };
+    long long count = 0;
+    for (long long first = 0; first < blocks; first += MANY) {
+        long long end = first + MANY < blocks ? first + MANY : blocks;
+        if (largest_of(tops + first, end - first) + margin < lowest) continue;
+        for (long long block = first; block < end; block++) {
+            found[count] = block;
+            count += tops[block] + margin >= lowest;
+        }
+    }
+    return count;
+}
+
 /* The blocks that may hold a local maximum of at least `lowest`: none within `radius` exceeds it.
 
    heat: (BLOCK * h + 2 * radius, BLOCK * w + 2 * radius), all -INFINITY, and so again afterwards;
@@ -104,10 +120,7 @@ EXPORTED long long posestream_maxima(const Maps *maps, float lowest, float margi
     Sketch sketch = {maps, 0, BLOCK * w + 2 * radius, radius, heat, active + blocks, 0};
     for (; sketch.plane < maps->planes; sketch.plane++) {
         const float *tops = maps->tops + sketch.plane * blocks;
-        const float least = lowest - 2 * margin; /* the difference is rounded */
-        long long high = 0, number = 0;
-        for (long long block = 0; (block = next_of(tops, block, blocks, least)) < blocks; block++)
-            active[high++] = block;
+        long long high = high_blocks(tops, blocks, lowest, margin, active), number = 0;
         for (long long i = 0; i < high; i++) {
             long long y = active[i] / w, x = active[i] % w;
             if (is_slope(maps, sketch.plane, y, x, margin)) continue;
