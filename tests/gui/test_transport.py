@@ -181,12 +181,12 @@ def test_a_picture_that_stands_still_follows_what_is_changed(qtbot, open_window,
     qtbot.waitUntil(lambda: tile.shown.traces.heat is not None, timeout=8000)
     assert tile.shown.traces.heat.joint == window.controls.skeleton.names[3]
     assert tile.shown.frame.index == before.frame.index
-    again = tile.shown
+    again = tile.shown.result
     row = next(r for r in window.controls._sliders if r.knob.field == "min_joints")
     row.number.setValue(5)
-    qtbot.waitUntil(lambda: tile.shown is not again, timeout=8000)
+    qtbot.waitUntil(lambda: tile.shown.result is not again, timeout=8000)
     assert tile.shown.frame.index == before.frame.index
-    shown = tile.shown
+    found = tile.shown.result
     window.controls.toggle("boxes")
     qtbot.wait(300)
-    assert tile.shown is shown, "how people are drawn needs no analysis"
+    assert tile.shown.result is found, "how people are drawn needs no analysis"
