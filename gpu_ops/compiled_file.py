@@ -13,7 +13,7 @@ from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
-VERSION = 11  # of what the functions take, also in native/blocks.c
+VERSION = 12  # of what the functions take, also in native/blocks.c
 ARRAY, LONG, INT = ctypes.c_void_p, ctypes.c_longlong, ctypes.c_int
 FLOAT, DOUBLE = ctypes.c_float, ctypes.c_double
 

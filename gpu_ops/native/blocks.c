@@ -82,7 +82,7 @@ EXPORTED WIDE float posestream_tops(const Maps *maps, float *memory) {
 }
 
 /* Of all functions and what they take; VERSION of compiled_file.py. */
-EXPORTED int posestream_version(void) { return 11; }
+EXPORTED int posestream_version(void) { return 12; }
 
 /* The address of an array's numbers; others as they are. NULL where they do not lie together. */
 static PyObject *address_of(PyObject *argument) {
