@@ -29,12 +29,14 @@ def window_of(process):
     end = time.monotonic() + PATIENCE
     while time.monotonic() < end and process.poll() is None:
         desktop = Atspi.get_desktop(0)
-        for i in range(desktop.get_child_count()):
-            application = desktop.get_child_at_index(i)
-            if application and application.get_process_id() == process.pid:
+        desktop.clear_cache()  # a program that came since is not in it
+        places = range(desktop.get_child_count())
+        there = filter(None, read(places, desktop.get_child_at_index))
+        for application, number in read(there, lambda each: (each, each.get_process_id())):
+            if number == process.pid:
                 return application
         time.sleep(0.1)
-    raise SystemExit("the program has no accessible window")
+    raise SystemExit(f"the program has no accessible window; its exit code: {process.poll()}")
 
 
 def parts(node):
