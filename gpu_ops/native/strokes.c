@@ -53,11 +53,6 @@ static void fill(const Canvas *canvas, long long y, long long from, long long to
             pixel[2] = (unsigned char)paint->third;
 }
 
-/* How much of the pixel around `at` lies between low and high, along one direction. */
-static inline double share(double at, double low, double high) {
-    return larger_of(smaller_of(at + 0.5, high) - larger_of(at - 0.5, low), 0);
-}
-
 static inline long long below(double value) { return (long long)value; } /* of 0 and above */
 
 static inline long long above(double value) { return below(value) + (value > below(value)); }
@@ -105,12 +100,17 @@ typedef struct {
 static inline void edge(const Canvas *canvas, long long y, long long from, long long to,
                         const Line *line, const Paint *paint, double opacity) {
     unsigned char *pixel = canvas->pixels + y * canvas->step + from * canvas->channels;
-    double along = line->along + y * line->dy + from * line->dx;
-    double across = line->across + y * line->dx - from * line->dy;
+    float along = (float)(line->along + y * line->dy + from * line->dx);
+    float across = (float)(line->across + y * line->dx - from * line->dy);
+    float dx = (float)line->dx, dy = (float)line->dy, full = 256 * (float)opacity;
+    float half = (float)line->half, length = (float)line->length;
+    float most = half < 0.5f ? 2 * half : 1, longest = length < 1 ? length : 1;
     for (long long x = from; x < to; x++, pixel += canvas->channels) {
-        double part = share(across, -line->half, line->half) * share(along, 0, line->length);
-        cover(pixel, paint, (int)(256 * opacity * part + 0.5));
-        along += line->dx, across -= line->dy;
+        float wide = half + 0.5f - fabsf(across);
+        float rest = along < length - along ? along : length - along;
+        float part = (wide < most ? wide : most) * (rest + 0.5f < longest ? rest + 0.5f : longest);
+        if (wide > 0 && rest > -0.5f) cover(pixel, paint, (int)(full * part + 0.5f));
+        along += dx, across -= dy;
     }
 }
 
