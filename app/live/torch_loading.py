@@ -8,9 +8,12 @@ import importlib
 import importlib.util
 import os
 import sys
+from contextlib import suppress
 from pathlib import Path
 
-_USED_BY_THE_WINDOW = ("app.live.recording", "app.live.picture")  # it would wait for them
+# What begins at a press of a key, and would hold the window up while it is imported; of app.live,
+# as far as its packages are installed.
+_BEGUN_BY_HAND = ("recording", "picture", "websocket", "osc")
 _LIBRARIES = (("libtorch_global_deps.so", os.RTLD_GLOBAL), ("libtorch_python.so", 0))
 
 
@@ -28,8 +31,9 @@ def load_engine() -> None:
     try:
         _load_libraries()
         importlib.import_module("engine.estimator")
-        for module in _USED_BY_THE_WINDOW:
-            importlib.import_module(module)
+        for module in _BEGUN_BY_HAND:
+            with suppress(ImportError):
+                importlib.import_module(f"app.live.{module}")
         gc.freeze()
     finally:
         if was_on:
