@@ -7,12 +7,14 @@ from collections import deque
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
 
+import numpy as np
+
 from app.live.numbers import Numbers, pairs
 from engine.settings import Settings
 from engine.skeleton import Skeleton
 from engine.tracking.camera_motion import STILL, CameraStep
 from engine.tracking.stages import Stages
-from engine.types import Frame, Poses
+from engine.types import UNTRACKED, Frame, Poses
 
 _KEPT = 18_000  # frames: ten minutes at 30 per second, about 60 MB with five people
 _NEAR = 1.0  # s between two frames in which a person may be known again by place and pose
@@ -83,9 +85,9 @@ class Revisited:
         tracked = self._stages(replace(frame, segment=self._segment), poses, camera)
         new = self._numbers.meet(tracked)
         known = self._known.get(frame.time)
-        near = self._nearest(frame.time) if new and not known else None
+        there_then = known.poses if known else self._near(frame.time) if new else None
         settled = known and not new and self._numbers.same(tracked, known.poses)
-        for here, there in self._alike(tracked, None if settled else known or near):
+        for here, there in self._alike(tracked, None if settled else there_then):
             if here in new:
                 self._numbers.join(there, here)
             elif known:  # the number on the screen stays, the known one changes everywhere
@@ -98,21 +100,27 @@ class Revisited:
         self._keep(frame.time, tracked)
         return self._numbers.numbered(tracked)
 
-    def _alike(self, tracked: Poses, known: _Known | None) -> Iterable[tuple[int, int]]:
+    def _alike(self, tracked: Poses, known: Poses | None) -> Iterable[tuple[int, int]]:
         least = self._settings.tracking.min_similarity
-        return pairs(tracked, known.poses, self.skeleton.sigmas, least) if known else ()
+        return pairs(tracked, known, self.skeleton.sigmas, least) if known else ()
 
-    def _nearest(self, time: float) -> _Known | None:
-        """The frame nearest to a time that was tracked at another time than this one."""
+    def _near(self, time: float) -> Poses | None:
+        """The people of the nearest frame that was tracked at another time than this one.
+
+        Those who were there before and after it are where they must have been at `time`.
+        """
         place = bisect_left(self._times, time)
-        around = self._times[max(place - 1, 0) : place + 1]
-        others = [
-            (abs(at - time), self._known[at])
-            for at in around
-            if self._known[at].segment != self._segment
-        ]
-        away, nearest = min(others, key=lambda pair: pair[0], default=(_NEAR + 1, None))
-        return nearest if away <= _NEAR else None
+        times = self._times[max(place - 1, 0) : place + 1]
+        around = [at for at in times if self._known[at].segment != self._segment]
+        nearest = min(around, key=lambda at: abs(at - time), default=time + 2 * _NEAR)
+        if abs(nearest - time) > _NEAR:
+            return None
+        poses = self._known[nearest].poses
+        if len(around) < 2 or len({self._known[at].segment for at in around}) > 1:
+            return poses
+        before, after = around
+        share = (time - before) / (after - before)
+        return _moved(poses, self._known[before].poses, self._known[after].poses, share)
 
     def _keep(self, time: float, tracked: Poses) -> None:
         self._known[time] = _Known(tracked, self._segment)
@@ -127,6 +135,18 @@ class Revisited:
         self._known: dict[float, _Known] = {}
         self._times: list[float] = []  # of them, ascending
         self._order: deque[float] = deque()  # as they were seen
+
+
+def _moved(poses: Poses, before: Poses, after: Poses, share: float) -> Poses:
+    """People who are in both of two frames, at a share of the way from one to the other."""
+    rows = [{one: row for row, one in enumerate(p.ids.tolist())} for p in (before, after)]
+    raw = poses.raw_xy.copy()
+    for row, one in enumerate(poses.ids.tolist()):
+        if one != UNTRACKED and one in rows[0] and one in rows[1]:
+            a, b = before.raw_xy[rows[0][one]], after.raw_xy[rows[1][one]]
+            between = a + (b - a) * np.float32(share)
+            raw[row] = np.where(np.isfinite(between), between, raw[row])
+    return replace(poses, raw_xy=raw)
 
 
 def _of_tracks(settings: Settings) -> tuple[object, ...]:

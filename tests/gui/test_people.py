@@ -416,8 +416,8 @@ def test_the_window_a_screenshot_and_the_video_show_the_same_picture(qapp, name)
     video = draw_frame(frame, result.poses, look, traces, qt_plate)
     shown = Shown.of(frame, Viewport(size), look, result, traces)
     assert (shown.pixels[..., 2::-1] == video).all()
-    nobody = draw_frame(frame, no_people(17), replace(look, zones={}), NO_TRACES, qt_plate)
-    assert (np.abs(video.astype(int) - nobody).max(-1) > 20).sum() > 2000, "and that is something"
+    empty = draw_frame(frame, no_people(17), replace(look, zones={}), NO_TRACES, qt_plate)
+    assert (np.abs(video.astype(int) - empty).max(-1) > 20).sum() > 2000, "and that is something"
     screenshot = Tile("a", "a", shown=shown).screenshot(look)
     data = screenshot.constBits().asarray(screenshot.sizeInBytes())
     saved = np.frombuffer(data, np.uint8).reshape(size[1], size[0], 4)

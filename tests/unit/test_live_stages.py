@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from app.live.numbers import Numbers
-from app.live.stages import Revisited
+from app.live.stages import Revisited, _moved
 from engine.settings import Settings
 from engine.skeleton import COCO
 from engine.types import UNTRACKED, Frame, JointState, untracked
@@ -16,9 +16,9 @@ RATE = 25.0
 PIXELS = np.zeros((360, 640, 3), np.uint8)
 
 
-def people_at(time):
+def people_at(time, speed=20):
     """Two who walk, from left to right and from right to left, one above the other."""
-    places = np.array([(100 + 20 * time, 10), (400 - 20 * time, 150)], np.float32)
+    places = np.array([(100 + speed * time, 10), (400 - speed * time, 150)], np.float32)
     xy = FIGURE[None] * (1.2, 1.6) + places[:, None]
     score = np.full((2, 17), 0.9, np.float32)
     state = np.full((2, 17), JointState.DETECTED, np.uint8)
@@ -61,6 +61,36 @@ def test_frames_between_known_ones_have_their_numbers():
     assert set(player.play(0, 100, every=8)) == {(0, 1)}
     assert set(player.play(3, 100, every=8)) == {(0, 1)}
     assert set(player.play(1, 100, every=5)) == {(0, 1)}
+
+
+@pytest.mark.parametrize("gap", [8, 12, 20])
+def test_walkers_keep_their_numbers_where_the_engine_saw_nothing_for_a_while(gap):
+    """In the next round of a loop it sees the frames that it missed in the first."""
+    player = Player()
+
+    def play(indices):
+        player.segment += 1
+        return {player.at(index, people_at(index / RATE, speed=150)) for index in indices}
+
+    assert play([*range(20), *range(20 + gap, 40 + gap)]) == {(0, 1)}
+    middle = 20 + gap // 2
+    assert play(range(middle - 1, middle + 2)) == {(0, 1)}
+    assert not player.joined
+
+
+def test_a_joint_that_only_one_of_two_frames_has_is_where_that_one_saw_it():
+    before, after = (numbered(people_at(time)) for time in (0.0, 1.0))
+    after.raw_xy[0, 9] = np.nan
+    moved = _moved(before, before, after, 0.25)
+    assert moved.raw_xy[0, 8] == pytest.approx(before.raw_xy[0, 8] + (5, 0))
+    assert moved.raw_xy[0, 9] == pytest.approx(before.raw_xy[0, 9])
+    alone = _moved(before, before, replace(after, ids=np.int32([7, 1])), 0.25)
+    assert alone.raw_xy[0] == pytest.approx(before.raw_xy[0])
+    assert alone.raw_xy[1] == pytest.approx(before.raw_xy[1] - (5, 0))
+
+
+def numbered(poses):
+    return replace(poses, ids=np.int32([0, 1]), raw_xy=poses.raw_xy.copy())
 
 
 def test_stepping_back_into_frames_never_seen_keeps_the_numbers():
