@@ -133,8 +133,8 @@ class Ages:
             return ""
         if spread and age < _STALE:
             age = max(spread.p50, age if age > 2 * spread.p99 else 0.0)
-        behind = f" · people {_time(self.behind)} behind" if self.behind else ""
-        return f"{_time(age)} old · {self.rate():.0f} fps{behind}"
+        behind = f" · people {duration(self.behind)} behind" if self.behind else ""
+        return f"{duration(age)} old · {self.rate():.0f} fps{behind}"
 
     @property
     def behind(self) -> float:
@@ -168,5 +168,6 @@ class Ages:
         return dict(self._times)
 
 
-def _time(seconds: float) -> str:
+def duration(seconds: float) -> str:
+    """In the unit that reads best."""
     return f"{seconds * 1e3:.0f} ms" if seconds < 1 else f"{seconds:.1f} s"

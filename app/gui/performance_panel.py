@@ -15,7 +15,7 @@ from PyQt6.QtGui import (
 from PyQt6.QtWidgets import QGridLayout, QHBoxLayout, QLabel, QVBoxLayout, QWidget
 
 from app.gui import style
-from app.gui.ages import Ages
+from app.gui.ages import Ages, duration
 from app.live.protocol import Ready
 
 _SCALES = (0.05, 0.1, 0.2, 0.5, 1.0, 2.0, 5.0, 10.0)  # seconds at the top of the plot
@@ -82,7 +82,7 @@ class AgePlot(QWidget):
         ground.setAlpha(200)
         painter.setPen(QColor(self._theme["muted"]))
         for share in (0.5, 1.0):
-            text = _milliseconds(top * share)
+            text = duration(top * share)
             place = QRectF(area.left(), area.bottom() - area.height() * share + 1, 46, 12)
             plate = painter.boundingRect(place, Qt.AlignmentFlag.AlignLeft, text)
             painter.fillRect(plate.adjusted(0, 0, 4, 0), ground)
@@ -190,7 +190,7 @@ class PerformancePanel(QWidget):
             known = getattr(spread, name) if spread else None
             self._figures[name].setText("–" if known is None else _figures_of(known))
         self._figures["rate"].setText(f"{rate:.1f}" if rate else "–")
-        self.summary.emit(f"{_milliseconds(spread.p50)} · {rate:.0f} fps" if spread else "")
+        self.summary.emit(f"{duration(spread.p50)} · {rate:.0f} fps" if spread else "")
         if not self.isVisible():
             return
         dropped = self.ages.dropped
@@ -260,9 +260,5 @@ def _labelled(text: str, role: str) -> QLabel:
 
 
 def _figures_of(seconds: float) -> str:
-    number, _, unit = _milliseconds(seconds).partition(" ")
+    number, _, unit = duration(seconds).partition(" ")
     return f'{number}<span style="font-size: 9pt; font-weight: 400"> {unit}</span>'
-
-
-def _milliseconds(seconds: float) -> str:
-    return f"{seconds * 1e3:.0f} ms" if seconds < 1 else f"{seconds:.1f} s"

@@ -26,7 +26,6 @@ _INK: Colour = (11, 14, 18)
 _STRANGER = 0.4  # opacity
 _DIMMED = 0.25
 _TRAIL_PARTS = 4  # opacities from the old end to the new one
-_NOTHING = np.zeros((0, 4))
 
 
 def scene_of(

@@ -1,8 +1,6 @@
 /* Smooth lines, discs and texts on a picture. Called from app/overlay/strokes.py. */
 
-#include <math.h>
-
-#include "exported.h"
+#include "people.h"
 
 /* A picture of h rows of w pixels, `step` bytes apart: of three bytes each, red, green, blue, or
    of four, blue, green, red and one that is left alone. */
@@ -15,10 +13,6 @@ typedef struct {
 typedef struct {
     int first, second, third;
 } Paint;
-
-static inline double smaller_of(double a, double b) { return a < b ? a : b; }
-
-static inline double larger_of(double a, double b) { return a > b ? a : b; }
 
 static inline double within(double value, double low, double high) {
     return smaller_of(larger_of(value, low), high);
